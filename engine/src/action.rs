@@ -1,0 +1,130 @@
+//! The action: what an agent proposes to do.
+//!
+//! [`Action::parse`] is the only way in, so an [`Action`] that exists has its five fields, in bounds. What it may
+//! do is not decided here.
+
+use crate::canonical::Canonical;
+use crate::hash::RequestHash;
+use crate::json::{self, JsonError, JsonErrorCode};
+use crate::value::{Object, Value};
+
+/// The most bytes of `agent_id`, `tool` and `operation`.
+pub const MAX_NAME_BYTES: usize = 256;
+
+/// A tool call that an agent proposes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Action {
+    agent_id: String,
+    tool: String,
+    operation: String,
+    params: Value,
+    context: Value,
+    canonical: Canonical,
+}
+
+impl Action {
+    /// Reads an action from JSON of at most `max_bytes` bytes.
+    ///
+    /// # Errors
+    /// What is wrong with the bytes, or [`JsonErrorCode::Shape`] where they are JSON but no action.
+    ///
+    /// ```
+    /// use engine::{action::Action, json::MAX_BYTES};
+    /// let text = br#"{"agent_id":"a","tool":"t","operation":"o","params":{"amount":45.0,"id":7}}"#;
+    /// let action = Action::parse(text, MAX_BYTES)?;
+    /// assert_eq!(
+    ///     action.request_hash().to_string(),
+    ///     "93c9488b420d43b69d245f2dcce59b9bfcdf5704fe82dc083d0fdd8f2a76b400"
+    /// );
+    /// # Ok::<(), engine::json::JsonError>(())
+    /// ```
+    pub fn parse(bytes: &[u8], max_bytes: usize) -> Result<Self, JsonError> {
+        let Value::Object(object) = json::parse(bytes, max_bytes)? else {
+            return Err(shape("an action is a JSON object"));
+        };
+        let mut action = Action {
+            agent_id: name(&object, "agent_id", 1)?.ok_or_else(|| shape("`agent_id` is missing"))?,
+            tool: name(&object, "tool", 1)?.ok_or_else(|| shape("`tool` is missing"))?,
+            operation: name(&object, "operation", 0)?.unwrap_or_else(|| "call".to_owned()),
+            params: members(&object, "params")?,
+            context: members(&object, "context")?,
+            canonical: Canonical::of(&Value::Null),
+        };
+        const FIELDS: [&str; 5] = ["agent_id", "tool", "operation", "params", "context"];
+        if let Some((key, _)) = object.iter().find(|(key, _)| !FIELDS.contains(key)) {
+            return Err(shape(&format!("`{}` is not a field of an action", key.escape_debug())));
+        }
+        action.canonical = action.canonicalize();
+        Ok(action)
+    }
+
+    fn canonicalize(&self) -> Canonical {
+        let text = |text: &str| Canonical::of(&Value::String(text.to_owned()));
+        Canonical::object(&[
+            ("agent_id", &text(&self.agent_id)),
+            ("context", &Canonical::of(&self.context)),
+            ("operation", &text(&self.operation)),
+            ("params", &Canonical::of(&self.params)),
+            ("tool", &text(&self.tool)),
+        ])
+    }
+
+    /// Who proposes it.
+    pub fn agent_id(&self) -> &str {
+        &self.agent_id
+    }
+
+    /// The tool's name.
+    pub fn tool(&self) -> &str {
+        &self.tool
+    }
+
+    /// The operation of the tool, `call` when none was given.
+    pub fn operation(&self) -> &str {
+        &self.operation
+    }
+
+    /// The arguments; always an object.
+    pub fn params(&self) -> &Value {
+        &self.params
+    }
+
+    /// What the caller wants recorded and matched beside the arguments; always an object.
+    pub fn context(&self) -> &Value {
+        &self.context
+    }
+
+    /// The canonical form: all five fields, RFC 8785.
+    pub fn canonical(&self) -> &Canonical {
+        &self.canonical
+    }
+
+    /// The SHA-256 of the canonical form.
+    pub fn request_hash(&self) -> RequestHash {
+        RequestHash::of(self.canonical.as_bytes())
+    }
+}
+
+fn shape(message: &str) -> JsonError {
+    JsonError { code: JsonErrorCode::Shape, message: message.to_owned(), offset: 0, line: 1, column: 1 }
+}
+
+fn name(object: &Object, key: &str, least: usize) -> Result<Option<String>, JsonError> {
+    match object.get(key) {
+        None => Ok(None),
+        Some(Value::String(text)) if (least..=MAX_NAME_BYTES).contains(&text.len()) => Ok(Some(text.clone())),
+        Some(Value::String(text)) => Err(shape(&format!(
+            "`{key}` has {} bytes, it must have {least} to {MAX_NAME_BYTES}",
+            text.len()
+        ))),
+        Some(other) => Err(shape(&format!("`{key}` is {}, it must be a string", other.kind().described()))),
+    }
+}
+
+fn members(object: &Object, key: &str) -> Result<Value, JsonError> {
+    match object.get(key) {
+        None => Ok(Value::Object(Object::default())),
+        Some(value @ Value::Object(_)) => Ok(value.clone()),
+        Some(other) => Err(shape(&format!("`{key}` is {}, it must be an object", other.kind().described()))),
+    }
+}

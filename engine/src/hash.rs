@@ -1,0 +1,159 @@
+//! SHA-256 digests, one type for each thing that is hashed, so that one cannot stand where another is meant.
+//!
+//! All are written as 64 lowercase hexadecimal digits. FIPS 180-4.
+
+use std::fmt::{self, Display};
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use sha2::{Digest as _, Sha256};
+
+/// A SHA-256 digest.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Digest([u8; 32]);
+
+impl Digest {
+    /// The digest of `bytes`.
+    pub fn of(bytes: &[u8]) -> Self {
+        Digest(Sha256::digest(bytes).into())
+    }
+
+    /// The 64 hexadecimal digits.
+    pub fn to_hex(self) -> String {
+        let mut hex = String::with_capacity(64);
+        for byte in self.0 {
+            for nibble in [byte >> 4, byte & 0xf] {
+                hex.push(char::from_digit(u32::from(nibble), 16).unwrap_or('0'));
+            }
+        }
+        hex
+    }
+}
+
+impl Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.to_hex())
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.to_hex())
+    }
+}
+
+/// Text that is not 64 lowercase hexadecimal digits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NotADigest;
+
+impl Display for NotADigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a SHA-256 digest is 64 lowercase hexadecimal digits")
+    }
+}
+
+impl std::error::Error for NotADigest {}
+
+impl FromStr for Digest {
+    type Err = NotADigest;
+
+    fn from_str(text: &str) -> Result<Self, NotADigest> {
+        let nibble = |byte: u8| match byte {
+            b'0'..=b'9' => Some(byte.wrapping_sub(b'0')),
+            b'a'..=b'f' => Some(byte.wrapping_sub(b'a').wrapping_add(10)),
+            _ => None,
+        };
+        let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+        if pairs.len() != 32 || !rest.is_empty() {
+            return Err(NotADigest);
+        }
+        let mut digest = [0; 32];
+        for (byte, [high, low]) in digest.iter_mut().zip(pairs) {
+            let (Some(high), Some(low)) = (nibble(*high), nibble(*low)) else { return Err(NotADigest) };
+            *byte = (high << 4) | low;
+        }
+        Ok(Digest(digest))
+    }
+}
+
+impl Serialize for Digest {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.to_hex())
+    }
+}
+
+impl<'de> Deserialize<'de> for Digest {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+    }
+}
+
+macro_rules! digest_of {
+    ($(#[doc = $doc:literal] $name:ident;)*) => {$(
+        #[doc = $doc]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(Digest);
+
+        impl $name {
+            /// Hashes `bytes`.
+            pub fn of(bytes: &[u8]) -> Self {
+                $name(Digest::of(bytes))
+            }
+
+            /// The 64 hexadecimal digits.
+            pub fn to_hex(self) -> String {
+                self.0.to_hex()
+            }
+        }
+
+        impl Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                Display::fmt(&self.0, f)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = NotADigest;
+            fn from_str(text: &str) -> Result<Self, NotADigest> {
+                text.parse().map($name)
+            }
+        }
+    )*};
+}
+
+digest_of! {
+    #[doc = "The digest of an action's canonical form."]
+    RequestHash;
+    #[doc = "The digest of an action's bytes as they came, for one that cannot be read."]
+    RawHash;
+    #[doc = "The digest of one policy file's bytes."]
+    FileHash;
+    #[doc = "The digest of the policy files' names and digests."]
+    PolicyHash;
+    #[doc = "The digest of everything a decision depends on."]
+    ProvenanceId;
+    #[doc = "The digest of a record."]
+    RecordHash;
+    #[doc = "The digest of the engine's wasm module."]
+    EngineHash;
+}
+
+impl RecordHash {
+    /// What stands before the first record of a stream: 64 zeros.
+    pub const ZERO: RecordHash = RecordHash(Digest([0; 32]));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_digest_of_nothing_is_the_published_one() {
+        let hex = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+        assert_eq!(Digest::of(b"").to_hex(), hex);
+        assert_eq!(hex.parse::<Digest>().unwrap(), Digest::of(b""));
+        assert!(hex.to_uppercase().parse::<Digest>().is_err());
+        assert!(hex[1..].parse::<Digest>().is_err());
+    }
+}

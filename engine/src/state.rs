@@ -1,0 +1,130 @@
+//! What the host knows and a decision may depend on: the time, and the approval that is being acted on.
+//!
+//! The host gathers it before the engine is called; the engine cannot ask back.
+
+use serde::{Deserialize, Serialize};
+
+use crate::json::{self, JsonError, JsonErrorCode};
+use crate::value::{Object, Value};
+
+/// The state for one decision. Written as JSON, absent parts are left out.
+///
+/// ```json
+/// {"approval":{"approvers":[{"principal":"alice","roles":["finance"]}],"reason":null,"verdict":"granted"},
+///  "now":1795348800000}
+/// ```
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct State {
+    /// The approval being acted on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approval: Option<Approval>,
+    /// Unix time in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub now: Option<i64>,
+}
+
+/// What became of a request for approval.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Approval {
+    /// Who granted it, in the order in which they did.
+    pub approvers: Vec<Approver>,
+    /// What the person who answered last said.
+    pub reason: Option<String>,
+    /// The answer.
+    pub verdict: Verdict,
+}
+
+/// A person who granted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Approver {
+    /// Who it is.
+    pub principal: String,
+    /// What they may approve as.
+    pub roles: Vec<String>,
+}
+
+/// The answer to a request for approval.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// The approvers say yes.
+    Granted,
+    /// Somebody says no.
+    Rejected,
+    /// Nobody answered in time.
+    Expired,
+}
+
+impl State {
+    /// Reads a state; no bytes at all mean an empty one.
+    ///
+    /// # Errors
+    /// What is wrong with the bytes, or [`JsonErrorCode::Shape`] where they are JSON but no state.
+    pub fn parse(bytes: &[u8]) -> Result<Self, JsonError> {
+        if bytes.is_empty() {
+            return Ok(State::default());
+        }
+        let value = json::parse(bytes, json::MAX_BYTES)?;
+        let object = members(&value, "the state", &["approval", "now"])?;
+        let now = match object.get("now") {
+            None => None,
+            #[expect(clippy::cast_possible_truncation, reason = "whole and at most 2^53 in magnitude")]
+            Some(Value::Number(ms)) if ms.fract() == 0.0 && ms.abs() <= MAX_MS => Some(*ms as i64),
+            Some(_) => return Err(shape("`now` must be a whole number of milliseconds")),
+        };
+        let approval = object.get("approval").map(approval).transpose()?;
+        Ok(State { approval, now })
+    }
+}
+
+/// 2^53 - 1, as a double.
+const MAX_MS: f64 = 9_007_199_254_740_991.0;
+
+fn approval(value: &Value) -> Result<Approval, JsonError> {
+    let object = members(value, "`approval`", &["approvers", "reason", "verdict"])?;
+    let verdict = match object.get("verdict").and_then(Value::as_str) {
+        Some("granted") => Verdict::Granted,
+        Some("rejected") => Verdict::Rejected,
+        Some("expired") => Verdict::Expired,
+        _ => return Err(shape("`verdict` must be `granted`, `rejected` or `expired`")),
+    };
+    let reason = match object.get("reason") {
+        None | Some(Value::Null) => None,
+        Some(Value::String(text)) => Some(text.clone()),
+        Some(_) => return Err(shape("`reason` must be a string or null")),
+    };
+    let approvers = match object.get("approvers") {
+        None => Vec::new(),
+        Some(Value::Array(items)) => items.iter().map(approver).collect::<Result<_, _>>()?,
+        Some(_) => return Err(shape("`approvers` must be a list")),
+    };
+    Ok(Approval { approvers, reason, verdict })
+}
+
+fn approver(value: &Value) -> Result<Approver, JsonError> {
+    let object = members(value, "an approver", &["principal", "roles"])?;
+    let principal = object.get("principal").and_then(Value::as_str);
+    let principal = principal.ok_or_else(|| shape("`principal` must be a string"))?.to_owned();
+    let text = |item: &Value| item.as_str().map(str::to_owned).ok_or_else(|| shape("a role must be a string"));
+    let roles = match object.get("roles") {
+        None => Vec::new(),
+        Some(Value::Array(items)) => items.iter().map(text).collect::<Result<_, _>>()?,
+        Some(_) => return Err(shape("`roles` must be a list")),
+    };
+    Ok(Approver { principal, roles })
+}
+
+fn members<'a>(value: &'a Value, what: &str, known: &[&str]) -> Result<&'a Object, JsonError> {
+    let object = value.as_object().ok_or_else(|| shape(&format!("{what} must be an object")))?;
+    match object.iter().find(|(key, _)| !known.contains(key)) {
+        Some((key, _)) => Err(shape(&format!("`{}` is not a field of {what}", key.escape_debug()))),
+        None => Ok(object),
+    }
+}
+
+fn shape(message: &str) -> JsonError {
+    JsonError { code: JsonErrorCode::Shape, message: message.to_owned(), offset: 0, line: 1, column: 1 }
+}

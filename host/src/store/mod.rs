@@ -1,0 +1,393 @@
+//! What the host remembers: actions, the chain of records, policy sets by their hash, keys.
+//!
+//! The store offers few verbs, and each is one whole transaction that appends its record and changes what hangs on
+//! it, or does neither. A verb that writes answers only after its transaction is on stable storage. What an action
+//! may do, and who may do what, is decided before the store is called.
+
+pub mod sqlite;
+
+use std::future::Future;
+use std::pin::Pin;
+
+use engine::decision::{Outcome, ReasonCode};
+use engine::hash::{FileHash, PolicyHash, RecordHash};
+use engine::lifecycle::Status;
+use engine::record::{Draft, Head, RecordKind};
+use engine::risk::RiskLevel;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+/// The answer of a verb.
+pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
+
+/// What the host needs of a database.
+pub trait Store: Send + Sync {
+    /// Appends the `decision` record of a new action and keeps the action.
+    fn submit(&self, action: NewAction, idempotency: Option<Idempotency>) -> Answer<'_, Written>;
+
+    /// Appends a record and moves the action on, if nobody did since `change.version` was read.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] with what the action has become.
+    fn advance(&self, change: Change, idempotency: Option<Idempotency>) -> Answer<'_, Written>;
+
+    /// Appends a record that no action hangs on.
+    fn append(&self, draft: Draft) -> Answer<'_, Receipt>;
+
+    /// Keeps a policy set by its hash and appends the record that says it came into force.
+    /// The number it gets counts the sets that came into force on this database, from 1.
+    fn activate(&self, set: NewPolicySet) -> Answer<'_, PolicyVersion>;
+
+    /// Keeps a new key and appends its `access` record.
+    fn create_key(&self, key: KeyRow, draft: Draft) -> Answer<'_, Receipt>;
+
+    /// Revokes a key, found by its id or name, and appends its `access` record.
+    fn revoke_key(&self, id_or_name: String, at_ms: i64, draft: Draft) -> Answer<'_, KeyRow>;
+
+    /// Writes and reads back, to show that the store can.
+    fn probe(&self) -> Answer<'_, ()>;
+
+    /// One action by its id, or by the first 8 or more characters of it when they fit only one.
+    fn action(&self, id_or_prefix: String) -> Answer<'_, ActionRow>;
+
+    /// Actions, newest first.
+    fn actions(&self, filter: Filter) -> Answer<'_, Page>;
+
+    /// Actions that wait for approval past `now_ms`, and ones that started before `started_before_ms` and have no
+    /// result.
+    fn overdue(&self, now_ms: i64, started_before_ms: i64) -> Answer<'_, Vec<ActionRow>>;
+
+    /// Records of one stream from `from` on, in order, at most `limit`.
+    fn records(&self, stream: String, from: u64, limit: u32) -> Answer<'_, Vec<StoredRecord>>;
+
+    /// The records about one action, oldest first.
+    fn records_of(&self, action_id: String) -> Answer<'_, Vec<StoredRecord>>;
+
+    /// The heads of all streams.
+    fn heads(&self) -> Answer<'_, Vec<Head>>;
+
+    /// The files of a policy set that was in force once.
+    fn policy_set(&self, hash: PolicyHash) -> Answer<'_, Vec<PolicySource>>;
+
+    /// What came into force when, newest first.
+    fn policy_history(&self, limit: u32) -> Answer<'_, Vec<PolicyVersion>>;
+
+    /// All keys, revoked ones too.
+    fn keys(&self) -> Answer<'_, Vec<KeyRow>>;
+
+    /// How many actions there are in each status.
+    fn counts(&self) -> Answer<'_, Vec<(Status, u64)>>;
+}
+
+/// An action and its first decision.
+#[derive(Debug, Clone)]
+pub struct NewAction {
+    /// A random UUID.
+    pub id: String,
+    /// Who sent it.
+    pub principal: String,
+    /// `agent_id`, `tool` and `operation` of the action.
+    pub agent_id: String,
+    /// The tool's name.
+    pub tool: String,
+    /// The operation of the tool.
+    pub operation: String,
+    /// The canonical action.
+    pub action: Box<RawValue>,
+    /// The decision, as the engine printed it.
+    pub decision: DecisionRow,
+    /// Which policy set decided.
+    pub policy_version: String,
+    /// For a held action: the one-time token of approval links.
+    pub approval_token: Option<String>,
+    /// For a held action: until when it may be approved, in Unix milliseconds.
+    pub expires_at_ms: Option<i64>,
+    /// How long deciding took.
+    pub duration_us: u64,
+    /// The `decision` record; its `at_ms` is the time of creation and its `action_id` is `id`.
+    pub draft: Draft,
+}
+
+/// A decision as it is kept: the engine's bytes, and what is searched for in them.
+#[derive(Debug, Clone)]
+pub struct DecisionRow {
+    /// The decision, as the engine printed it.
+    pub json: Box<RawValue>,
+    /// Its outcome.
+    pub outcome: Outcome,
+    /// Its reason code.
+    pub reason_code: ReasonCode,
+    /// Its risk level.
+    pub risk_level: RiskLevel,
+    /// The consulted state, as the engine printed it.
+    pub state: Box<RawValue>,
+}
+
+/// What moves an action on.
+#[derive(Debug, Clone)]
+pub struct Change {
+    /// The action.
+    pub id: String,
+    /// [`ActionRow::version`] as it was read; the change happens only if it still holds.
+    pub version: u64,
+    /// The status after it.
+    pub status: Status,
+    /// The new decision, after a new pass.
+    pub decision: Option<DecisionRow>,
+    /// The policy set of the new decision.
+    pub policy_version: Option<String>,
+    /// The answer of a person, added to the action's list.
+    pub approval: Option<ApprovalRow>,
+    /// What the caller said of a failure.
+    pub error: Option<String>,
+    /// What the caller gave back.
+    pub result: Option<Box<RawValue>>,
+    /// The record that says so; its `at_ms` is the time of the change.
+    pub draft: Draft,
+}
+
+/// One person's answer.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ApprovalRow {
+    /// Who.
+    pub principal: String,
+    /// What they may approve as.
+    pub roles: Vec<String>,
+    /// Yes or no.
+    pub approve: bool,
+    /// What they said.
+    pub reason: Option<String>,
+    /// When, RFC 3339.
+    pub at: String,
+}
+
+/// An action as it stands.
+#[derive(Debug, Clone)]
+pub struct ActionRow {
+    /// Its id.
+    pub id: String,
+    /// Where it stands.
+    pub status: Status,
+    /// Goes up with every change.
+    pub version: u64,
+    /// Who sent it.
+    pub principal: String,
+    /// Who proposed it.
+    pub agent_id: String,
+    /// The tool's name.
+    pub tool: String,
+    /// The operation.
+    pub operation: String,
+    /// The canonical action.
+    pub action: Box<RawValue>,
+    /// The decision that holds now.
+    pub decision: DecisionRow,
+    /// Which policy set decided.
+    pub policy_version: String,
+    /// The token of approval links; none once the action left `pending_approval`.
+    pub approval_token: Option<String>,
+    /// Until when it may be approved.
+    pub expires_at_ms: Option<i64>,
+    /// The answers of people so far.
+    pub approvals: Vec<ApprovalRow>,
+    /// What the caller said of a failure.
+    pub error: Option<String>,
+    /// What the caller gave back.
+    pub result: Option<Box<RawValue>>,
+    /// How long the first decision took.
+    pub duration_us: u64,
+    /// The last record about it.
+    pub receipt: Receipt,
+    /// When it came, Unix milliseconds.
+    pub created_at_ms: i64,
+    /// When it last changed.
+    pub updated_at_ms: i64,
+}
+
+/// Where a record stands: proof that it was kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Receipt {
+    /// The stream.
+    pub stream: String,
+    /// The place in it.
+    pub seq: u64,
+    /// The hash of the record.
+    pub record_hash: RecordHash,
+}
+
+/// A request that may be sent twice and must count once.
+pub struct Idempotency {
+    /// Who asks, and for what: a key means something only there.
+    pub scope: String,
+    /// The `Idempotency-Key`.
+    pub key: String,
+    /// The SHA-256 of the body, in hex.
+    pub body_hash: String,
+    /// Makes the answer to keep, inside the transaction.
+    pub render: Box<dyn FnOnce(&ActionRow) -> String + Send>,
+}
+
+/// What a write led to.
+#[derive(Debug, Clone)]
+pub enum Written {
+    /// It happened now.
+    Fresh(Box<ActionRow>),
+    /// It happened before, under the same key: the answer that was given then.
+    Replayed(String),
+}
+
+/// Which actions to list.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    /// Only this status.
+    pub status: Option<Status>,
+    /// Only these agents; empty means all. An agent key's bound agents come in here too.
+    pub agent_ids: Vec<String>,
+    /// Only this tool.
+    pub tool: Option<String>,
+    /// Only this outcome.
+    pub outcome: Option<Outcome>,
+    /// Only this risk level.
+    pub risk_level: Option<RiskLevel>,
+    /// Only what was sent by this principal.
+    pub principal: Option<String>,
+    /// Created at or after, Unix milliseconds.
+    pub since_ms: Option<i64>,
+    /// Created before.
+    pub until_ms: Option<i64>,
+    /// Text that occurs in the canonical action or the id.
+    pub q: Option<String>,
+    /// At most so many, 1 to 500.
+    pub limit: u32,
+    /// Leave out so many.
+    pub offset: u64,
+    /// Continue behind the page that gave this cursor.
+    pub cursor: Option<String>,
+}
+
+/// A page of actions.
+#[derive(Debug, Clone)]
+pub struct Page {
+    /// Newest first.
+    pub actions: Vec<ActionRow>,
+    /// How many fit the filter in all.
+    pub total: u64,
+    /// To go on with; none at the end.
+    pub next_cursor: Option<String>,
+}
+
+/// A record as it is kept.
+#[derive(Debug, Clone)]
+pub struct StoredRecord {
+    /// The stream.
+    pub stream: String,
+    /// The place in it.
+    pub seq: u64,
+    /// What it tells of.
+    pub kind: RecordKind,
+    /// The canonical JSON, `record_hash` included. As it is in the database, whether or not it still fits its hash.
+    pub body: String,
+}
+
+/// One policy file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PolicySource {
+    /// The file's name.
+    pub name: String,
+    /// Its bytes.
+    pub content: Vec<u8>,
+}
+
+impl PolicySource {
+    /// The SHA-256 of the bytes.
+    pub fn hash(&self) -> FileHash {
+        FileHash::of(&self.content)
+    }
+}
+
+/// A policy set that comes into force.
+#[derive(Debug, Clone)]
+pub struct NewPolicySet {
+    /// The hash of the set.
+    pub policy_hash: PolicyHash,
+    /// Its files, kept by their hash and never overwritten.
+    pub files: Vec<PolicySource>,
+    /// The `policy` record. The store adds nothing to it.
+    pub draft: Draft,
+}
+
+/// A policy set that is or was in force.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PolicyVersion {
+    /// The number, as text; part of every action's answer.
+    pub policy_version: String,
+    /// The hash of the set.
+    pub policy_hash: PolicyHash,
+    /// When it came into force, RFC 3339.
+    pub at: String,
+    /// The files' names and hashes.
+    pub files: Vec<(String, FileHash)>,
+    /// The record that says so.
+    pub receipt: Receipt,
+}
+
+/// An API key, without its secret.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyRow {
+    /// Its public id, part of the key itself.
+    pub id: String,
+    /// Its name: the principal of what is done with it.
+    pub name: String,
+    /// What it may do: `agent`, `viewer`, `approver`, `editor` or `admin`.
+    pub role: String,
+    /// The agents it may speak for, as globs; empty means all.
+    pub agents: Vec<String>,
+    /// What it may approve as (`require_approval: { roles: [...] }`).
+    pub approver_roles: Vec<String>,
+    /// The SHA-256 of the secret, in hex. Never leaves the host.
+    #[serde(skip)]
+    pub secret_hash: String,
+    /// When it was made, RFC 3339.
+    pub created_at: String,
+    /// Until when it works, Unix milliseconds.
+    pub expires_at_ms: Option<i64>,
+    /// Since when it works no more, Unix milliseconds.
+    pub revoked_at_ms: Option<i64>,
+}
+
+/// Why a verb did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// There is no such thing.
+    #[error("not found")]
+    NotFound,
+    /// A prefix fits more than one action.
+    #[error("the prefix fits more than one action")]
+    Ambiguous,
+    /// Somebody was faster: the action as it is now.
+    #[error("the action has changed")]
+    Conflict(Box<ActionRow>),
+    /// The idempotency key was used with another body.
+    #[error("the idempotency key was used with another body")]
+    KeyReused,
+    /// A name that is taken.
+    #[error("the name is taken")]
+    NameTaken,
+    /// A cursor that this store did not give.
+    #[error("the cursor is not one of this server's")]
+    BadCursor,
+    /// The database was made by a newer version.
+    #[error("the database has schema version {found}, this program knows versions up to {known}")]
+    TooNew {
+        /// The version found.
+        found: u32,
+        /// The newest known.
+        known: u32,
+    },
+    /// Another process appends to the same stream.
+    #[error("another process appends to the stream `{0}`, so this one has stopped writing")]
+    StreamTaken(String),
+    /// The database refused: no space, no access, damage.
+    #[error("the database failed: {0}")]
+    Failed(String),
+}
