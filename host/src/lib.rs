@@ -1,7 +1,7 @@
-//! Faramesh, the server and the command line: everything that touches the world.
+//! The host of Faramesh: the thin shell around the engine that gathers inputs, calls it, and acts on the answer.
 //!
-//! A shell around the `engine` crate: it gathers the input of a decision, has `engine.wasm` decide, records, and
-//! acts on the answer.
+//! Everything that touches the world is here, and nothing here decides what an action may do: that is the engine's.
+//! [`runtime`] runs `engine.wasm`; [`store`] keeps what was decided before anybody is told of it.
 
 pub mod runtime;
 pub mod store;
