@@ -1,0 +1,262 @@
+//! Random policies and actions, small enough that their parts meet.
+
+use engine::value::{Object, Value};
+use proptest::prelude::*;
+
+/// A condition, as the model sees it and as YAML writes it.
+#[derive(Debug, Clone)]
+pub enum Cond {
+    Tool(&'static str),
+    Eq(&'static str, Value),
+    Ne(&'static str, Value),
+    Gt(&'static str, i32),
+    Lte(&'static str, i32),
+    In(&'static str, Vec<Value>),
+    Exists(&'static str, bool),
+    Each(&'static str, i32),
+    Contains(&'static str),
+    Any(Vec<Vec<Cond>>),
+    All(Vec<Vec<Cond>>),
+    Not(Vec<Cond>),
+}
+
+#[derive(Debug, Clone)]
+pub struct RuleSpec {
+    pub conditions: Vec<Cond>,
+    pub effect: &'static str,
+    pub risk: Option<&'static str>,
+}
+
+#[derive(Debug, Clone)]
+pub struct RiskSpec {
+    pub conditions: Vec<Cond>,
+    pub score: u8,
+}
+
+#[derive(Debug, Clone)]
+pub struct FileSpec {
+    pub agents: Option<&'static str>,
+    pub rules: Vec<RuleSpec>,
+    pub risk: Vec<RiskSpec>,
+    pub require_approval_at: Option<&'static str>,
+    pub deny_at: Option<&'static str>,
+}
+
+const PARAMS: [&str; 3] = ["a", "b", "c"];
+const LEVELS: [&str; 4] = ["low", "medium", "high", "critical"];
+
+pub fn scalar() -> impl Strategy<Value = Value> {
+    prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::Bool),
+        (-2..4_i32).prop_map(|n| Value::Number(f64::from(n))),
+        prop_oneof![Just("x"), Just("y"), Just("1")].prop_map(Value::from),
+    ]
+}
+
+pub fn value() -> impl Strategy<Value = Value> {
+    prop_oneof![
+        4 => scalar(),
+        1 => prop::collection::vec(scalar(), 0..3).prop_map(Value::Array),
+        1 => scalar().prop_map(|inner| object(vec![("k", inner)])),
+    ]
+}
+
+pub fn object(members: Vec<(&str, Value)>) -> Value {
+    let members = members.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
+    Value::Object(Object::from_members(members).unwrap())
+}
+
+/// `params`: each of three parameters is there or not.
+pub fn params() -> impl Strategy<Value = Value> {
+    prop::collection::vec(prop::option::weighted(0.7, value()), 3).prop_map(|values| {
+        let there = PARAMS.iter().zip(values).filter_map(|(name, value)| value.map(|value| (*name, value)));
+        object(there.collect())
+    })
+}
+
+fn param() -> impl Strategy<Value = &'static str> {
+    prop::sample::select(&PARAMS[..])
+}
+
+fn leaf() -> impl Strategy<Value = Cond> {
+    prop_oneof![
+        2 => prop::sample::select(&["t", "u", "t*", "*"][..]).prop_map(Cond::Tool),
+        2 => (param(), scalar()).prop_map(|(p, v)| Cond::Eq(p, v)),
+        1 => (param(), scalar()).prop_map(|(p, v)| Cond::Ne(p, v)),
+        3 => (param(), -2..4_i32).prop_map(|(p, n)| Cond::Gt(p, n)),
+        3 => (param(), -2..4_i32).prop_map(|(p, n)| Cond::Lte(p, n)),
+        1 => (param(), prop::collection::vec(scalar(), 1..3)).prop_map(|(p, vs)| Cond::In(p, vs)),
+        1 => (param(), any::<bool>()).prop_map(|(p, there)| Cond::Exists(p, there)),
+        1 => (param(), -2..4_i32).prop_map(|(p, n)| Cond::Each(p, n)),
+        1 => prop::sample::select(&["x", "a", "["][..]).prop_map(Cond::Contains),
+    ]
+}
+
+/// Conditions that have a different key each, since a YAML mapping cannot hold one twice.
+fn conditions(inner: impl Strategy<Value = Cond>) -> impl Strategy<Value = Vec<Cond>> {
+    prop::collection::vec(inner, 1..4).prop_map(|conditions| {
+        let mut kept: Vec<Cond> = Vec::new();
+        for condition in conditions {
+            if !kept.iter().any(|other| other.key() == condition.key()) {
+                kept.push(condition);
+            }
+        }
+        kept
+    })
+}
+
+pub fn matcher() -> impl Strategy<Value = Vec<Cond>> {
+    let nested = leaf().prop_recursive(2, 12, 3, |inner| {
+        let list = prop::collection::vec(conditions(inner.clone()), 1..3).boxed();
+        prop_oneof![
+            list.clone().prop_map(Cond::Any),
+            list.prop_map(Cond::All),
+            conditions(inner).prop_map(Cond::Not),
+        ]
+    });
+    conditions(nested)
+}
+
+fn level() -> impl Strategy<Value = &'static str> {
+    prop::sample::select(&LEVELS[..])
+}
+
+pub fn rule() -> impl Strategy<Value = RuleSpec> {
+    let effect = prop::sample::select(&["allow", "allow", "require_approval", "deny"][..]);
+    (matcher(), effect, prop::option::weighted(0.2, level()))
+        .prop_map(|(conditions, effect, risk)| RuleSpec { conditions, effect, risk })
+}
+
+pub fn file() -> impl Strategy<Value = FileSpec> {
+    let threshold = || prop::option::weighted(0.2, prop_oneof![level().boxed(), Just("never").boxed()]);
+    let risk = (matcher(), 1..=100_u8).prop_map(|(conditions, score)| RiskSpec { conditions, score });
+    (
+        prop::option::weighted(0.2, prop::sample::select(&["agent", "other", "ag*"][..])),
+        prop::collection::vec(rule(), 0..5),
+        prop::collection::vec(risk, 0..3),
+        threshold(),
+        threshold(),
+    )
+        .prop_map(|(agents, rules, risk, require_approval_at, deny_at)| FileSpec {
+            agents,
+            rules,
+            risk,
+            require_approval_at,
+            deny_at,
+        })
+}
+
+pub fn files() -> impl Strategy<Value = Vec<FileSpec>> {
+    prop::collection::vec(file(), 1..4)
+}
+
+/// The bytes of an action of `tool` with `params`, in a spelling that is not canonical.
+pub fn action(tool: &str, params: &Value) -> Vec<u8> {
+    let params = engine::canonical::Canonical::of(params);
+    format!("{{ \"tool\": \"{tool}\", \"params\": {params}, \"agent_id\": \"agent\" }}").into_bytes()
+}
+
+impl Cond {
+    fn key(&self) -> String {
+        match self {
+            Cond::Tool(_) => "tool".into(),
+            Cond::Eq(p, _) => format!("{p}_eq"),
+            Cond::Ne(p, _) => format!("{p}_ne"),
+            Cond::Gt(p, _) => format!("{p}_gt"),
+            Cond::Lte(p, _) => format!("{p}_lte"),
+            Cond::In(p, _) => format!("{p}_in"),
+            Cond::Exists(p, _) => format!("{p}_exists"),
+            Cond::Each(p, _) => format!("\"{p}[]_gt\""),
+            Cond::Contains(_) => "contains".into(),
+            Cond::Any(_) => "any".into(),
+            Cond::All(_) => "all".into(),
+            Cond::Not(_) => "not".into(),
+        }
+    }
+
+    fn yaml(&self) -> String {
+        let json = |value: &Value| engine::canonical::Canonical::of(value).into_string();
+        let list = |matches: &[Vec<Cond>]| {
+            let each: Vec<String> = matches.iter().map(|one| flow(one)).collect();
+            format!("[{}]", each.join(", "))
+        };
+        let operand = match self {
+            Cond::Tool(glob) => format!("{glob:?}"),
+            Cond::Eq(_, v) | Cond::Ne(_, v) => json(v),
+            Cond::Gt(_, n) | Cond::Lte(_, n) | Cond::Each(_, n) => n.to_string(),
+            Cond::In(_, vs) => json(&Value::Array(vs.clone())),
+            Cond::Exists(_, there) => there.to_string(),
+            Cond::Contains(text) => format!("{text:?}"),
+            Cond::Any(matches) | Cond::All(matches) => list(matches),
+            Cond::Not(inner) => flow(inner),
+        };
+        format!("{}: {operand}", self.key())
+    }
+}
+
+fn flow(conditions: &[Cond]) -> String {
+    let each: Vec<String> = conditions.iter().map(Cond::yaml).collect();
+    format!("{{{}}}", each.join(", "))
+}
+
+/// The conditions but for `exists` and `contains`; one that names the tool when nothing is left.
+fn determinable(conditions: Vec<Cond>) -> Vec<Cond> {
+    let kept = conditions.into_iter().filter_map(|condition| match condition {
+        Cond::Exists(..) | Cond::Contains(_) => None,
+        Cond::Any(matches) => Some(Cond::Any(matches.into_iter().map(determinable).collect())),
+        Cond::All(matches) => Some(Cond::All(matches.into_iter().map(determinable).collect())),
+        Cond::Not(inner) => Some(Cond::Not(determinable(inner))),
+        other => Some(other),
+    });
+    let kept: Vec<Cond> = kept.collect();
+    if kept.is_empty() { vec![Cond::Tool("t")] } else { kept }
+}
+
+impl FileSpec {
+    pub fn without_the_never_undetermined(mut self) -> Self {
+        for rule in &mut self.rules {
+            rule.conditions = determinable(std::mem::take(&mut rule.conditions));
+        }
+        for rule in &mut self.risk {
+            rule.conditions = determinable(std::mem::take(&mut rule.conditions));
+        }
+        self
+    }
+
+    pub fn yaml(&self) -> String {
+        let mut out = String::new();
+        if let Some(agents) = self.agents {
+            out += &format!("agents: [{agents:?}]\n");
+        }
+        out += "rules:\n";
+        if self.rules.is_empty() {
+            out = out.replace("rules:\n", "rules: []\n");
+        }
+        for rule in &self.rules {
+            out += &format!("  - match: {}\n    {}: true\n", flow(&rule.conditions), rule.effect);
+            if let Some(risk) = rule.risk {
+                out += &format!("    risk: {risk}\n");
+            }
+        }
+        let mut risk = String::new();
+        if let Some(level) = self.require_approval_at {
+            risk += &format!("  require_approval_at: {level}\n");
+        }
+        if let Some(level) = self.deny_at {
+            risk += &format!("  deny_at: {level}\n");
+        }
+        if !self.risk.is_empty() {
+            risk += "  rules:\n";
+            for (index, rule) in self.risk.iter().enumerate() {
+                let when = flow(&rule.conditions);
+                risk += &format!("    - {{name: r{index}, when: {when}, score: {}}}\n", rule.score);
+            }
+        }
+        if !risk.is_empty() {
+            out += "risk:\n";
+            out += &risk;
+        }
+        out
+    }
+}
