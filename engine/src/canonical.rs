@@ -29,6 +29,12 @@ impl Canonical {
         to_value(source).map(|value| Canonical::of(&value))
     }
 
+    /// Text that the engine's module printed, and so canonical already. For a host that keeps such text and puts
+    /// it into records; text from anywhere else goes through [`crate::json::parse`].
+    pub fn printed_by_the_engine(text: &str) -> Self {
+        Canonical(text.to_owned())
+    }
+
     /// An object of parts that are canonical already.
     ///
     /// `parts` may come in any order; of two parts with one key the first stays.
