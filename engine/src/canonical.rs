@@ -42,7 +42,8 @@ impl Canonical {
         let mut sorted: Vec<_> = parts.iter().collect();
         sorted.sort_by(|a, b| crate::value::key_order(a.0, b.0));
         sorted.dedup_by(|later, earlier| later.0 == earlier.0);
-        let mut out = String::with_capacity(parts.iter().map(|(key, part)| key.len() + part.0.len() + 4).sum());
+        let mut out =
+            String::with_capacity(parts.iter().map(|(key, part)| key.len() + part.0.len() + 4).sum());
         out.push('{');
         for (index, (key, part)) in sorted.into_iter().enumerate() {
             if index > 0 {
