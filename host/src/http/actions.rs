@@ -16,6 +16,7 @@ use super::auth::Caller;
 use super::error::Problem;
 use super::extract::{JsonBytes, Params, json, json_text};
 use crate::clock::parse_time;
+use crate::events::closed;
 use crate::gate::Answer;
 use crate::principal::{Permission, Principal};
 use crate::store::{ActionRow, ApprovalRow, Filter, Receipt};
@@ -324,7 +325,7 @@ pub async fn wait(
             () = tokio::time::sleep_until(deadline) => {
                 return render(&row, Some(&caller.principal)).map(json_text);
             }
-            _ = closing.wait_for(|closing| *closing) => {
+            () = closed(&mut closing) => {
                 return render(&row, Some(&caller.principal)).map(json_text);
             }
         }

@@ -20,6 +20,7 @@ use super::auth::Caller;
 use super::error::Problem;
 use super::extract::Params;
 use super::Shared;
+use crate::events::closed;
 use crate::principal::Permission;
 use crate::store::{Event, StoreError, StoredRecord};
 
@@ -69,7 +70,7 @@ pub async fn stream(
         tokio::select! {
             _ = reader.run(live, from) => {}
             () = gone.closed() => {}
-            _ = closing.wait_for(|closing| *closing) => {}
+            () = closed(&mut closing) => {}
         }
     });
     let keep_alive = KeepAlive::new().interval(HEARTBEAT).text("alive");
