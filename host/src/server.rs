@@ -210,6 +210,11 @@ impl Server {
         self
     }
 
+    /// Where everything is recorded.
+    pub fn store(&self) -> Arc<SqliteStore> {
+        Arc::clone(&self.store)
+    }
+
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
