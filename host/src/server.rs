@@ -102,9 +102,11 @@ impl StartError {
             StartError::Listen { .. } => {
                 "choose an address of this machine with `--host` or `FARAMESH_HOST`".to_owned()
             }
-            StartError::KeysRequired(_) => "start it once on 127.0.0.1 and make a key with `faramesh keys create`; \
+            StartError::KeysRequired(_) => {
+                "start it once on 127.0.0.1 and make a key with `faramesh keys create`; \
                 the admin key alone does not count"
-                .to_owned(),
+                    .to_owned()
+            }
             StartError::NoPolicyFolder(folder) => {
                 format!("make it with `mkdir -p {}`, or set `FARAMESH_POLICIES`", folder.display())
             }

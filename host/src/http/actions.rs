@@ -102,8 +102,8 @@ impl<'a> ActionView<'a> {
     fn of(row: &'a ActionRow, caller: Option<&Principal>) -> Result<Self, serde_json::Error> {
         let action: ActionParts<'a> = serde_json::from_str(row.action.get())?;
         // INVARIANT: the token never goes to who proposed the action, nor to anybody who may not approve.
-        let may_approve = caller
-            .is_some_and(|caller| caller.role.may(Permission::Approve) && caller.name != row.principal);
+        let may_approve =
+            caller.is_some_and(|caller| caller.role.may(Permission::Approve) && caller.name != row.principal);
         Ok(ActionView {
             id: &row.id,
             agent_id: &row.agent_id,

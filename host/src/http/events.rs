@@ -16,10 +16,10 @@ use tokio::sync::broadcast::Receiver;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
+use super::Shared;
 use super::auth::Caller;
 use super::error::Problem;
 use super::extract::Params;
-use super::Shared;
 use crate::events::closed;
 use crate::principal::Permission;
 use crate::store::{Event, StoreError, StoredRecord};
@@ -181,8 +181,7 @@ impl Reader {
         }
         // Canonical JSON has no line breaks; a record that somebody changed in the database might.
         let body = record.body.replace(['\r', '\n'], " ");
-        let event =
-            SseEvent::default().id(format!("{stream}:{seq}")).event(record.kind.as_str()).data(body);
+        let event = SseEvent::default().id(format!("{stream}:{seq}")).event(record.kind.as_str()).data(body);
         self.out.send(Ok(event)).await.map_err(|_| End::Gone)
     }
 

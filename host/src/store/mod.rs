@@ -43,7 +43,13 @@ pub trait Store: Send + Sync {
     ///
     /// # Errors
     /// [`StoreError::KeyReused`] when the body was another one.
-    fn answered(&self, scope: String, key: String, body_hash: String, now_ms: i64) -> Answer<'_, Option<String>>;
+    fn answered(
+        &self,
+        scope: String,
+        key: String,
+        body_hash: String,
+        now_ms: i64,
+    ) -> Answer<'_, Option<String>>;
 
     /// Appends a record that no action hangs on.
     fn append(&self, draft: Draft) -> Answer<'_, Receipt>;

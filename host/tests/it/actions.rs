@@ -50,7 +50,8 @@ fn without_a_policy_everything_halts() {
 #[test]
 fn an_action_that_cannot_be_read_is_recorded_and_refused() {
     let app = TestApp::start();
-    let deep = format!(r#"{{"agent_id":"a","tool":"t","params":{{"x":{}1{}}}}}"#, "[".repeat(70), "]".repeat(70));
+    let deep =
+        format!(r#"{{"agent_id":"a","tool":"t","params":{{"x":{}1{}}}}}"#, "[".repeat(70), "]".repeat(70));
     let cases: [(&[u8], &str); 16] = [
         (br#"{"agent_id":"a","tool":"t","params":{"amount":5000,"amount":10}}"#, "duplicate_key"),
         (br#"{"agent_id":"a","tool":"t","params":{"x":"\ud800"}}"#, "lone_surrogate"),
@@ -97,7 +98,8 @@ fn bodies_that_are_too_large_or_no_json_are_refused() {
     assert_eq!(problem["outcome"], "HALT");
     let text = app.post("/v1/actions").header("content-type", "text/plain").raw(b"{}").send();
     text.problem(415, "unsupported_media_type");
-    let form = app.post("/v1/actions").header("content-type", "application/x-www-form-urlencoded").raw(b"a=b");
+    let form =
+        app.post("/v1/actions").header("content-type", "application/x-www-form-urlencoded").raw(b"a=b");
     form.send().problem(415, "unsupported_media_type");
 }
 
@@ -160,7 +162,9 @@ fn lists_are_filtered_and_paged() {
     let second = app.get(&format!("/v1/actions?limit=3&cursor={cursor}")).send().ok();
     assert_eq!((amounts_of(&second), &second["next_cursor"]), (vec![json!(45)], &Value::Null));
     assert_eq!(amounts_of(&app.get("/v1/actions?limit=2&offset=1").send().ok()), [5000, 340]);
-    for query in ["limit=0", "limit=501", "limit=x", "status=gone", "outcome=MAYBE", "since=soon", "colour=red"] {
+    for query in
+        ["limit=0", "limit=501", "limit=x", "status=gone", "outcome=MAYBE", "since=soon", "colour=red"]
+    {
         app.get(&format!("/v1/actions?{query}")).send().problem(400, "invalid_query");
     }
     app.get("/v1/actions?cursor=mine").send().problem(400, "bad_cursor");
@@ -170,7 +174,8 @@ fn lists_are_filtered_and_paged() {
 fn the_same_request_counts_once() {
     let app = TestApp::start();
     let body = json!({ "agent_id": "a", "tool": "send_email" });
-    let send = |body: &Value, key: &str| app.post("/v1/actions").header("idempotency-key", key).json(body).send();
+    let send =
+        |body: &Value, key: &str| app.post("/v1/actions").header("idempotency-key", key).json(body).send();
     let first = send(&body, "k1").ok();
     assert_eq!(send(&body, "k1").ok(), first);
     assert_ne!(send(&body, "k2").ok()["id"], first["id"]);
@@ -201,7 +206,11 @@ fn a_decision_is_explained_and_replayed_under_the_policies_that_made_it() {
     let app = TestApp::start();
     let action = app.refund(45.0);
     let held = app.refund(340.0);
-    app.post(&format!("/v1/actions/{}/approval", id(&held))).key(&app.admin).json(&json!({ "approve": true })).send().ok();
+    app.post(&format!("/v1/actions/{}/approval", id(&held)))
+        .key(&app.admin)
+        .json(&json!({ "approve": true }))
+        .send()
+        .ok();
     // Another policy is in force when the past is looked at.
     std::fs::write(app.policy_file("support-agent.yaml"), "rules: []\n").unwrap();
     app.until("the edit", || (app.refund(45.0)["reason_code"] == "default_deny").then_some(()));
@@ -213,7 +222,8 @@ fn a_decision_is_explained_and_replayed_under_the_policies_that_made_it() {
     assert_eq!((&replay["match"], &replay["same_engine"]), (&json!(true), &json!(true)), "{replay}");
     let replay = app.post(&format!("/v1/actions/{}/replay", id(&held))).key(&app.admin).send().ok();
     assert_eq!(replay["match"], true, "{replay}");
-    let kinds: Vec<_> = replay["passes"].as_array().unwrap().iter().map(|pass| pass["kind"].clone()).collect();
+    let kinds: Vec<_> =
+        replay["passes"].as_array().unwrap().iter().map(|pass| pass["kind"].clone()).collect();
     assert_eq!(kinds, ["decision", "approval"]);
     app.get(&format!("{path}/explain")).send().problem(403, "forbidden");
     app.post(&format!("{path}/replay")).send().problem(403, "forbidden");
@@ -225,7 +235,10 @@ fn the_records_of_an_action_tell_its_life() {
     let action = app.refund(45.0);
     let path = format!("/v1/actions/{}", id(&action));
     app.post(&format!("{path}/start")).send().ok();
-    app.post(&format!("{path}/result")).json(&json!({ "success": true, "result": { "b": 1.0, "a": [] } })).send().ok();
+    app.post(&format!("{path}/result"))
+        .json(&json!({ "success": true, "result": { "b": 1.0, "a": [] } }))
+        .send()
+        .ok();
     let events = app.get(&format!("{path}/events")).send().ok();
     let events = events["events"].as_array().unwrap();
     let kinds: Vec<_> = events.iter().map(|event| event["kind"].as_str().unwrap()).collect();

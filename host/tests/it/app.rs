@@ -70,7 +70,11 @@ impl TestApp {
     }
 
     /// A server over a folder that is there already.
-    pub fn over(folder: TempDir, now_ms: i64, change: impl FnOnce(&mut Settings)) -> Result<Self, StartError> {
+    pub fn over(
+        folder: TempDir,
+        now_ms: i64,
+        change: impl FnOnce(&mut Settings),
+    ) -> Result<Self, StartError> {
         let config = config(folder.path(), change);
         let clock = Arc::new(HandClock::at(now_ms));
         let (opened, answer) = std::sync::mpsc::channel();

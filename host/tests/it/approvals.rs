@@ -5,7 +5,10 @@ use serde_json::{Value, json};
 use crate::app::{Reply, TestApp, id};
 
 fn approve(app: &TestApp, action: &Value, key: &str) -> Reply {
-    app.post(&format!("/v1/actions/{}/approval", id(action))).key(key).json(&json!({ "approve": true })).send()
+    app.post(&format!("/v1/actions/{}/approval", id(action)))
+        .key(key)
+        .json(&json!({ "approve": true }))
+        .send()
 }
 
 fn wire(app: &TestApp) -> Value {
@@ -48,7 +51,8 @@ fn a_rejected_action_is_denied() {
 fn the_policies_in_force_at_the_approval_decide() {
     let app = TestApp::start();
     let held = app.refund(340.0);
-    std::fs::write(app.policy_file("tight.yaml"), "rules: [{ match: { amount_gt: 300 }, deny: true }]\n").unwrap();
+    std::fs::write(app.policy_file("tight.yaml"), "rules: [{ match: { amount_gt: 300 }, deny: true }]\n")
+        .unwrap();
     app.until("the edit", || (app.refund(340.0)["status"] == "denied").then_some(()));
     let denied = approve(&app, &held, &app.admin).ok();
     assert_eq!((&denied["status"], &denied["reason_code"]), (&json!("denied"), &json!("policy_deny")));
@@ -115,9 +119,8 @@ fn who_proposed_an_action_can_never_approve_it() {
 #[test]
 fn a_quorum_needs_different_people_of_the_role() {
     let app = TestApp::start();
-    let finance = |name: &str| {
-        app.key_with(json!({ "name": name, "role": "approver", "approver_roles": ["finance"] }))
-    };
+    let finance =
+        |name: &str| app.key_with(json!({ "name": name, "role": "approver", "approver_roles": ["finance"] }));
     let (alice, bob, carol) = (finance("alice"), finance("bob"), app.key("carol", "approver"));
     let held = wire(&app);
     assert_eq!(held["approval"]["requires"], json!([{ "approvers": 2, "roles": ["finance"] }]));
@@ -164,8 +167,11 @@ fn of_sixteen_approvals_at_once_one_wins() {
     let keys: Vec<_> = (0..16).map(|n| app.key(&format!("approver-{n}"), "approver")).collect();
     let held = app.refund(340.0);
     let statuses: Vec<_> = std::thread::scope(|scope| {
-        let asking: Vec<_> =
-            keys.iter().map(|key| (&app, &held, key)).map(|(app, held, key)| scope.spawn(move || approve(app, held, key).status)).collect();
+        let asking: Vec<_> = keys
+            .iter()
+            .map(|key| (&app, &held, key))
+            .map(|(app, held, key)| scope.spawn(move || approve(app, held, key).status))
+            .collect();
         asking.into_iter().map(|asking| asking.join().unwrap()).collect()
     });
     assert_eq!(statuses.iter().filter(|status| **status == 200).count(), 1, "{statuses:?}");
@@ -204,7 +210,8 @@ fn the_same_approval_counts_once() {
     let app = TestApp::start();
     let held = app.refund(340.0);
     let path = format!("/v1/actions/{}/approval", id(&held));
-    let send = |body: Value| app.post(&path).key(&app.admin).header("idempotency-key", "k").json(&body).send();
+    let send =
+        |body: Value| app.post(&path).key(&app.admin).header("idempotency-key", "k").json(&body).send();
     let first = send(json!({ "approve": true })).ok();
     assert_eq!(send(json!({ "approve": true })).ok(), first);
     send(json!({ "approve": false })).problem(409, "idempotency_key_reused");

@@ -65,7 +65,10 @@ fn records_arrive_as_they_are_written() {
     let (event_id, kind, record) = stream.event().unwrap();
     assert_eq!(kind, "decision");
     assert_eq!(record, app.records().pop().unwrap());
-    assert_eq!(event_id, format!("{}:{}", action["receipt"]["stream"].as_str().unwrap(), action["receipt"]["seq"]));
+    assert_eq!(
+        event_id,
+        format!("{}:{}", action["receipt"]["stream"].as_str().unwrap(), action["receipt"]["seq"])
+    );
     app.post(&format!("/v1/actions/{}/start", id(&action))).send().ok();
     assert_eq!(stream.event().unwrap().1, "start");
 }

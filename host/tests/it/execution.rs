@@ -96,7 +96,11 @@ fn of_sixteen_starts_and_results_at_once_one_wins() {
     assert_eq!(race(&app, &action, "start"), (1, 15));
     assert_eq!(race(&app, &action, "success"), (1, 15));
     let records = app.records();
-    let kinds: Vec<_> = records.iter().filter(|record| record["action_id"] == action["id"]).map(|record| &record["kind"]).collect();
+    let kinds: Vec<_> = records
+        .iter()
+        .filter(|record| record["action_id"] == action["id"])
+        .map(|record| &record["kind"])
+        .collect();
     assert_eq!(kinds, ["decision", "start", "result"]);
 }
 

@@ -30,7 +30,8 @@ fn nothing_moves_on_when_it_cannot_be_recorded() {
     let start = app.post(&format!("/v1/actions/{}/start", id(&allowed))).send();
     start.problem(503, "store_failure");
     let body = json!({ "approve": true });
-    let approval = app.post(&format!("/v1/actions/{}/approval", id(&held))).key(&app.admin).json(&body).send();
+    let approval =
+        app.post(&format!("/v1/actions/{}/approval", id(&held))).key(&app.admin).json(&body).send();
     approval.problem(503, "store_failure");
     for action in [&allowed, &held] {
         let now = app.get(&format!("/v1/actions/{}", id(action))).send().ok();

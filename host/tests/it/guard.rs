@@ -19,7 +19,8 @@ fn raw(app: &TestApp, request: &str) -> String {
 #[test]
 fn only_this_machine_s_own_names_are_answered() {
     let app = TestApp::start();
-    let get = |host: &str| raw(&app, &format!("GET /health HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"));
+    let get =
+        |host: &str| raw(&app, &format!("GET /health HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"));
     for host in ["localhost", "127.0.0.1", "[::1]"] {
         let answer = get(&format!("{host}:{}", app.port));
         assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
@@ -28,7 +29,10 @@ fn only_this_machine_s_own_names_are_answered() {
         let answer = get(&host);
         assert!(answer.starts_with("HTTP/1.1 403 ") && answer.contains("host_not_allowed"), "{answer}");
     }
-    let absolute = format!("GET http://evil.example/health HTTP/1.1\r\nHost: localhost:{}\r\nConnection: close\r\n\r\n", app.port);
+    let absolute = format!(
+        "GET http://evil.example/health HTTP/1.1\r\nHost: localhost:{}\r\nConnection: close\r\n\r\n",
+        app.port
+    );
     assert!(raw(&app, &absolute).contains("host_not_allowed"));
 }
 

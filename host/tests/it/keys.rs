@@ -61,7 +61,10 @@ fn every_role_does_what_it_is_for() {
             ("simulate", app.post("/v1/policies/simulate").key(key).json(&json!({})).send().status),
             ("edit", app.ask("PUT", "/v1/policies/a.yaml").key(key).raw(b"").send().status),
             ("keys", app.get("/v1/keys").key(key).send().status),
-            ("make", app.post("/v1/keys").key(key).json(&json!({ "name": "x", "role": "admin" })).send().status),
+            (
+                "make",
+                app.post("/v1/keys").key(key).json(&json!({ "name": "x", "role": "admin" })).send().status,
+            ),
             ("revoke", app.ask("DELETE", "/v1/keys/admin").key(key).send().status),
         ] {
             if status != 403 {

@@ -23,7 +23,8 @@ fn every_route_is_described_and_nothing_else() {
             methods.map(move |method| format!("{method} {path}"))
         })
         .collect();
-    let served: BTreeSet<_> = routes().iter().map(|route| format!("{} {}", route.method, route.path)).collect();
+    let served: BTreeSet<_> =
+        routes().iter().map(|route| format!("{} {}", route.method, route.path)).collect();
     assert_eq!(described, served);
 }
 
@@ -108,7 +109,11 @@ fn answers_have_the_described_fields() {
         ("get", "/v1/actions/{id}/wait", get(&format!("{one}/wait"))),
         ("post", "/v1/actions/{id}/approval", post(&approval, json!({ "approve": true }))),
         ("post", "/v1/actions/{id}/start", post(&format!("{one}/start"), json!({}))),
-        ("post", "/v1/actions/{id}/result", post(&format!("{one}/result"), json!({ "success": true, "result": 1 }))),
+        (
+            "post",
+            "/v1/actions/{id}/result",
+            post(&format!("{one}/result"), json!({ "success": true, "result": 1 })),
+        ),
         ("get", "/v1/actions/{id}/events", get(&format!("{one}/events"))),
         ("get", "/v1/actions/{id}/explain", get(&format!("{one}/explain"))),
         ("post", "/v1/actions/{id}/replay", post(&format!("{one}/replay"), json!({}))),

@@ -49,9 +49,13 @@ fn a_broken_edit_never_replaces_the_set_in_force() {
     fs::write(app.policy_file("more.yaml"), format!("{BROKEN}# more\n")).unwrap();
     let refused = || {
         let records = app.records().into_iter();
-        records.filter(|record| record["in_force"] == false).map(|record| record["policy_hash"].clone()).collect()
+        records
+            .filter(|record| record["in_force"] == false)
+            .map(|record| record["policy_hash"].clone())
+            .collect()
     };
-    let hashes: Vec<Value> = app.until("the second refusal", || Some(refused()).filter(|hashes: &Vec<_>| hashes.len() == 2));
+    let hashes: Vec<Value> =
+        app.until("the second refusal", || Some(refused()).filter(|hashes: &Vec<_>| hashes.len() == 2));
     assert_ne!(hashes[0], hashes[1]);
     fs::remove_file(app.policy_file("more.yaml")).unwrap();
     app.until("the repair", || (app.get("/ready").send().ok()["status"] == "ready").then_some(()));
@@ -135,7 +139,9 @@ fn of_two_editors_with_the_same_file_one_wins() {
     let statuses: Vec<_> = std::thread::scope(|scope| {
         let putting: Vec<_> = texts
             .iter()
-            .map(|text| scope.spawn(|| put(&app, "support-agent.yaml", ("if-match", &hash(POLICY)), text).status))
+            .map(|text| {
+                scope.spawn(|| put(&app, "support-agent.yaml", ("if-match", &hash(POLICY)), text).status)
+            })
             .collect();
         putting.into_iter().map(|putting| putting.join().unwrap()).collect()
     });
@@ -166,7 +172,10 @@ fn a_simulation_shows_what_would_change() {
     let body = json!({ "policies": { "a.yaml": DENY_ALL }, "actions": [given], "recorded": { "limit": 10 } });
     let simulate = |body: &Value| app.post("/v1/policies/simulate").key(&app.admin).json(body).send();
     let simulation = simulate(&body).ok();
-    assert_eq!(simulation["counts"], json!({ "candidate": { "HALT": 3 }, "in_force": { "ABSTAIN": 1, "EXECUTE": 2 } }));
+    assert_eq!(
+        simulation["counts"],
+        json!({ "candidate": { "HALT": 3 }, "in_force": { "ABSTAIN": 1, "EXECUTE": 2 } })
+    );
     assert_eq!(simulation["transitions"], json!({ "ABSTAIN->HALT": 1, "EXECUTE->HALT": 2 }));
     assert_eq!(simulation["results"][0]["id"], Value::Null);
     assert_eq!(simulation["results"][0]["candidate"]["rule"]["id"], "never");
@@ -184,8 +193,12 @@ fn what_was_in_force_is_kept() {
     let first = app.get("/v1/policies").send().ok();
     put(&app, "tight.yaml", ("if-none-match", "*"), DENY_ALL);
     let history = app.get("/v1/policies/history").key(&app.admin).send().ok();
-    let versions: Vec<_> =
-        history["history"].as_array().unwrap().iter().map(|version| version["policy_version"].clone()).collect();
+    let versions: Vec<_> = history["history"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|version| version["policy_version"].clone())
+        .collect();
     assert_eq!(versions, ["2", "1"]);
     assert_eq!(history["history"][1]["policy_hash"], first["policy_hash"]);
     let path = format!("/v1/policies/by-hash/{}", first["policy_hash"].as_str().unwrap());

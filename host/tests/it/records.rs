@@ -1,8 +1,8 @@
 //! What auditors read: the chain, byte for byte.
 
 use engine::chain::Verifier;
-use serde_json::{Value, json};
 use serde_json::value::RawValue;
+use serde_json::{Value, json};
 
 use crate::app::TestApp;
 

@@ -68,5 +68,7 @@ fn an_approval_that_ran_out_while_the_server_was_away_expires_at_the_start() {
     let held = app.refund(340.0);
     let app = TestApp::over(app.stop(), NOON + 2 * 3_600_000, |_| {}).ok().unwrap();
     let path = format!("/v1/actions/{}", id(&held));
-    app.until("the expiry", || (app.get(&path).send().ok()["reason_code"] == "approval_expired").then_some(()));
+    app.until("the expiry", || {
+        (app.get(&path).send().ok()["reason_code"] == "approval_expired").then_some(())
+    });
 }
