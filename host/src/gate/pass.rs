@@ -18,7 +18,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::policies::InForce;
-use crate::runtime::{Module, Verdict};
+use crate::runtime::{Module, Pool, RuntimeError, Verdict};
 use crate::store::DecisionRow;
 
 /// What the engine said of an action.
@@ -63,11 +63,26 @@ struct Named<'a> {
 }
 
 impl Pass {
-    /// Asks the engine.
+    /// Asks the engine about the bytes of an action as they came.
     pub fn over(set: &InForce, module: &Module, action: &[u8], state: &State) -> Self {
+        Pass::through(set, module, action, state, Pool::decide)
+    }
+
+    /// Asks the engine about an action that is recorded in its canonical form.
+    pub fn over_recorded(set: &InForce, module: &Module, action: &RawValue, state: &State) -> Self {
+        Pass::through(set, module, action.get().as_bytes(), state, Pool::decide_recorded)
+    }
+
+    fn through(
+        set: &InForce,
+        module: &Module,
+        action: &[u8],
+        state: &State,
+        decide: impl FnOnce(&Pool, &[u8], &[u8]) -> Result<Verdict, RuntimeError>,
+    ) -> Self {
         let state = state_json(state);
         let started = Instant::now();
-        let answer = set.pool.decide(action, state.as_bytes());
+        let answer = decide(&set.pool, action, state.as_bytes());
         let duration = started.elapsed();
         let read = match answer {
             Ok(verdict) => read(verdict).map_err(|error| error.to_string()),
