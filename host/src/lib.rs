@@ -1,7 +1,17 @@
-//! The host of Faramesh: the thin shell around the engine that gathers inputs, calls it, and acts on the answer.
+//! The host of Faramesh: everything that touches the world around the engine.
 //!
-//! Everything that touches the world is here, and nothing here decides what an action may do: that is the engine's.
-//! [`runtime`] runs `engine.wasm`; [`store`] keeps what was decided before anybody is told of it.
+//! Start with [`gate`], the one road from an action to an answer. [`server`] puts the parts together, [`http`]
+//! offers them to callers, [`store`] remembers, [`runtime`] runs the engine's module.
 
+pub mod clock;
+pub mod config;
+pub mod events;
+pub mod gate;
+pub mod http;
+pub mod keys;
+pub mod metrics;
+pub mod policies;
+pub mod principal;
 pub mod runtime;
+pub mod server;
 pub mod store;

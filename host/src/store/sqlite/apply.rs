@@ -9,18 +9,15 @@ use engine::hash::FileHash;
 use engine::lifecycle::Status;
 use engine::record::{Draft, Head, Sealed};
 use engine::time::rfc3339;
-use rusqlite::{Connection, ErrorCode, OptionalExtension as _, params};
+use rusqlite::{Connection, ErrorCode, params};
 
-use super::read::{action_by_id, all};
+use super::read::{IDEMPOTENCY_MS, action_by_id, all, kept_answer, same_body};
 use super::rows::{self, json, signed};
 use super::writer::Failure;
 use crate::store::{
     ActionRow, Change, Event, Idempotency, KeyRow, NewAction, NewPolicySet, PolicyVersion, Receipt,
     StoreError, StoredRecord, Written,
 };
-
-/// How long an answer is kept for a request that comes again: 24 hours.
-const IDEMPOTENCY_MS: i64 = 24 * 60 * 60 * 1000;
 
 /// Why a verb did not happen.
 pub(super) enum Trouble {
@@ -136,7 +133,7 @@ impl<'a> Batch<'a> {
                 row.decision.state.get(),
                 row.approval_token,
             ])?;
-        self.keep(&new.draft, sealed, Some(&row))?;
+        self.keep(&new.draft, sealed, Some((number, &row)))?;
         self.remember(idempotency, &row, new.draft.at_ms)?;
         Ok(Written::Fresh(Box::new(row)))
     }
@@ -213,7 +210,7 @@ impl<'a> Batch<'a> {
                     row.result.as_ref().map(|result| result.get()),
                 ])?;
         }
-        self.keep(&change.draft, sealed, Some(&row))?;
+        self.keep(&change.draft, sealed, Some((number, &row)))?;
         self.remember(idempotency, &row, change.draft.at_ms)?;
         Ok(Written::Fresh(Box::new(row)))
     }
@@ -329,17 +326,22 @@ impl<'a> Batch<'a> {
     }
 
     /// Writes the record, and has it told after the commit.
-    fn keep(&mut self, draft: &Draft, sealed: Sealed, action: Option<&ActionRow>) -> Result<(), Trouble> {
+    fn keep(
+        &mut self,
+        draft: &Draft,
+        sealed: Sealed,
+        action: Option<(i64, &ActionRow)>,
+    ) -> Result<(), Trouble> {
         let kept = self
             .connection
             .prepare_cached(
-                "INSERT INTO records (stream_id, seq, kind, action_id, body) VALUES (?1, ?2, ?3, ?4, ?5)",
+                "INSERT INTO records (stream_id, seq, kind, action_number, body) VALUES (?1, ?2, ?3, ?4, ?5)",
             )?
             .execute(params![
                 self.stream_id,
                 signed(sealed.seq),
                 draft.kind.as_str(),
-                draft.action_id,
+                action.map(|(number, _)| number),
                 sealed.body.as_str(),
             ]);
         match kept {
@@ -357,7 +359,10 @@ impl<'a> Batch<'a> {
                 kind: draft.kind,
                 body: sealed.body.into_string(),
             };
-            self.events.push(Event { record: Arc::new(record), action: action.cloned().map(Arc::new) });
+            self.events.push(Event {
+                record: Arc::new(record),
+                action: action.map(|(_, row)| Arc::new(row.clone())),
+            });
         }
         Ok(())
     }
@@ -365,20 +370,8 @@ impl<'a> Batch<'a> {
     /// The answer that was given to this request before, if it came before.
     fn answered(&self, idempotency: Option<&Idempotency>, now_ms: i64) -> Result<Option<String>, Trouble> {
         let Some(asked) = idempotency else { return Ok(None) };
-        let found: Option<(String, String)> = self
-            .connection
-            .prepare_cached(
-                "SELECT body_hash, response FROM idempotency WHERE scope = ?1 AND key = ?2 AND at_ms > ?3",
-            )?
-            .query_row(params![asked.scope, asked.key, now_ms.saturating_sub(IDEMPOTENCY_MS)], |row| {
-                Ok((row.get(0)?, row.get(1)?))
-            })
-            .optional()?;
-        match found {
-            None => Ok(None),
-            Some((body_hash, response)) if body_hash == asked.body_hash => Ok(Some(response)),
-            Some(_) => Err(Trouble::Refused(StoreError::KeyReused)),
-        }
+        let found = kept_answer(self.connection, (&asked.scope, &asked.key), now_ms)?;
+        Ok(same_body(found, &asked.body_hash)?)
     }
 
     /// Keeps the answer, and drops a few that are too old: more than one, so that they grow fewer.
