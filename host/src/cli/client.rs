@@ -117,7 +117,7 @@ impl Client {
     ///
     /// # Errors
     /// No answer, or one that says no.
-    pub(crate) fn events(&self, last_event_id: Option<&str>) -> Result<impl Read + use<>, Failure> {
+    pub(crate) fn events(&self, last_event_id: Option<&str>) -> Result<Box<dyn Read>, Failure> {
         let mut request = self.authorized(self.events.get(format!("{}/v1/events", self.url)));
         request = request.header("Accept", "text/event-stream");
         if let Some(id) = last_event_id {
@@ -128,7 +128,7 @@ impl Client {
             self.read(response)?;
             return Err(self.foreign());
         }
-        Ok(response.into_body().into_reader())
+        Ok(Box::new(response.into_body().into_reader()))
     }
 
     fn authorized<B>(&self, request: RequestBuilder<B>) -> RequestBuilder<B> {

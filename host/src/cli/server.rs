@@ -71,3 +71,9 @@ pub(crate) fn run(command: &Command, screen: &Screen) -> Outcome {
     let Command::Start(args) = command;
     start(args, screen)
 }
+
+fn start(args: &Start, _screen: &Screen) -> Outcome {
+    Config::new(args.settings()).map_err(|error| Failure::usage(error.message).help(error.help))?;
+    let _ = args.open;
+    Ok(super::exit::Exit::Done)
+}

@@ -1,6 +1,7 @@
 //! Tables for people: columns without lines between them, cut to the terminal's width, plain in pipes.
 
-use comfy_table::{Attribute, Cell, Color, ContentArrangement, Table, presets};
+use comfy_table::presets::NOTHING;
+use comfy_table::{Attribute, Cell, Color, ContentArrangement, Table};
 use engine::decision::Outcome;
 
 use super::screen::Screen;
@@ -15,7 +16,7 @@ impl<'a> Rows<'a> {
     /// A table with these columns.
     pub(crate) fn new(screen: &'a Screen, columns: &[&str]) -> Self {
         let mut table = Table::new();
-        table.load_preset(presets::NOTHING);
+        table.load_style(NOTHING);
         if screen.is_terminal() {
             table.set_content_arrangement(ContentArrangement::Dynamic);
         } else {

@@ -136,7 +136,7 @@ fn print(screen: &Screen, line: &str, json: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-fn reconnect(client: &Client, last_id: Option<&str>) -> Result<impl Read + use<>, Failure> {
+fn reconnect(client: &Client, last_id: Option<&str>) -> Result<Box<dyn Read>, Failure> {
     let mut wait = FIRST_WAIT;
     loop {
         match client.events(last_id) {

@@ -1,6 +1,7 @@
 //! `faramesh actions hash`: the canonical form of an action and its `request_hash`, from the engine's own module.
 
 use clap::Args;
+use host::runtime::RuntimeError;
 use serde_json::{Value, json};
 
 use crate::cli::exit::{Exit, Failure, Outcome};
@@ -11,7 +12,11 @@ use crate::cli::text;
 
 /// Arguments of `actions hash`.
 #[derive(Debug, Args)]
-#[command(after_help = "Exit codes: 0 valid, 1 an action cannot be read")]
+#[command(after_help = "\
+The hash is the SHA-256 of the canonical form, RFC 8785, so `sha256sum` over the first line without its line break
+gives the same.
+
+Exit codes: 0 valid, 1 an action cannot be read")]
 pub(crate) struct Hash {
     /// The action as JSON; one a line when the name ends in .jsonl; - for standard input
     file: String,
@@ -22,26 +27,29 @@ pub(crate) fn run(args: &Hash, screen: &Screen) -> Outcome {
     let mut engine = offline::engine()?;
     let mut values = Vec::new();
     for (index, document) in actions.documents().iter().enumerate() {
-        let answer = engine.canonicalize(document).map_err(|error| offline::engine_failure(&error))?;
-        let (canonical, request_hash) = match (answer.canonical, answer.request_hash, answer.error) {
-            (Some(canonical), Some(hash), None) => (canonical, hash.to_string()),
-            (_, _, error) => {
-                let place =
-                    if actions.is_lines() { format!(" {}", index.saturating_add(1)) } else { String::new() };
-                let error: Value = error.and_then(|error| serde_json::from_str(error.get()).ok()).unwrap_or_default();
-                return Err(Failure::refused(format!("the action{place} cannot be read: {}", why(&error)))
-                    .help("it would be decided as `HALT` with `invalid_action`"));
+        let place = if actions.is_lines() { format!(" {}", index.saturating_add(1)) } else { String::new() };
+        let answer = engine.canonicalize(document).map_err(|error| match error {
+            RuntimeError::Refused(refusal) => {
+                let error = refusal.error.and_then(|error| serde_json::from_str(error.get()).ok());
+                let why = error.as_ref().map_or(refusal.message, why);
+                Failure::refused(format!("the action{place} cannot be read: {why}"))
+                    .help("it would be decided as `HALT` with `invalid_action`")
             }
-        };
+            error => offline::engine_failure(&error),
+        })?;
+        let (canonical, hash) = (answer.canonical.get(), answer.request_hash);
         match screen.format() {
             Format::Table => {
-                screen.data(&text::visible_lines(&canonical))?;
-                screen.data(&request_hash)?;
+                screen.json(canonical)?;
+                screen.data(&hash.to_string())?;
             }
             Format::Json | Format::Jsonl => {
-                screen.json(&json!({ "canonical": canonical, "request_hash": request_hash }).to_string())?;
+                screen.json(&format!(r#"{{"canonical":{canonical},"request_hash":"{hash}"}}"#))?;
             }
-            Format::Yaml => values.push(json!({ "canonical": canonical, "request_hash": request_hash })),
+            Format::Yaml => {
+                let canonical: Value = serde_json::from_str(canonical).unwrap_or_default();
+                values.push(json!({ "canonical": canonical, "request_hash": hash }));
+            }
         }
     }
     match (screen.format(), values.as_slice()) {

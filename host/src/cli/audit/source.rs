@@ -1,6 +1,6 @@
 //! Where records come from: a server, an export, a database. Each is read in order, a page at a time.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead, BufReader};
 use std::path::Path;
 
 use engine::record::Head;
@@ -32,7 +32,7 @@ pub(super) fn of_file(path: &str, visit: Visit<'_>) -> Result<(), Failure> {
 }
 
 #[expect(clippy::type_complexity, reason = "the outer error is of reading, the inner one of visiting")]
-fn lines(mut reader: impl std::io::BufRead, visit: Visit<'_>) -> Result<Result<(), Failure>, std::io::Error> {
+fn lines(mut reader: impl BufRead, visit: Visit<'_>) -> Result<Result<(), Failure>, std::io::Error> {
     let mut line = Vec::new();
     loop {
         line.clear();
