@@ -113,10 +113,9 @@ fn name(object: &Object, key: &str, least: usize) -> Result<Option<String>, Json
     match object.get(key) {
         None => Ok(None),
         Some(Value::String(text)) if (least..=MAX_NAME_BYTES).contains(&text.len()) => Ok(Some(text.clone())),
-        Some(Value::String(text)) => Err(shape(&format!(
-            "`{key}` has {} bytes, it must have {least} to {MAX_NAME_BYTES}",
-            text.len()
-        ))),
+        Some(Value::String(text)) => {
+            Err(shape(&format!("`{key}` has {} bytes, it must have {least} to {MAX_NAME_BYTES}", text.len())))
+        }
         Some(other) => Err(shape(&format!("`{key}` is {}, it must be a string", other.kind().described()))),
     }
 }

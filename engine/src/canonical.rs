@@ -29,6 +29,12 @@ impl Canonical {
         to_value(source).map(|value| Canonical::of(&value))
     }
 
+    /// Text that the engine's module printed, and so canonical already. For a host that keeps such text and puts
+    /// it into records; text from anywhere else goes through [`crate::json::parse`].
+    pub fn printed_by_the_engine(text: &str) -> Self {
+        Canonical(text.to_owned())
+    }
+
     /// An object of parts that are canonical already.
     ///
     /// `parts` may come in any order; of two parts with one key the first stays.
@@ -36,7 +42,8 @@ impl Canonical {
         let mut sorted: Vec<_> = parts.iter().collect();
         sorted.sort_by(|a, b| crate::value::key_order(a.0, b.0));
         sorted.dedup_by(|later, earlier| later.0 == earlier.0);
-        let mut out = String::with_capacity(parts.iter().map(|(key, part)| key.len() + part.0.len() + 4).sum());
+        let mut out =
+            String::with_capacity(parts.iter().map(|(key, part)| key.len() + part.0.len() + 4).sum());
         out.push('{');
         for (index, (key, part)) in sorted.into_iter().enumerate() {
             if index > 0 {

@@ -90,7 +90,10 @@ impl Verifier {
         };
         #[expect(clippy::cast_precision_loss, reason = "a stream does not reach 2^53 records")]
         if *seq != expected as f64 {
-            return wrong(BreakKind::Misplaced, format!("record {seq} stands where record {expected} belongs"));
+            return wrong(
+                BreakKind::Misplaced,
+                format!("record {seq} stands where record {expected} belongs"),
+            );
         }
         if text("stream") != Some(&self.head.stream) {
             let message = format!("record {expected} does not belong to the stream `{}`", self.head.stream);
@@ -105,7 +108,10 @@ impl Verifier {
             return wrong(BreakKind::Changed, format!("record {expected} is not in canonical form"));
         }
         if hash_of(&record) != stored {
-            return wrong(BreakKind::Changed, format!("record {expected} is not what its `record_hash` says"));
+            return wrong(
+                BreakKind::Changed,
+                format!("record {expected} is not what its `record_hash` says"),
+            );
         }
         let previous = text("prev_hash").and_then(|hash| hash.parse::<RecordHash>().ok());
         if previous != Some(self.head.record_hash) {

@@ -124,7 +124,11 @@ struct Reader<'a> {
 impl Reader<'_> {
     fn document(&mut self) -> Result<Value, Failure> {
         if self.text.starts_with('\u{feff}') {
-            return Err((JsonErrorCode::ByteOrderMark, 0, "the document starts with a byte-order mark".into()));
+            return Err((
+                JsonErrorCode::ByteOrderMark,
+                0,
+                "the document starts with a byte-order mark".into(),
+            ));
         }
         let value = self.value()?;
         self.space()?;
@@ -149,13 +153,10 @@ impl Reader<'_> {
     fn unexpected(&self, wanted: &str) -> Failure {
         let rest = self.text.get(self.at..).unwrap_or_default();
         match rest.chars().next() {
-            None => self.fail(
-                JsonErrorCode::UnexpectedEnd,
-                format!("the document ends where {wanted} is expected"),
-            ),
-            Some(found) => {
-                self.fail(JsonErrorCode::Syntax, format!("expected {wanted}, found `{}`", found.escape_debug()))
-            }
+            None => self
+                .fail(JsonErrorCode::UnexpectedEnd, format!("the document ends where {wanted} is expected")),
+            Some(found) => self
+                .fail(JsonErrorCode::Syntax, format!("expected {wanted}, found `{}`", found.escape_debug())),
         }
     }
 
@@ -231,7 +232,11 @@ impl Reader<'_> {
                 self.step();
                 self.space()?;
                 if self.peek() == Some(close) {
-                    return Err((JsonErrorCode::TrailingComma, comma, "a comma follows the last element".into()));
+                    return Err((
+                        JsonErrorCode::TrailingComma,
+                        comma,
+                        "a comma follows the last element".into(),
+                    ));
                 }
                 Ok(true)
             }
@@ -304,7 +309,8 @@ impl Reader<'_> {
         let mut text = String::new();
         loop {
             let rest = self.bytes.get(self.at..).unwrap_or_default();
-            let Some(run) = rest.iter().position(|byte| *byte < 0x20 || *byte == b'"' || *byte == b'\\') else {
+            let Some(run) = rest.iter().position(|byte| *byte < 0x20 || *byte == b'"' || *byte == b'\\')
+            else {
                 return Err((JsonErrorCode::UnexpectedEnd, opening, "a string is not closed".into()));
             };
             let end = self.at.saturating_add(run);
@@ -342,7 +348,11 @@ impl Reader<'_> {
             Some(b'u') => return self.unicode_escape(backslash),
             None => return Err((JsonErrorCode::UnexpectedEnd, backslash, "a string is not closed".into())),
             Some(_) => {
-                return Err((JsonErrorCode::InvalidEscape, backslash, "a string has an unknown escape".into()));
+                return Err((
+                    JsonErrorCode::InvalidEscape,
+                    backslash,
+                    "a string has an unknown escape".into(),
+                ));
             }
         };
         self.step();

@@ -16,17 +16,25 @@
 
 #![deny(clippy::arithmetic_side_effects)]
 
+pub mod abi;
 pub mod action;
 pub mod canonical;
 pub mod chain;
+pub mod decide;
 pub mod decision;
+pub mod diagnostic;
+pub mod explain;
 pub mod hash;
 pub mod json;
 pub mod lifecycle;
+mod opinion;
+pub mod policy;
 pub mod record;
 pub mod risk;
+pub mod span;
 pub mod state;
 pub mod time;
+pub mod truth;
 pub mod value;
 
 /// The version of the rules of deciding; part of `provenance_id`.

@@ -4,6 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::canonical::Canonical;
 use crate::json::{self, JsonError, JsonErrorCode};
 use crate::value::{Object, Value};
 
@@ -80,6 +81,23 @@ impl State {
     }
 }
 
+impl State {
+    /// The canonical form. A time over 2^53 - 1 in magnitude, which no host has, is printed as the nearest double.
+    pub fn canonical(&self) -> Canonical {
+        if self.approval.is_none() && self.now.is_none() {
+            return Canonical::of(&Value::Object(Object::default()));
+        }
+        #[expect(clippy::cast_precision_loss, reason = "said in the sentence above")]
+        let now = self.now.map(|now| Canonical::of(&Value::Number(now as f64)));
+        // An approval is made of text and lists alone, which always have a JSON form.
+        let approval = self.approval.as_ref().and_then(|approval| Canonical::serialize(approval).ok());
+        let mut parts = Vec::new();
+        parts.extend(approval.as_ref().map(|approval| ("approval", approval)));
+        parts.extend(now.as_ref().map(|now| ("now", now)));
+        Canonical::object(&parts)
+    }
+}
+
 /// 2^53 - 1, as a double.
 const MAX_MS: f64 = 9_007_199_254_740_991.0;
 
@@ -108,7 +126,8 @@ fn approver(value: &Value) -> Result<Approver, JsonError> {
     let object = members(value, "an approver", &["principal", "roles"])?;
     let principal = object.get("principal").and_then(Value::as_str);
     let principal = principal.ok_or_else(|| shape("`principal` must be a string"))?.to_owned();
-    let text = |item: &Value| item.as_str().map(str::to_owned).ok_or_else(|| shape("a role must be a string"));
+    let text =
+        |item: &Value| item.as_str().map(str::to_owned).ok_or_else(|| shape("a role must be a string"));
     let roles = match object.get("roles") {
         None => Vec::new(),
         Some(Value::Array(items)) => items.iter().map(text).collect::<Result<_, _>>()?,

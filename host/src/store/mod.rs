@@ -6,8 +6,12 @@
 
 pub mod sqlite;
 
+#[cfg(test)]
+mod contract;
+
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use engine::decision::{Outcome, ReasonCode};
 use engine::hash::{FileHash, PolicyHash, RecordHash};
@@ -16,6 +20,7 @@ use engine::record::{Draft, Head, RecordKind};
 use engine::risk::RiskLevel;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use tokio::sync::broadcast;
 
 /// The answer of a verb.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
@@ -75,8 +80,22 @@ pub trait Store: Send + Sync {
     /// All keys, revoked ones too.
     fn keys(&self) -> Answer<'_, Vec<KeyRow>>;
 
-    /// How many actions there are in each status.
+    /// How many actions there are in each status that any action is in.
     fn counts(&self) -> Answer<'_, Vec<(Status, u64)>>;
+
+    /// Every record from now on, in order, as soon as it is on stable storage.
+    ///
+    /// A receiver that falls behind is told how many it missed and finds them with [`Store::records`].
+    fn subscribe(&self) -> broadcast::Receiver<Event>;
+}
+
+/// A record that was just committed.
+#[derive(Debug, Clone)]
+pub struct Event {
+    /// The record.
+    pub record: Arc<StoredRecord>,
+    /// The action it is about, as the record left it; none for a record that no action hangs on.
+    pub action: Option<Arc<ActionRow>>,
 }
 
 /// An action and its first decision.
@@ -384,6 +403,9 @@ pub enum StoreError {
         /// The newest known.
         known: u32,
     },
+    /// Another server has the database open for writing.
+    #[error("another server uses the database `{0}`")]
+    InUse(String),
     /// Another process appends to the same stream.
     #[error("another process appends to the stream `{0}`, so this one has stopped writing")]
     StreamTaken(String),

@@ -1,0 +1,251 @@
+//! The trace of one decision: every rule that was looked at, each condition with its truth value, what it saw and
+//! why.
+//!
+//! It asks the same conditions as [`mod@crate::decide`] and adds nothing to the answer. It costs time and space,
+//! so it is made only when somebody asks.
+
+use serde::Serialize;
+
+use crate::action::Action;
+use crate::canonical::Canonical;
+use crate::decide::decide;
+use crate::decision::{Decision, Effect};
+use crate::json::{self, JsonError};
+use crate::policy::condition::{Condition, ConditionKind, Input, Match, found_truth};
+use crate::policy::path::Found;
+use crate::policy::{Mode, Policy, PolicySet};
+use crate::risk::RiskScore;
+use crate::state::State;
+use crate::truth::Truth;
+use crate::value::Value;
+
+/// How long a value may be in a sentence; the whole of it stands beside in `saw`.
+const SHOWN_CHARS: usize = 80;
+
+/// Why an action got its decision.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Explanation {
+    /// The decision.
+    pub decision: Decision,
+    /// What each file says, in the order of their names.
+    pub policies: Vec<PolicyTrace>,
+}
+
+/// What one file says.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct PolicyTrace {
+    /// `enforce` or `shadow`.
+    pub mode: &'static str,
+    /// The file's name.
+    pub policy: String,
+    /// The risk rules, all of them.
+    pub risk_rules: Vec<RiskTrace>,
+    /// The rules up to the one that matched; all when none did.
+    pub rules: Vec<RuleTrace>,
+    /// Whether it speaks of the agent; when not, nothing of it was looked at.
+    pub speaks_of_agent: bool,
+    /// What is wrong with the arguments by the file's declaration of the tool.
+    pub violations: Vec<String>,
+}
+
+/// One rule that was looked at.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RuleTrace {
+    /// Its conditions.
+    pub conditions: Vec<ConditionTrace>,
+    /// What it says.
+    pub effect: Effect,
+    /// Its id.
+    pub id: String,
+    /// The line on which it starts.
+    pub line: u32,
+    /// Whether it matches.
+    pub truth: Truth,
+}
+
+/// One risk rule.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RiskTrace {
+    /// Its conditions.
+    pub conditions: Vec<ConditionTrace>,
+    /// The line on which it starts.
+    pub line: u32,
+    /// Its name.
+    pub name: String,
+    /// How much it counts.
+    pub score: RiskScore,
+    /// Whether it holds; it counts unless this is `false`.
+    pub truth: Truth,
+}
+
+/// One condition.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ConditionTrace {
+    /// What it compares with, as it is written.
+    pub expected: Value,
+    /// The key, as it is written.
+    pub key: String,
+    /// For `any`, `all` and `not`: the conditions of each match inside.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub matches: Vec<Vec<ConditionTrace>>,
+    /// The values that it looked at; none where a parameter is missing.
+    pub saw: Vec<Value>,
+    /// Whether it holds.
+    pub truth: Truth,
+    /// Why, as a clause.
+    pub why: String,
+}
+
+/// Explains the action in `bytes`.
+///
+/// # Errors
+/// What is wrong with the action. Such an action has a decision, but nothing was looked at.
+pub fn explain_bytes(policies: &PolicySet, bytes: &[u8], state: &State) -> Result<Explanation, JsonError> {
+    Action::parse(bytes, json::MAX_BYTES).map(|action| explain(policies, &action, state))
+}
+
+/// Explains `action`.
+pub fn explain(policies: &PolicySet, action: &Action, state: &State) -> Explanation {
+    let decision = decide(policies, action, state);
+    let input = Input::new(action, state.now.filter(|_| policies.reads_time()));
+    let policies = policies.policies().iter().map(|policy| policy_trace(policy, &input)).collect();
+    Explanation { decision, policies }
+}
+
+fn policy_trace(policy: &Policy, input: &Input<'_>) -> PolicyTrace {
+    let mode = match policy.mode {
+        Mode::Enforce => "enforce",
+        Mode::Shadow => "shadow",
+    };
+    let mut trace = PolicyTrace {
+        mode,
+        policy: policy.file.clone(),
+        risk_rules: Vec::new(),
+        rules: Vec::new(),
+        speaks_of_agent: policy.speaks_of(input.action.agent_id()),
+        violations: Vec::new(),
+    };
+    if !trace.speaks_of_agent {
+        return trace;
+    }
+    if let (Some(tool), Some(params)) =
+        (policy.tools.get(input.action.tool()), input.action.params().as_object())
+    {
+        trace.violations = tool.violations(params);
+    }
+    for rule in &policy.rules {
+        let truth = rule.matcher.evaluate(input, false).truth;
+        trace.rules.push(RuleTrace {
+            conditions: match_trace(&rule.matcher, input, false),
+            effect: rule.effect,
+            id: rule.id.clone(),
+            line: rule.line,
+            truth,
+        });
+        if truth == Truth::True {
+            break;
+        }
+    }
+    trace.risk_rules = policy
+        .risk_rules
+        .iter()
+        .map(|rule| RiskTrace {
+            conditions: match_trace(&rule.when, input, false),
+            line: rule.line,
+            name: rule.name.clone(),
+            score: rule.score,
+            truth: rule.when.evaluate(input, false).truth,
+        })
+        .collect();
+    trace
+}
+
+fn match_trace(matcher: &Match, input: &Input<'_>, exact: bool) -> Vec<ConditionTrace> {
+    let exact = exact || matcher.names_tool_exactly(input.action.tool());
+    matcher.conditions.iter().map(|condition| condition_trace(condition, input, exact)).collect()
+}
+
+fn condition_trace(condition: &Condition, input: &Input<'_>, exact: bool) -> ConditionTrace {
+    let evaluation = condition.evaluate(input, exact);
+    let truth = evaluation.truth;
+    let cause = evaluation.cause.map(|cause| cause.clause());
+    let mut saw = Vec::new();
+    let mut matches = Vec::new();
+    let why = match &condition.kind {
+        ConditionKind::Name(name, _) => {
+            let value = Value::from(name.of(input.action));
+            let why = format!("it is {}", shown(&value));
+            saw.push(value);
+            why
+        }
+        ConditionKind::Value { source, path, test, every } => {
+            let mut parts = Vec::new();
+            path.visit(source.of(input.action), &mut |found| {
+                let (one, _) = found_truth(found, test, exact);
+                parts.push((one, found));
+            });
+            saw.extend(parts.iter().filter_map(|(_, found)| match found {
+                Found::Value(value) => Some((*value).clone()),
+                Found::Missing | Found::Blocked(_) => None,
+            }));
+            let decisive = parts.iter().find(|(one, _)| *one == truth).map(|(_, found)| *found);
+            let seen = match decisive {
+                Some(Found::Value(value)) => format!("`{}` is {}", path.as_str(), shown(value)),
+                Some(Found::Missing) => format!("`{}` is missing", path.as_str()),
+                Some(Found::Blocked(kind)) => {
+                    format!("`{}` leads through {}", path.as_str(), kind.described())
+                }
+                None => format!("the list of `{}` is empty", path.as_str()),
+            };
+            let seen = cause.unwrap_or(seen);
+            match (path.visits_each(), every, parts.len()) {
+                (true, true, count @ 1..) => format!("of {count} elements every one must hold: {seen}"),
+                (true, false, count @ 1..) => format!("of {count} elements one is enough: {seen}"),
+                _ => seen,
+            }
+        }
+        ConditionKind::Contains(_) | ConditionKind::Pattern(_) => {
+            let found = if truth == Truth::True { "it occurs" } else { "it does not occur" };
+            format!("{found} in `params`")
+        }
+        ConditionKind::Time(_) => match input.now {
+            Some(now) => {
+                let time = crate::time::rfc3339(now);
+                saw.push(Value::from(time.as_str()));
+                format!("it is {time}")
+            }
+            None => "the time is not known".to_owned(),
+        },
+        ConditionKind::Any(inner) | ConditionKind::All(inner) => {
+            matches.extend(inner.iter().map(|one| match_trace(one, input, exact)));
+            cause.unwrap_or_else(|| {
+                let holding =
+                    inner.iter().filter(|one| one.evaluate(input, exact).truth == Truth::True).count();
+                format!("{holding} of {} hold", inner.len())
+            })
+        }
+        ConditionKind::Not(inner) => {
+            matches.push(match_trace(inner, input, exact));
+            cause.unwrap_or_else(|| {
+                let holds = if truth == Truth::True { "does not hold" } else { "holds" };
+                format!("what it negates {holds}")
+            })
+        }
+    };
+    ConditionTrace {
+        expected: condition.operand.clone(),
+        key: condition.key.clone(),
+        matches,
+        saw,
+        truth,
+        why,
+    }
+}
+
+fn shown(value: &Value) -> String {
+    let text = Canonical::of(value).into_string();
+    match text.char_indices().nth(SHOWN_CHARS) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text,
+    }
+}

@@ -1,0 +1,105 @@
+//! What one policy file says of an action: the loop of the contract, and nothing about other files or risk.
+
+use crate::decide::Basis;
+use crate::decision::{ApprovalRequirement, Effect, Outcome, ReasonCode};
+use crate::policy::condition::{Cause, Input};
+use crate::policy::{Policy, RiskRule, Rule};
+use crate::risk::RiskLevel;
+use crate::truth::Truth;
+
+/// A file's opinion.
+#[derive(Debug)]
+pub(crate) struct Opinion<'p> {
+    policy: &'p Policy,
+    /// The first rule that matches.
+    pub(crate) matched: Option<&'p Rule>,
+    /// The strictest rule before it that restricts and cannot be evaluated: the least strict outcome it leaves.
+    floor: Option<(&'p Rule, Cause<'p>)>,
+    /// The highest risk among the matching rule and those before it that cannot be evaluated.
+    pub(crate) own_risk: Option<RiskLevel>,
+    /// What every rule that holds the action asks for.
+    approvals: Vec<ApprovalRequirement>,
+}
+
+/// Asks the rules of `policy` in order.
+pub(crate) fn opinion_of<'p>(policy: &'p Policy, input: &Input<'_>) -> Opinion<'p> {
+    let mut opinion = Opinion { policy, matched: None, floor: None, own_risk: None, approvals: Vec::new() };
+    for rule in &policy.rules {
+        let evaluation = rule.matcher.evaluate(input, false);
+        match (evaluation.truth, evaluation.cause) {
+            (Truth::False, _) => continue,
+            (Truth::True, _) => {
+                opinion.counts(rule);
+                opinion.matched = Some(rule);
+                break;
+            }
+            (Truth::Undetermined, cause) => {
+                opinion.counts(rule);
+                let floor = opinion.floor.map_or(Outcome::Execute, |(rule, _)| rule.effect.outcome());
+                if let Some(cause) = cause.filter(|_| rule.effect.outcome() > floor) {
+                    opinion.floor = Some((rule, cause));
+                }
+            }
+        }
+    }
+    opinion
+}
+
+impl<'p> Opinion<'p> {
+    fn counts(&mut self, rule: &Rule) {
+        self.own_risk = self.own_risk.max(rule.risk);
+        if rule.effect == Effect::RequireApproval {
+            let requires = vec![rule.quorum.clone()];
+            self.approvals.push(ApprovalRequirement { expires_ms: rule.expires_ms, requires });
+        }
+    }
+
+    /// The matching rule, unless the floor is stricter; the floor alone where no rule matches; none without either.
+    pub(crate) fn basis(&self) -> Option<Basis<'p>> {
+        let floor = self.floor_basis();
+        let Some(rule) = self.matched else { return floor };
+        let outcome = rule.effect.outcome();
+        if let Some(floor) = floor.filter(|floor| floor.outcome > outcome) {
+            return Some(floor);
+        }
+        let (code, text) = match rule.effect {
+            Effect::Allow => (ReasonCode::PolicyAllow, format!("allowed by the rule `{}`", rule.id)),
+            Effect::RequireApproval => {
+                (ReasonCode::PolicyRequireApproval, format!("the rule `{}` requires approval", rule.id))
+            }
+            Effect::Deny => (ReasonCode::PolicyDeny, format!("denied by the rule `{}`", rule.id)),
+        };
+        let reason = rule.reason.clone().or_else(|| rule.description.clone()).unwrap_or(text);
+        let approval = self.approval(outcome);
+        Some(Basis { outcome, code, reason, rule: Some((self.policy, rule)), approval })
+    }
+
+    /// The opinion that a rule makes which restricts and cannot be evaluated.
+    fn floor_basis(&self) -> Option<Basis<'p>> {
+        let (rule, cause) = self.floor?;
+        let outcome = rule.effect.outcome();
+        let code = match rule.effect {
+            Effect::Deny => ReasonCode::UndeterminedDeny,
+            Effect::RequireApproval => ReasonCode::UndeterminedRequireApproval,
+            Effect::Allow => return None,
+        };
+        let reason = format!("the rule `{}` cannot be evaluated: {}", rule.id, cause.clause());
+        let approval = self.approval(outcome);
+        Some(Basis { outcome, code, reason, rule: Some((self.policy, rule)), approval })
+    }
+
+    fn approval(&self, outcome: Outcome) -> Option<ApprovalRequirement> {
+        if outcome != Outcome::Abstain {
+            return None;
+        }
+        ApprovalRequirement::of_all(self.approvals.iter())
+    }
+}
+
+/// The risk rules that hold, or might.
+pub(crate) fn counted_risk_rules<'p>(
+    policy: &'p Policy,
+    input: &Input<'_>,
+) -> impl Iterator<Item = &'p RiskRule> {
+    policy.risk_rules.iter().filter(|rule| rule.when.evaluate(input, false).truth != Truth::False)
+}

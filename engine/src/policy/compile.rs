@@ -1,0 +1,405 @@
+//! From the bytes of one file to a [`Policy`], with every finding on the way.
+
+use std::collections::BTreeMap;
+
+use super::condition::{ConditionKind, Match};
+use super::matcher::{self, Place};
+use super::reader::{Reader, entry, shown};
+use super::tool::ToolDecl;
+use super::yaml::{self, Entry, Kind, Node};
+use super::{MAX_RULES, Mode, Policy, RiskRule, Rule, tools};
+use crate::decision::{Effect, Quorum};
+use crate::diagnostic::{self, Diagnostic, Finding};
+use crate::hash::FileHash;
+use crate::risk::{RiskLevel, RiskScore, Thresholds};
+use crate::span::{LineIndex, Span};
+
+/// The most people that a rule may ask for.
+const MAX_APPROVERS: u32 = 100;
+
+/// Reads and checks one file. The policy is there only when no finding is an error.
+pub(super) fn file(name: &str, bytes: &[u8], hash: FileHash) -> (Option<Policy>, Vec<Diagnostic>) {
+    let text = match std::str::from_utf8(bytes) {
+        Ok(text) => text,
+        Err(error) => {
+            let good = std::str::from_utf8(bytes.get(..error.valid_up_to()).unwrap_or_default());
+            let at = error.valid_up_to();
+            let finding = diagnostic::not_utf8(Span { start: at, end: at });
+            return (None, vec![finding.located(name, &LineIndex::new(good.unwrap_or_default()))]);
+        }
+    };
+    let lines = LineIndex::new(text);
+    let located = |findings: Vec<Finding>| {
+        let mut all: Vec<Diagnostic> =
+            findings.into_iter().map(|finding| finding.located(name, &lines)).collect();
+        all.sort_by_key(|finding| finding.span);
+        all
+    };
+    let document = match yaml::parse(text) {
+        Ok(document) => document,
+        Err(finding) => return (None, located(vec![finding])),
+    };
+    let mut compiler = Compiler {
+        reader: Reader { findings: document.warnings },
+        lines: &lines,
+        policy: Policy {
+            file: name.to_owned(),
+            hash,
+            name: stem(name).to_owned(),
+            description: None,
+            agents: Vec::new(),
+            mode: Mode::Enforce,
+            tools: BTreeMap::new(),
+            rules: Vec::new(),
+            risk_rules: Vec::new(),
+            thresholds: Thresholds::STANDARD,
+            reads_time: false,
+        },
+    };
+    if let Some(root) = &document.root {
+        compiler.root(root);
+    }
+    let Compiler { reader, mut policy, .. } = compiler;
+    policy.reads_time = policy.rules.iter().map(|rule| &rule.matcher).any(reads_time)
+        || policy.risk_rules.iter().map(|rule| &rule.when).any(reads_time);
+    let sound = !reader.findings.iter().any(Finding::is_error);
+    (sound.then_some(policy), located(reader.findings))
+}
+
+fn stem(name: &str) -> &str {
+    name.strip_suffix(".yaml").or_else(|| name.strip_suffix(".yml")).unwrap_or(name)
+}
+
+fn reads_time(matcher: &Match) -> bool {
+    matcher.conditions.iter().any(|condition| match &condition.kind {
+        ConditionKind::Time(_) => true,
+        ConditionKind::Any(matches) | ConditionKind::All(matches) => matches.iter().any(reads_time),
+        ConditionKind::Not(inner) => reads_time(inner),
+        ConditionKind::Name(..)
+        | ConditionKind::Value { .. }
+        | ConditionKind::Contains(_)
+        | ConditionKind::Pattern(_) => false,
+    })
+}
+
+struct Compiler<'a> {
+    reader: Reader,
+    lines: &'a LineIndex<'a>,
+    policy: Policy,
+}
+
+const LEVELS: [(&str, RiskLevel); 4] = [
+    ("low", RiskLevel::Low),
+    ("medium", RiskLevel::Medium),
+    ("high", RiskLevel::High),
+    ("critical", RiskLevel::Critical),
+];
+
+impl Compiler<'_> {
+    fn root(&mut self, root: &Node) {
+        const KEYS: [&str; 8] =
+            ["version", "name", "description", "agents", "mode", "tools", "rules", "risk"];
+        let Kind::Map(entries) = &root.kind else {
+            let takes = "a mapping with `rules`";
+            self.reader.report(diagnostic::wrong_type(root.span, "the policy", takes, root.described()));
+            return;
+        };
+        let known: Vec<Entry> = entries.iter().filter(|one| one.key != "limits").cloned().collect();
+        self.reader.only(&known, &KEYS, "a policy");
+        if let Some(limits) = entry(entries, "limits") {
+            self.reader.report(diagnostic::unsupported_limits(limits.key_span));
+        }
+        // Tools first: rules are checked against them.
+        if let Some(one) = entry(entries, "tools") {
+            self.policy.tools = tools::read(&mut self.reader, &one.value);
+        }
+        for one in entries {
+            let (key, node) = (one.key.as_str(), &one.value);
+            match key {
+                "version" => self.version(node),
+                "name" => {
+                    if let Some(name) = self.reader.name(node, key) {
+                        self.policy.name = name.to_owned();
+                    }
+                }
+                "description" => {
+                    self.policy.description = self.reader.text(node, key, "a text").map(str::to_owned);
+                }
+                "agents" => self.policy.agents = self.reader.globs(node, key).unwrap_or_default(),
+                "mode" => {
+                    let words = [("enforce", Mode::Enforce), ("shadow", Mode::Shadow)];
+                    if let Some(mode) = self.reader.word(node, key, &words) {
+                        self.policy.mode = mode;
+                    }
+                }
+                "rules" => self.rules(node),
+                "risk" => self.risk(node),
+                _ => {}
+            }
+        }
+    }
+
+    fn version(&mut self, node: &Node) {
+        match node.kind {
+            Kind::Number(1.0) => {}
+            Kind::Nothing => self.reader.report(diagnostic::missing_value(node.span, "version", "`1`")),
+            _ => self.reader.report(diagnostic::unsupported_version(node.span, &shown(node))),
+        }
+    }
+
+    fn rules(&mut self, node: &Node) {
+        if matches!(node.kind, Kind::Nothing) {
+            let takes = "a list of rules, or `[]` to deny everything";
+            self.reader.report(diagnostic::missing_value(node.span, "rules", takes));
+            return;
+        }
+        let Some(items) = self.reader.list(node, "rules", "a list of rules") else { return };
+        if items.len() > MAX_RULES {
+            self.reader.report(diagnostic::too_many_rules(node.span, items.len(), MAX_RULES));
+            return;
+        }
+        let declared = std::mem::take(&mut self.policy.tools);
+        let mut first_lines: BTreeMap<String, u32> = BTreeMap::new();
+        for (index, item) in items.iter().enumerate() {
+            let Some(rule) = self.rule(item, index, &declared) else { continue };
+            match first_lines.get(&rule.id) {
+                Some(line) => {
+                    let span = id_span(item);
+                    let line = usize::try_from(*line).unwrap_or(0);
+                    self.reader.report(diagnostic::duplicate_id(span, &rule.id, line));
+                }
+                None => _ = first_lines.insert(rule.id.clone(), rule.line),
+            }
+            self.policy.rules.push(rule);
+        }
+        self.policy.tools = declared;
+    }
+
+    fn line(&self, node: &Node) -> u32 {
+        u32::try_from(self.lines.position(node.span.start).line).unwrap_or(u32::MAX)
+    }
+
+    fn rule(&mut self, node: &Node, index: usize, declared: &BTreeMap<String, ToolDecl>) -> Option<Rule> {
+        const KEYS: [&str; 8] =
+            ["id", "match", "allow", "require_approval", "deny", "description", "reason", "risk"];
+        const EFFECTS: [Effect; 3] = [Effect::Allow, Effect::RequireApproval, Effect::Deny];
+        let entries = self.reader.map(node, "a rule", "a mapping with `match` and an effect")?;
+        let keys_known = self.reader.only(entries, &KEYS, "a rule");
+        let named: Vec<(Effect, &Entry)> =
+            EFFECTS.iter().filter_map(|effect| Some((*effect, entry(entries, effect.as_str())?))).collect();
+        let effect = match named.as_slice() {
+            [] => {
+                // A misspelt effect was reported as an unknown key already.
+                if keys_known {
+                    self.reader.report(diagnostic::missing_effect(first_line_span(node, entries)));
+                }
+                None
+            }
+            [(effect, one)] => self.effect(*effect, one),
+            [_, (_, second), ..] => {
+                let words: Vec<&str> = named.iter().map(|(effect, _)| effect.as_str()).collect();
+                self.reader.report(diagnostic::conflicting_effects(second.key_span, &words));
+                None
+            }
+        };
+        let every = matches!(named.as_slice(), [(Effect::Allow, _)]);
+        let place = Place { every, depth: 0, declared, tools: Vec::new() };
+        let matcher = match entry(entries, "match") {
+            Some(one) => matcher::read(&mut self.reader, &one.value, "match", &place),
+            None => {
+                let help = "say which actions the rule is about, such as `match: { tool: send_email }`";
+                let span = first_line_span(node, entries);
+                self.reader.report(diagnostic::missing_key(span, "match", "a rule", help));
+                None
+            }
+        };
+        let mut text = |key: &str| {
+            let one = entry(entries, key)?;
+            self.reader.text(&one.value, key, "a text").map(str::to_owned)
+        };
+        let (description, reason) = (text("description"), text("reason"));
+        let id = match entry(entries, "id") {
+            Some(one) => self.reader.name(&one.value, "id")?.to_owned(),
+            None => format!("rule-{}", index.saturating_add(1)),
+        };
+        let risk = match entry(entries, "risk") {
+            Some(one) => Some(self.reader.word(&one.value, "risk", &LEVELS)?),
+            None => None,
+        };
+        let (effect, quorum, expires_ms) = effect?;
+        let line = self.line(node);
+        Some(Rule { id, line, matcher: matcher?, effect, quorum, expires_ms, description, reason, risk })
+    }
+
+    fn effect(&mut self, effect: Effect, one: &Entry) -> Option<(Effect, Quorum, Option<u64>)> {
+        let anybody = Quorum { approvers: 1, roles: Vec::new() };
+        match (&one.value.kind, effect) {
+            (Kind::Bool(true), _) => Some((effect, anybody, None)),
+            (Kind::Bool(false), _) => {
+                self.reader.report(diagnostic::effect_false(one.value.span, effect.as_str()));
+                None
+            }
+            (Kind::Map(entries), Effect::RequireApproval) => {
+                let (quorum, expires_ms) = self.approval(entries, &one.value)?;
+                Some((effect, quorum, expires_ms))
+            }
+            (Kind::Nothing, _) => {
+                self.reader.report(diagnostic::missing_value(one.key_span, effect.as_str(), "`true`"));
+                None
+            }
+            (_, Effect::RequireApproval) => {
+                let takes = "`true` or a mapping such as `{ approvers: 2 }`";
+                let found = one.value.described();
+                self.reader.report(diagnostic::wrong_type(one.value.span, effect.as_str(), takes, found));
+                None
+            }
+            (_, Effect::Allow | Effect::Deny) => {
+                let found = one.value.described();
+                self.reader.report(diagnostic::wrong_type(one.value.span, effect.as_str(), "`true`", found));
+                None
+            }
+        }
+    }
+
+    fn approval(&mut self, entries: &[Entry], node: &Node) -> Option<(Quorum, Option<u64>)> {
+        let known = self.reader.only(entries, &["approvers", "roles", "expires"], "`require_approval`");
+        if entries.is_empty() {
+            let message = "`require_approval` says nothing".to_owned();
+            self.reader.report(diagnostic::invalid(node.span, message, "write `require_approval: true`"));
+            return None;
+        }
+        let mut quorum = Quorum { approvers: 1, roles: Vec::new() };
+        let mut expires_ms = None;
+        for one in entries {
+            match one.key.as_str() {
+                "approvers" => {
+                    quorum.approvers = self.reader.whole(&one.value, "approvers", 1, MAX_APPROVERS)?
+                }
+                "roles" => {
+                    let roles = self.reader.texts(&one.value, "roles", "a role, or a list of them")?;
+                    quorum.roles = roles.into_iter().map(|(role, _)| role.to_owned()).collect();
+                    quorum.roles.sort();
+                    quorum.roles.dedup();
+                }
+                "expires" => expires_ms = Some(self.reader.duration_ms(&one.value, "expires")?),
+                _ => {}
+            }
+        }
+        known.then_some((quorum, expires_ms))
+    }
+
+    fn risk(&mut self, node: &Node) {
+        let takes = "a mapping with `rules` and thresholds";
+        let Some(entries) = self.reader.map(node, "risk", takes) else { return };
+        self.reader.only(entries, &["rules", "require_approval_at", "deny_at"], "`risk`");
+        let words = [
+            ("low", Some(RiskLevel::Low)),
+            ("medium", Some(RiskLevel::Medium)),
+            ("high", Some(RiskLevel::High)),
+            ("critical", Some(RiskLevel::Critical)),
+            ("never", None),
+        ];
+        for one in entries {
+            match one.key.as_str() {
+                "require_approval_at" => {
+                    if let Some(level) = self.reader.word(&one.value, &one.key, &words) {
+                        self.policy.thresholds.require_approval_at = level;
+                    }
+                }
+                "deny_at" => {
+                    if let Some(level) = self.reader.word(&one.value, &one.key, &words) {
+                        self.policy.thresholds.deny_at = level;
+                    }
+                }
+                "rules" => self.risk_rules(&one.value),
+                _ => {}
+            }
+        }
+    }
+
+    fn risk_rules(&mut self, node: &Node) {
+        let Some(items) = self.reader.list(node, "rules", "a list of risk rules") else { return };
+        if items.len() > MAX_RULES {
+            self.reader.report(diagnostic::too_many_rules(node.span, items.len(), MAX_RULES));
+            return;
+        }
+        let declared = std::mem::take(&mut self.policy.tools);
+        let mut first_lines: BTreeMap<String, u32> = BTreeMap::new();
+        for (index, item) in items.iter().enumerate() {
+            let Some(rule) = self.risk_rule(item, index, &declared) else { continue };
+            match first_lines.get(&rule.name) {
+                Some(line) => {
+                    let line = usize::try_from(*line).unwrap_or(0);
+                    self.reader.report(diagnostic::duplicate_id(id_span(item), &rule.name, line));
+                }
+                None => _ = first_lines.insert(rule.name.clone(), rule.line),
+            }
+            self.policy.risk_rules.push(rule);
+        }
+        self.policy.tools = declared;
+    }
+
+    fn risk_rule(
+        &mut self,
+        node: &Node,
+        index: usize,
+        declared: &BTreeMap<String, ToolDecl>,
+    ) -> Option<RiskRule> {
+        const KEYS: [&str; 5] = ["name", "when", "risk_level", "score", "description"];
+        let takes = "a mapping with `when` and `risk_level` or `score`";
+        let entries = self.reader.map(node, "a risk rule", takes)?;
+        let keys_known = self.reader.only(entries, &KEYS, "a risk rule");
+        let name = match entry(entries, "name") {
+            Some(one) => self.reader.name(&one.value, "name")?.to_owned(),
+            None => format!("risk-rule-{}", index.saturating_add(1)),
+        };
+        if let Some(one) = entry(entries, "description") {
+            self.reader.text(&one.value, "description", "a text")?;
+        }
+        let place = Place { every: false, depth: 0, declared, tools: Vec::new() };
+        let span = first_line_span(node, entries);
+        let when = match entry(entries, "when") {
+            Some(one) => matcher::read(&mut self.reader, &one.value, "when", &place),
+            None => {
+                let help = "say which actions it counts for, such as `when: { tool: send_email }`";
+                self.reader.report(diagnostic::missing_key(span, "when", "a risk rule", help));
+                None
+            }
+        };
+        let score = match (entry(entries, "risk_level"), entry(entries, "score")) {
+            (Some(level), None) => Some(self.reader.word(&level.value, "risk_level", &LEVELS)?.score()),
+            (None, Some(score)) => {
+                let whole = self.reader.whole(&score.value, "score", 1, 100)?;
+                u8::try_from(whole).ok().and_then(RiskScore::new)
+            }
+            (Some(_), Some(score)) => {
+                let message = "a risk rule has a `risk_level` or a `score`, not both".to_owned();
+                self.reader.report(diagnostic::invalid(score.key_span, message, "leave one of them out"));
+                None
+            }
+            (None, None) => {
+                if keys_known {
+                    let help = "add `risk_level: high` or `score: 45`";
+                    self.reader.report(diagnostic::missing_key(span, "risk_level", "a risk rule", help));
+                }
+                None
+            }
+        };
+        let line = self.line(node);
+        Some(RiskRule { name, line, when: when?, score: score? })
+    }
+}
+
+/// The id's place; the rule's first key where it has none.
+fn id_span(node: &Node) -> Span {
+    let Kind::Map(entries) = &node.kind else { return node.span };
+    match entry(entries, "id").or_else(|| entry(entries, "name")) {
+        Some(one) => one.value.span,
+        None => first_line_span(node, entries),
+    }
+}
+
+/// The first key of a mapping stands for it: a finding about a whole rule need not underline all of it.
+fn first_line_span(node: &Node, entries: &[Entry]) -> Span {
+    entries.first().map_or(node.span, |first| first.key_span)
+}

@@ -1,0 +1,238 @@
+//! What the server is told at its start, checked once.
+//!
+//! Nothing here opens or creates anything; that a folder is missing or a port taken shows in [`crate::server`].
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// The settings as they come from the command line or the environment.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The address to listen on, or `localhost`.
+    pub host: String,
+    /// The port; 0 takes a free one.
+    pub port: u16,
+    /// The database: a path, or `sqlite:PATH`.
+    pub db: String,
+    /// The folder with the policy files.
+    pub policies: PathBuf,
+    /// Where the compiled engine is kept; none means the standard place of the user.
+    pub cache_dir: Option<PathBuf>,
+    /// How long an approval may take where no policy says: `30s`, `5m`, `1h`, `1d`.
+    pub approval_ttl: String,
+    /// How long an action may execute before it counts as `timeout`.
+    pub result_ttl: String,
+    /// The most bytes of a request's body.
+    pub max_body: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings {
+            host: "127.0.0.1".to_owned(),
+            port: 8000,
+            db: ".faramesh/faramesh.db".to_owned(),
+            policies: PathBuf::from("policies"),
+            cache_dir: None,
+            approval_ttl: "1h".to_owned(),
+            result_ttl: "15m".to_owned(),
+            max_body: engine::json::MAX_BYTES,
+        }
+    }
+}
+
+/// The settings, checked.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The address to listen on.
+    pub host: IpAddr,
+    /// The port; 0 takes a free one.
+    pub port: u16,
+    /// The SQLite file.
+    pub db: PathBuf,
+    /// The folder with the policy files.
+    pub policies: PathBuf,
+    /// Where the compiled engine is kept.
+    pub cache_dir: PathBuf,
+    /// How long an approval may take where no policy says.
+    pub approval_ttl: Duration,
+    /// How long an action may execute before it counts as `timeout`.
+    pub result_ttl: Duration,
+    /// The most bytes of a request's body.
+    pub max_body: usize,
+}
+
+/// A setting that cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct ConfigError {
+    /// What is wrong.
+    pub message: String,
+    /// What to do.
+    pub help: String,
+}
+
+/// The longest time to wait that can be set: a year.
+const MAX_TTL: Duration = Duration::from_secs(366 * 86_400);
+
+impl Config {
+    /// Checks the settings.
+    ///
+    /// # Errors
+    /// The first setting that cannot be used.
+    pub fn new(settings: Settings) -> Result<Self, ConfigError> {
+        let host = match settings.host.as_str() {
+            "localhost" => IpAddr::V4(Ipv4Addr::LOCALHOST),
+            text => text.trim_matches(['[', ']']).parse().map_err(|_| ConfigError {
+                message: format!("`{text}` is not an address to listen on"),
+                help: "set `FARAMESH_HOST` to an IP address such as 127.0.0.1 or 0.0.0.0".to_owned(),
+            })?,
+        };
+        let db = match settings.db.split_once(':') {
+            Some(("sqlite", path)) => path.strip_prefix("//").unwrap_or(path),
+            Some((scheme @ ("postgres" | "postgresql" | "mysql"), _)) => {
+                return Err(ConfigError {
+                    message: format!("this version cannot use a `{scheme}` database"),
+                    help: "set `FARAMESH_DB` to a path or to `sqlite:PATH`".to_owned(),
+                });
+            }
+            _ => settings.db.as_str(),
+        };
+        if db.is_empty() || settings.policies.as_os_str().is_empty() {
+            let name = if db.is_empty() { "FARAMESH_DB" } else { "FARAMESH_POLICIES" };
+            return Err(ConfigError {
+                message: format!("`{name}` is empty"),
+                help: "set it to a path, or leave it out".to_owned(),
+            });
+        }
+        if !(1..=engine::json::MAX_BYTES).contains(&settings.max_body) {
+            return Err(ConfigError {
+                message: format!("a body of at most {} bytes cannot be set", settings.max_body),
+                help: format!("set `FARAMESH_MAX_BODY` to 1 to {} bytes", engine::json::MAX_BYTES),
+            });
+        }
+        let cache_dir = settings.cache_dir.or_else(standard_cache_dir).ok_or_else(|| ConfigError {
+            message: "there is no place to keep the compiled engine".to_owned(),
+            help: "set `FARAMESH_CACHE_DIR` or `HOME`".to_owned(),
+        })?;
+        Ok(Config {
+            host,
+            port: settings.port,
+            db: PathBuf::from(db),
+            policies: settings.policies,
+            cache_dir,
+            approval_ttl: ttl("FARAMESH_APPROVAL_TTL", &settings.approval_ttl)?,
+            result_ttl: ttl("FARAMESH_RESULT_TTL", &settings.result_ttl)?,
+            max_body: settings.max_body,
+        })
+    }
+
+    /// The folder of the database, where the admin key is too.
+    pub fn data_dir(&self) -> &Path {
+        match self.db.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent,
+            _ => Path::new("."),
+        }
+    }
+
+    /// The file with the text of the admin key.
+    pub fn admin_key_file(&self) -> PathBuf {
+        self.data_dir().join("admin.key")
+    }
+}
+
+fn ttl(name: &str, text: &str) -> Result<Duration, ConfigError> {
+    match duration(text) {
+        Some(ttl) if !ttl.is_zero() && ttl <= MAX_TTL => Ok(ttl),
+        _ => Err(ConfigError {
+            message: format!("`{text}` is not a time that `{name}` can have"),
+            help: "write a number and a unit, such as 30s, 5m, 1h or 1d; at most 366d".to_owned(),
+        }),
+    }
+}
+
+/// `$XDG_CACHE_HOME/faramesh`, else `~/.cache/faramesh`.
+fn standard_cache_dir() -> Option<PathBuf> {
+    let set = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let base = set("XDG_CACHE_HOME").or_else(|| Some(set("HOME")?.join(".cache")))?;
+    Some(base.join("faramesh"))
+}
+
+/// A time such as `250ms`, `30s`, `5m`, `1h` or `1d`.
+///
+/// ```
+/// use std::time::Duration;
+/// assert_eq!(host::config::duration("5m"), Some(Duration::from_secs(300)));
+/// assert_eq!(host::config::duration("5 minutes"), None);
+/// ```
+pub fn duration(text: &str) -> Option<Duration> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at_checked(digits)?;
+    let number: u64 = number.parse().ok()?;
+    let unit_ms = match unit {
+        "ms" => 1,
+        "s" => 1000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        "d" => 86_400_000,
+        _ => return None,
+    };
+    number.checked_mul(unit_ms).map(Duration::from_millis)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings() -> Settings {
+        Settings { cache_dir: Some("cache".into()), ..Settings::default() }
+    }
+
+    #[test]
+    fn the_defaults_work() {
+        let config = Config::new(settings()).unwrap();
+        assert!(config.host.is_loopback());
+        assert_eq!(config.admin_key_file(), Path::new(".faramesh/admin.key"));
+        assert_eq!(config.approval_ttl, Duration::from_secs(3600));
+    }
+
+    #[test]
+    fn a_database_may_be_named_with_its_kind() {
+        for (db, path) in [("sqlite:a.db", "a.db"), ("sqlite:///var/a.db", "/var/a.db"), ("dir/a.db", "dir/a.db")] {
+            let config = Config::new(Settings { db: db.into(), ..settings() }).unwrap();
+            assert_eq!(config.db, Path::new(path));
+        }
+        assert_eq!(Config::new(Settings { db: "a.db".into(), ..settings() }).unwrap().data_dir(), Path::new("."));
+    }
+
+    #[test]
+    fn what_cannot_be_used_is_named() {
+        let bad = [
+            Settings { host: "example.org".into(), ..settings() },
+            Settings { db: "postgres://db/faramesh".into(), ..settings() },
+            Settings { db: String::new(), ..settings() },
+            Settings { policies: PathBuf::new(), ..settings() },
+            Settings { approval_ttl: "soon".into(), ..settings() },
+            Settings { result_ttl: "0s".into(), ..settings() },
+            Settings { result_ttl: "99999999999999999d".into(), ..settings() },
+            Settings { max_body: 0, ..settings() },
+            Settings { max_body: engine::json::MAX_BYTES + 1, ..settings() },
+        ];
+        let messages: Vec<_> = bad.map(|bad| Config::new(bad).unwrap_err().message).into();
+        assert_eq!(
+            messages,
+            [
+                "`example.org` is not an address to listen on",
+                "this version cannot use a `postgres` database",
+                "`FARAMESH_DB` is empty",
+                "`FARAMESH_POLICIES` is empty",
+                "`soon` is not a time that `FARAMESH_APPROVAL_TTL` can have",
+                "`0s` is not a time that `FARAMESH_RESULT_TTL` can have",
+                "`99999999999999999d` is not a time that `FARAMESH_RESULT_TTL` can have",
+                "a body of at most 0 bytes cannot be set",
+                "a body of at most 1048577 bytes cannot be set",
+            ]
+        );
+    }
+}

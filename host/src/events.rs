@@ -1,0 +1,127 @@
+//! Wakes those who wait for one action, and tells everybody who waits when the server stops.
+//!
+//! Nothing is buffered here: who is woken reads the store. Streams of all records are in [`crate::http::events`].
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::{Notify, futures::Notified, watch};
+
+use crate::store::Event;
+
+/// Who waits for what.
+#[derive(Debug, Default)]
+pub struct Waiting {
+    /// Who waits for one action, and how many of them there are.
+    actions: Mutex<HashMap<String, (Arc<Notify>, usize)>>,
+    closing: watch::Sender<bool>,
+}
+
+impl Waiting {
+    /// Wakes whoever waits for an action with each record about it, until the store is gone.
+    pub async fn follow(&self, mut records: Receiver<Event>) {
+        loop {
+            match records.recv().await {
+                Ok(event) => {
+                    if let Some(action) = &event.action {
+                        self.wake(&action.id);
+                    }
+                }
+                // Which ones were missed is not known, so everybody looks.
+                Err(RecvError::Lagged(_)) => self.wake_all(),
+                Err(RecvError::Closed) => return,
+            }
+        }
+    }
+
+    fn wake(&self, action_id: &str) {
+        let actions = self.actions.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((notify, _)) = actions.get(action_id) {
+            notify.notify_waiters();
+        }
+    }
+
+    fn wake_all(&self) {
+        let actions = self.actions.lock().unwrap_or_else(PoisonError::into_inner);
+        for (notify, _) in actions.values() {
+            notify.notify_waiters();
+        }
+    }
+
+    /// Waits for one action, until the answer is dropped.
+    pub fn action<'a>(&'a self, action_id: &'a str) -> Watch<'a> {
+        let mut actions = self.actions.lock().unwrap_or_else(PoisonError::into_inner);
+        let entry = actions.entry(action_id.to_owned()).or_default();
+        entry.1 += 1;
+        Watch { waiting: self, action_id, notify: Arc::clone(&entry.0) }
+    }
+
+    /// Says that the server stops.
+    pub fn close(&self) {
+        self.closing.send_replace(true);
+        self.wake_all();
+    }
+
+    /// Becomes true when the server stops.
+    pub fn closing(&self) -> watch::Receiver<bool> {
+        self.closing.subscribe()
+    }
+}
+
+/// Somebody who waits for one action.
+#[derive(Debug)]
+pub struct Watch<'a> {
+    waiting: &'a Waiting,
+    action_id: &'a str,
+    notify: Arc<Notify>,
+}
+
+impl Watch<'_> {
+    /// What fires with the next record about the action. Enable it before reading the action, or a record that
+    /// is written in between is missed.
+    pub fn next(&self) -> Notified<'_> {
+        self.notify.notified()
+    }
+}
+
+impl Drop for Watch<'_> {
+    fn drop(&mut self) {
+        let mut actions = self.waiting.actions.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, count)) = actions.get_mut(self.action_id) {
+            *count -= 1;
+            if *count == 0 {
+                actions.remove(self.action_id);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn only_those_who_wait_for_the_action_are_woken() {
+        let waiting = Waiting::default();
+        let (a, b) = (waiting.action("a"), waiting.action("b"));
+        let (next_a, next_b) = (a.next(), b.next());
+        tokio::pin!(next_a, next_b);
+        assert!(!next_a.as_mut().enable());
+        assert!(!next_b.as_mut().enable());
+        waiting.wake("a");
+        assert!(next_a.as_mut().enable());
+        assert!(!next_b.as_mut().enable());
+    }
+
+    #[test]
+    fn who_leaves_is_forgotten() {
+        let waiting = Waiting::default();
+        let (first, second) = (waiting.action("a"), waiting.action("a"));
+        drop(first);
+        assert_eq!(waiting.actions.lock().unwrap().len(), 1);
+        drop(second);
+        assert!(waiting.actions.lock().unwrap().is_empty());
+    }
+}

@@ -1,0 +1,264 @@
+//! The one road from an action to an answer: gather what is known, ask the engine, record, and only then say it.
+//!
+//! What an action may do is decided by the engine and nowhere here. What follows a decision is in [`approval`]
+//! (people answer, time runs out) and [`execution`] (it starts and ends); both walk the same road. Looking back at
+//! decisions is in [`replay`] and [`simulate`].
+
+pub mod approval;
+pub mod execution;
+pub mod pass;
+pub mod replay;
+pub mod simulate;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use engine::decision::{Decision, Outcome};
+use engine::json::JsonError;
+use engine::record::{Draft, RecordKind};
+use engine::state::State;
+use serde_json::value::RawValue;
+
+use crate::clock::Clock;
+use crate::keys;
+use crate::metrics::Metrics;
+use crate::policies::Policies;
+use crate::principal::Principal;
+use crate::store::{ActionRow, DecisionRow, Idempotency, NewAction, Receipt, Store, StoreError, Written};
+use pass::Pass;
+
+/// Decides, records and answers.
+pub struct Gate {
+    store: Arc<dyn Store>,
+    policies: Arc<Policies>,
+    clock: Arc<dyn Clock>,
+    metrics: Arc<Metrics>,
+    approval_ttl_ms: i64,
+    result_ttl_ms: i64,
+}
+
+/// What a request that changes an action leads to. It exists only when the store has acknowledged the record.
+#[derive(Debug)]
+pub enum Answer {
+    /// The action as it stands now.
+    Action(Box<ActionRow>),
+    /// The answer that was given under the same idempotency key before.
+    Again(String),
+}
+
+impl From<Written> for Answer {
+    fn from(written: Written) -> Self {
+        match written {
+            Written::Fresh(row) => Answer::Action(row),
+            Written::Replayed(text) => Answer::Again(text),
+        }
+    }
+}
+
+/// A request that may come twice and must count once.
+#[derive(Clone)]
+pub struct Once {
+    /// Who asks, and for what.
+    pub scope: String,
+    /// The `Idempotency-Key`.
+    pub key: String,
+    /// The SHA-256 of the body, in hex.
+    pub body_hash: String,
+    /// Makes the answer that is kept.
+    pub render: Arc<dyn Fn(&ActionRow) -> String + Send + Sync>,
+}
+
+impl Once {
+    fn idempotency(&self) -> Idempotency {
+        let render = Arc::clone(&self.render);
+        Idempotency {
+            scope: self.scope.clone(),
+            key: self.key.clone(),
+            body_hash: self.body_hash.clone(),
+            render: Box::new(move |row| render(row)),
+        }
+    }
+}
+
+/// An action that nobody can read, and so does not exist. Its decision is recorded.
+#[derive(Debug)]
+pub struct Unreadable {
+    /// The decision.
+    pub decision: Decision,
+    /// What is wrong with it, as the engine printed it.
+    pub error: Option<Box<RawValue>>,
+    /// Its record.
+    pub receipt: Receipt,
+}
+
+/// Why a request was not done.
+#[derive(Debug, thiserror::Error)]
+pub enum GateError {
+    /// The action cannot be read.
+    #[error("the action cannot be read")]
+    Unreadable(Box<Unreadable>),
+    /// The caller's key is bound to other agents.
+    #[error("this key does not speak for the agent `{0}`")]
+    AgentNotAllowed(String),
+    /// The caller may not answer requests for approval.
+    #[error("this caller may not approve")]
+    NotAnApprover,
+    /// The token is not the action's.
+    #[error("the approval token is not the one of this action")]
+    WrongToken,
+    /// Who proposed it cannot approve it.
+    #[error("who proposed an action can never approve it")]
+    SelfApproval,
+    /// One person counts once.
+    #[error("this approver has approved the action already")]
+    AlreadyApproved,
+    /// The action is not where this could happen: as it stands now.
+    #[error("the action is `{}`", .0.status.as_str())]
+    WrongStatus(Box<ActionRow>),
+    /// The value that a tool gave back is no strict JSON.
+    #[error("the result cannot be read: {0}")]
+    UnreadableResult(JsonError),
+    /// The machine or the engine did not do its part.
+    #[error("{0}")]
+    Failed(String),
+    /// The store did not do its part.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Gate {
+    /// A gate to these policies, which records in this store.
+    pub fn new(
+        store: Arc<dyn Store>,
+        policies: Arc<Policies>,
+        clock: Arc<dyn Clock>,
+        metrics: Arc<Metrics>,
+        approval_ttl: Duration,
+        result_ttl: Duration,
+    ) -> Self {
+        let ms = |ttl: Duration| i64::try_from(ttl.as_millis()).unwrap_or(i64::MAX);
+        let (approval_ttl_ms, result_ttl_ms) = (ms(approval_ttl), ms(result_ttl));
+        Gate { store, policies, clock, metrics, approval_ttl_ms, result_ttl_ms }
+    }
+
+    /// Decides an action and records the decision.
+    ///
+    /// # Errors
+    /// [`GateError::Unreadable`] for bytes that are no action, recorded all the same; [`GateError::Store`] when the
+    /// decision could not be recorded, and then nothing may run.
+    pub async fn submit(
+        &self,
+        caller: &Principal,
+        action: &[u8],
+        once: Option<Once>,
+    ) -> Result<Answer, GateError> {
+        // Gather.
+        let now_ms = self.clock.now_ms();
+        let set = self.policies.in_force();
+        let state = State { now: Some(now_ms), approval: None };
+
+        // Call.
+        let pass = Pass::over(&set, self.policies.module(), action, &state);
+        let Some(proposed) = &pass.proposed else {
+            return Err(self.refuse_unreadable(caller, pass, now_ms).await);
+        };
+        if !caller.speaks_for(&proposed.agent_id) {
+            return Err(GateError::AgentNotAllowed(proposed.agent_id.clone()));
+        }
+
+        // Act.
+        let id = uuid::Uuid::new_v4().to_string();
+        let mut fields = pass.fields(&caller.name);
+        fields.push(("action", pass.action_field()));
+        let draft = Draft { kind: RecordKind::Decision, at_ms: now_ms, action_id: Some(id.clone()), fields };
+        let (approval_token, expires_at_ms) = match pass.decision.outcome {
+            Outcome::Abstain => {
+                let token = keys::random_secret().map_err(|error| GateError::Failed(error.to_string()))?;
+                (Some(token), Some(now_ms.saturating_add(self.approval_ms(&pass.decision))))
+            }
+            Outcome::Execute | Outcome::Halt => (None, None),
+        };
+        let action = NewAction {
+            id,
+            principal: caller.name.clone(),
+            agent_id: proposed.agent_id.clone(),
+            tool: proposed.tool.clone(),
+            operation: proposed.operation.clone(),
+            action: proposed.json.clone(),
+            decision: pass.row.clone(),
+            policy_version: set.policy_version.clone(),
+            approval_token,
+            expires_at_ms,
+            duration_us: pass.duration_us(),
+            draft,
+        };
+        // INVARIANT: nobody is told of an outcome before this has answered.
+        let written = self.store.submit(action, once.as_ref().map(Once::idempotency)).await?;
+        if let Written::Fresh(row) = &written {
+            self.decided(&row.decision, pass.duration, &row.id);
+        }
+        Ok(written.into())
+    }
+
+    /// Decides an action and records nothing: what it would get now.
+    ///
+    /// # Errors
+    /// When the caller's key is bound to other agents.
+    pub fn dry_run(&self, caller: &Principal, action: &[u8]) -> Result<Pass, GateError> {
+        let state = State { now: Some(self.clock.now_ms()), approval: None };
+        let pass = Pass::over(&self.policies.in_force(), self.policies.module(), action, &state);
+        match &pass.proposed {
+            Some(proposed) if !caller.speaks_for(&proposed.agent_id) => {
+                Err(GateError::AgentNotAllowed(proposed.agent_id.clone()))
+            }
+            _ => Ok(pass),
+        }
+    }
+
+    /// One action, if the caller may see it.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] also for an action that the caller may not see.
+    pub async fn visible(&self, caller: &Principal, id_or_prefix: &str) -> Result<ActionRow, GateError> {
+        let row = self.store.action(id_or_prefix.to_owned()).await?;
+        if caller.sees(&row.principal) { Ok(row) } else { Err(StoreError::NotFound.into()) }
+    }
+
+    async fn refuse_unreadable(&self, caller: &Principal, pass: Pass, now_ms: i64) -> GateError {
+        let mut fields = pass.fields(&caller.name);
+        fields.push(("action", pass.action_field()));
+        let draft = Draft { kind: RecordKind::Decision, at_ms: now_ms, action_id: None, fields };
+        match self.store.append(draft).await {
+            Ok(receipt) => {
+                self.decided(&pass.row, pass.duration, "");
+                let Pass { decision, error, .. } = pass;
+                GateError::Unreadable(Box::new(Unreadable { decision, error, receipt }))
+            }
+            Err(error) => error.into(),
+        }
+    }
+
+    /// The answer that was given under the same idempotency key, where there is one.
+    async fn answered(&self, once: Option<&Once>) -> Result<Option<Answer>, GateError> {
+        let Some(once) = once else { return Ok(None) };
+        let (scope, key) = (once.scope.clone(), once.key.clone());
+        let answered = self.store.answered(scope, key, once.body_hash.clone()).await?;
+        Ok(answered.map(Answer::Again))
+    }
+
+    fn approval_ms(&self, decision: &Decision) -> i64 {
+        let by_policy = decision.approval.as_ref().and_then(|approval| approval.expires_ms);
+        by_policy.map_or(self.approval_ttl_ms, |ms| i64::try_from(ms).unwrap_or(i64::MAX))
+    }
+
+    fn decided(&self, decision: &DecisionRow, duration: Duration, action_id: &str) {
+        self.metrics.decided(decision.outcome, decision.reason_code, duration);
+        tracing::info!(
+            action_id,
+            outcome = decision.outcome.as_str(),
+            reason_code = decision.reason_code.as_str(),
+            duration_us = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX),
+            "decided"
+        );
+    }
+}

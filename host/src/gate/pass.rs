@@ -1,0 +1,206 @@
+//! One pass of an action through the engine, and what a record says of it.
+//!
+//! An engine that does not answer is an answer too: `HALT`, `engine_failure`. This is the only decision that is
+//! made outside the engine, and it opens nothing.
+
+use std::borrow::Cow;
+use std::time::{Duration, Instant};
+
+use engine::action::Action;
+use engine::canonical::Canonical;
+use engine::decision::{Decision, Outcome, ReasonCode};
+use engine::hash::{ProvenanceId, RawHash};
+use engine::json::MAX_BYTES;
+use engine::risk::{RiskLevel, RiskScore};
+use engine::state::State;
+use engine::value::Value;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::policies::InForce;
+use crate::runtime::{Module, Verdict};
+use crate::store::DecisionRow;
+
+/// What the engine said of an action.
+#[derive(Debug)]
+pub struct Pass {
+    /// The action; none when it could not be read.
+    pub proposed: Option<Proposed>,
+    /// The decision.
+    pub decision: Decision,
+    /// The decision and the consulted state, in the engine's own bytes.
+    pub row: DecisionRow,
+    /// What is wrong with an action that could not be read.
+    pub error: Option<Box<RawValue>>,
+    /// How long the engine took.
+    pub duration: Duration,
+    policy_version: String,
+    engine_hash: Canonical,
+}
+
+/// An action that was read.
+#[derive(Debug)]
+pub struct Proposed {
+    /// Who proposes it.
+    pub agent_id: String,
+    /// The tool's name.
+    pub tool: String,
+    /// The operation of the tool.
+    pub operation: String,
+    /// The canonical action.
+    pub json: Box<RawValue>,
+}
+
+/// The parts of a canonical action that are looked for.
+#[derive(Deserialize)]
+struct Named<'a> {
+    #[serde(borrow)]
+    agent_id: Cow<'a, str>,
+    #[serde(borrow)]
+    tool: Cow<'a, str>,
+    #[serde(borrow)]
+    operation: Cow<'a, str>,
+}
+
+impl Pass {
+    /// Asks the engine.
+    pub fn over(set: &InForce, module: &Module, action: &[u8], state: &State) -> Self {
+        let state = state_json(state);
+        let started = Instant::now();
+        let answer = set.pool.decide(action, state.as_bytes());
+        let duration = started.elapsed();
+        let read = match answer {
+            Ok(verdict) => read(verdict).map_err(|error| error.to_string()),
+            Err(error) => Err(error.to_string()),
+        };
+        let (proposed, decision, row, error) = read.unwrap_or_else(|error| {
+            tracing::error!(error, "the engine did not answer, so the action halts");
+            failure(set, action, &state)
+        });
+        let policy_version = set.policy_version.clone();
+        let engine_hash = text(&module.hash().to_hex());
+        Pass { proposed, decision, row, error, duration, policy_version, engine_hash }
+    }
+
+    /// How long the engine took, in microseconds.
+    pub fn duration_us(&self) -> u64 {
+        u64::try_from(self.duration.as_micros()).unwrap_or(u64::MAX)
+    }
+
+    /// What every record of a decision says.
+    pub fn fields(&self, principal: &str) -> Vec<(&'static str, Canonical)> {
+        #[expect(clippy::cast_precision_loss, reason = "no pass takes 2^53 microseconds")]
+        let duration_us = Canonical::of(&Value::Number(self.duration_us() as f64));
+        vec![
+            ("decision", Canonical::printed_by_the_engine(self.row.json.get())),
+            ("duration_us", duration_us),
+            ("engine_hash", self.engine_hash.clone()),
+            ("policy_version", text(&self.policy_version)),
+            ("principal", text(principal)),
+            ("state", Canonical::printed_by_the_engine(self.row.state.get())),
+        ]
+    }
+
+    /// The canonical action, or null.
+    pub fn action_field(&self) -> Canonical {
+        self.proposed.as_ref().map_or_else(
+            || Canonical::of(&Value::Null),
+            |proposed| Canonical::printed_by_the_engine(proposed.json.get()),
+        )
+    }
+
+    /// The version of the policy set that decided.
+    pub fn policy_version(&self) -> &str {
+        &self.policy_version
+    }
+}
+
+/// The state as the engine reads it.
+pub fn state_json(state: &State) -> String {
+    match state {
+        // Nearly every pass; no serializer is needed for a number.
+        State { now: Some(now), approval: None } => format!(r#"{{"now":{now}}}"#),
+        // A state has no map and no number that JSON cannot hold.
+        state => serde_json::to_string(state).unwrap_or_default(),
+    }
+}
+
+type Parts = (Option<Proposed>, Decision, DecisionRow, Option<Box<RawValue>>);
+
+fn read(verdict: Verdict) -> Result<Parts, serde_json::Error> {
+    let decision: Decision = serde_json::from_str(verdict.decision.get())?;
+    let proposed = match verdict.action {
+        None => None,
+        Some(json) => {
+            let named: Named<'_> = serde_json::from_str(json.get())?;
+            let (agent_id, tool) = (named.agent_id.into_owned(), named.tool.into_owned());
+            let operation = named.operation.into_owned();
+            Some(Proposed { agent_id, tool, operation, json })
+        }
+    };
+    let row = DecisionRow {
+        json: verdict.decision,
+        outcome: decision.outcome,
+        reason_code: decision.reason_code,
+        risk_level: decision.risk_level,
+        state: verdict.state,
+    };
+    Ok((proposed, decision, row, verdict.error))
+}
+
+/// The decision for an action about which the engine said nothing. What can be read of the action is kept.
+fn failure(set: &InForce, bytes: &[u8], state: &str) -> Parts {
+    let action = Action::parse(bytes, MAX_BYTES).ok();
+    let request_hash = action.as_ref().map(Action::request_hash);
+    let policy_hash = set.policy_hash();
+    let state_value =
+        engine::json::parse(state.as_bytes(), MAX_BYTES).unwrap_or_else(|_| Value::Object(Default::default()));
+    let state = Canonical::of(&state_value);
+    let provenance = Canonical::object(&[
+        ("policy_hash", &text(&policy_hash.to_hex())),
+        ("request_hash", &request_hash.map_or_else(|| Canonical::of(&Value::Null), |hash| text(&hash.to_hex()))),
+        ("runtime_version", &text(engine::RUNTIME_VERSION)),
+        ("state", &state),
+    ]);
+    let outcome = Outcome::Halt;
+    let decision = Decision {
+        approval: None,
+        decision: outcome.effect(),
+        outcome,
+        policy_hash,
+        provenance_id: ProvenanceId::of(provenance.as_bytes()),
+        raw_hash: action.is_none().then(|| RawHash::of(bytes)),
+        reason: "the engine did not answer".to_owned(),
+        reason_code: ReasonCode::EngineFailure,
+        request_hash,
+        risk_level: RiskLevel::Low,
+        risk_rules: Vec::new(),
+        risk_score: RiskScore::ZERO,
+        rule: None,
+        runtime_version: engine::RUNTIME_VERSION.to_owned(),
+        shadow: Vec::new(),
+    };
+    let row = DecisionRow {
+        json: raw(Canonical::serialize(&decision).map(Canonical::into_string).unwrap_or_default()),
+        outcome: decision.outcome,
+        reason_code: decision.reason_code,
+        risk_level: decision.risk_level,
+        state: raw(state.into_string()),
+    };
+    let proposed = action.map(|action| Proposed {
+        agent_id: action.agent_id().to_owned(),
+        tool: action.tool().to_owned(),
+        operation: action.operation().to_owned(),
+        json: raw(action.canonical().as_str().to_owned()),
+    });
+    (proposed, decision, row, None)
+}
+
+/// Text that is JSON as JSON; `null` for what is not.
+pub fn raw(text: String) -> Box<RawValue> {
+    RawValue::from_string(text).unwrap_or_else(|_| RawValue::NULL.to_owned())
+}
+
+fn text(text: &str) -> Canonical {
+    Canonical::of(&Value::from(text))
+}

@@ -1,0 +1,332 @@
+//! Actions: submitting one, finding them, waiting for one, and how one reads.
+
+use std::time::Duration;
+
+use axum::extract::{Path, State};
+use axum::response::Response;
+use engine::decision::Outcome;
+use engine::lifecycle::Status;
+use engine::risk::RiskLevel;
+use engine::time::rfc3339;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use super::Shared;
+use super::auth::Caller;
+use super::error::Problem;
+use super::extract::{JsonBytes, Params, json, json_text};
+use crate::clock::parse_time;
+use crate::gate::Answer;
+use crate::principal::{Permission, Principal};
+use crate::store::{ActionRow, ApprovalRow, Filter, Receipt};
+
+/// The longest time that a request may wait.
+const MAX_WAIT: Duration = Duration::from_secs(60);
+const DEFAULT_WAIT: Duration = Duration::from_secs(30);
+/// The most actions of one list.
+const MAX_LIMIT: u32 = 500;
+const DEFAULT_LIMIT: u32 = 50;
+
+/// An action as callers see it.
+#[derive(Serialize)]
+pub struct ActionView<'a> {
+    id: &'a str,
+    agent_id: &'a str,
+    tool: &'a str,
+    operation: &'a str,
+    params: &'a RawValue,
+    context: &'a RawValue,
+    status: Status,
+    #[serde(flatten)]
+    decision: DecisionParts<'a>,
+    policy_version: &'a str,
+    /// Shown to whoever may approve the action, as long as it waits for that.
+    approval_token: Option<&'a str>,
+    approvals: &'a [ApprovalRow],
+    /// Signed permits are not made in this version; the answer to `start` is the permission.
+    permit: Option<()>,
+    receipt: &'a Receipt,
+    duration_us: u64,
+    created_at: String,
+    updated_at: String,
+    expires_at: Option<String>,
+    error: Option<&'a str>,
+    result: Option<&'a RawValue>,
+}
+
+/// The parts of a canonical action that a row does not have apart.
+#[derive(Deserialize)]
+struct ActionParts<'a> {
+    #[serde(borrow)]
+    params: &'a RawValue,
+    #[serde(borrow)]
+    context: &'a RawValue,
+}
+
+/// The parts of a decision, as the engine printed them.
+#[derive(Serialize, Deserialize)]
+struct DecisionParts<'a> {
+    #[serde(borrow)]
+    outcome: &'a RawValue,
+    #[serde(borrow)]
+    decision: &'a RawValue,
+    #[serde(borrow)]
+    reason_code: &'a RawValue,
+    #[serde(borrow)]
+    reason: &'a RawValue,
+    #[serde(borrow)]
+    rule: Option<&'a RawValue>,
+    #[serde(borrow)]
+    risk_level: &'a RawValue,
+    #[serde(borrow)]
+    risk_score: &'a RawValue,
+    #[serde(borrow)]
+    risk_rules: &'a RawValue,
+    #[serde(borrow)]
+    request_hash: &'a RawValue,
+    #[serde(borrow)]
+    policy_hash: &'a RawValue,
+    #[serde(borrow)]
+    runtime_version: &'a RawValue,
+    #[serde(borrow)]
+    provenance_id: &'a RawValue,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    approval: Option<&'a RawValue>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    shadow: Option<&'a RawValue>,
+}
+
+impl<'a> ActionView<'a> {
+    /// How `caller` sees the action; none stands for somebody with an approval link.
+    fn of(row: &'a ActionRow, caller: Option<&Principal>) -> Result<Self, serde_json::Error> {
+        let action: ActionParts<'a> = serde_json::from_str(row.action.get())?;
+        // INVARIANT: the token never goes to who proposed the action, nor to anybody who may not approve.
+        let may_approve = caller
+            .is_some_and(|caller| caller.role.may(Permission::Approve) && caller.name != row.principal);
+        Ok(ActionView {
+            id: &row.id,
+            agent_id: &row.agent_id,
+            tool: &row.tool,
+            operation: &row.operation,
+            params: action.params,
+            context: action.context,
+            status: row.status,
+            decision: serde_json::from_str(row.decision.json.get())?,
+            policy_version: &row.policy_version,
+            approval_token: row.approval_token.as_deref().filter(|_| may_approve),
+            approvals: &row.approvals,
+            permit: None,
+            receipt: &row.receipt,
+            duration_us: row.duration_us,
+            created_at: rfc3339(row.created_at_ms),
+            updated_at: rfc3339(row.updated_at_ms),
+            expires_at: row.expires_at_ms.map(rfc3339),
+            error: row.error.as_deref(),
+            result: row.result.as_deref(),
+        })
+    }
+}
+
+/// The action as text, as `caller` sees it.
+///
+/// # Errors
+/// When the stored action cannot be read.
+pub fn render(row: &ActionRow, caller: Option<&Principal>) -> Result<String, Problem> {
+    ActionView::of(row, caller)
+        .and_then(|view| serde_json::to_string(&view))
+        .map_err(|error| Problem::failed(&format!("a stored action cannot be read: {error}")))
+}
+
+/// What is kept for a request that comes again. It is made where it cannot fail; an answer that could not be made
+/// is kept as null.
+pub fn kept(caller: Option<Principal>) -> impl Fn(&ActionRow) -> String + Send + Sync + 'static {
+    move |row| render(row, caller.as_ref()).unwrap_or_else(|_| "null".to_owned())
+}
+
+/// The answer to a request that changed an action.
+///
+/// # Errors
+/// When the stored action cannot be read.
+pub fn answer(answer: &Answer, caller: Option<&Principal>) -> Result<Response, Problem> {
+    match answer {
+        Answer::Action(row) => render(row, caller).map(json_text),
+        Answer::Again(text) => Ok(json_text(text.clone())),
+    }
+}
+
+/// `POST /v1/actions`
+pub async fn submit(State(app): State<Shared>, caller: Caller, body: JsonBytes) -> Result<Response, Problem> {
+    let principal = caller.needs(Permission::Submit)?;
+    let once = body.once(&principal.name, kept(Some(principal.clone())))?;
+    answer(&app.gate.submit(principal, &body.bytes, once).await?, Some(principal))
+}
+
+/// `POST /v1/gate/decide`: the decision as the engine printed it.
+pub async fn decide(State(app): State<Shared>, caller: Caller, body: JsonBytes) -> Result<Response, Problem> {
+    let principal = caller.needs(Permission::SeeOwn)?;
+    let pass = app.gate.dry_run(principal, &body.bytes)?;
+    Ok(json_text(pass.row.json.get().to_owned()))
+}
+
+/// Which actions to list.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ListParams {
+    status: Option<String>,
+    agent_id: Option<String>,
+    tool: Option<String>,
+    outcome: Option<Outcome>,
+    risk_level: Option<RiskLevel>,
+    since: Option<String>,
+    until: Option<String>,
+    q: Option<String>,
+    limit: Option<u32>,
+    offset: Option<u64>,
+    cursor: Option<String>,
+}
+
+impl ListParams {
+    fn filter(self, caller: &Principal) -> Result<Filter, Problem> {
+        let bad = |detail: String| Problem::bad_request("invalid_query", detail);
+        let time = |name: &str, text: Option<String>| match text {
+            None => Ok(None),
+            Some(text) => parse_time(&text)
+                .map(Some)
+                .ok_or_else(|| bad(format!("`{name}` must be an RFC 3339 time or Unix milliseconds"))),
+        };
+        let status = match self.status {
+            None => None,
+            Some(word) => {
+                Some(Status::from_word(&word).ok_or_else(|| bad(format!("there is no status `{word}`")))?)
+            }
+        };
+        let limit = self.limit.unwrap_or(DEFAULT_LIMIT);
+        if !(1..=MAX_LIMIT).contains(&limit) {
+            return Err(bad(format!("`limit` must be 1 to {MAX_LIMIT}")));
+        }
+        Ok(Filter {
+            status,
+            agent_ids: self.agent_id.into_iter().collect(),
+            tool: self.tool,
+            outcome: self.outcome,
+            risk_level: self.risk_level,
+            principal: (!caller.role.may(Permission::SeeAll)).then(|| caller.name.clone()),
+            since_ms: time("since", self.since)?,
+            until_ms: time("until", self.until)?,
+            q: self.q,
+            limit,
+            offset: self.offset.unwrap_or_default(),
+            cursor: self.cursor,
+        })
+    }
+}
+
+#[derive(Serialize)]
+struct List<'a> {
+    actions: Vec<ActionView<'a>>,
+    total: u64,
+    next_cursor: Option<&'a str>,
+}
+
+/// `GET /v1/actions`
+pub async fn list(
+    State(app): State<Shared>,
+    caller: Caller,
+    Params(params): Params<ListParams>,
+) -> Result<Response, Problem> {
+    let principal = caller.needs(Permission::SeeOwn)?;
+    let page = app.store.actions(params.filter(principal)?).await?;
+    let views = page.actions.iter().map(|row| ActionView::of(row, Some(principal)));
+    let actions: Result<Vec<_>, _> = views.collect();
+    let actions =
+        actions.map_err(|error| Problem::failed(&format!("a stored action cannot be read: {error}")))?;
+    json(&List { actions, total: page.total, next_cursor: page.next_cursor.as_deref() })
+}
+
+/// `GET /v1/actions/{id}`
+pub async fn one(
+    State(app): State<Shared>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    let row = app.gate.visible(&caller.principal, &id).await?;
+    render(&row, Some(&caller.principal)).map(json_text)
+}
+
+/// `GET /v1/actions/{id}/events`
+pub async fn events(
+    State(app): State<Shared>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    let row = app.gate.visible(&caller.principal, &id).await?;
+    super::records::render(&app.store.records_of(row.id).await?, "events")
+}
+
+/// `GET /v1/actions/{id}/explain`
+pub async fn explain(
+    State(app): State<Shared>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    let principal = caller.needs(Permission::SeeAll)?;
+    let row = app.gate.visible(principal, &id).await?;
+    json(&app.gate.explain(&row).await?)
+}
+
+/// `POST /v1/actions/{id}/replay`
+pub async fn replay(
+    State(app): State<Shared>,
+    caller: Caller,
+    Path(id): Path<String>,
+    body: JsonBytes,
+) -> Result<Response, Problem> {
+    let principal = caller.needs(Permission::SeeAll)?;
+    let super::extract::Nothing {} = body.parse()?;
+    let row = app.gate.visible(principal, &id).await?;
+    json(&app.gate.replay(&row).await?)
+}
+
+/// How long to wait.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WaitParams {
+    timeout: Option<String>,
+}
+
+/// `GET /v1/actions/{id}/wait`: answers when the action has left `pending_approval`, or as it is when time is up.
+pub async fn wait(
+    State(app): State<Shared>,
+    caller: Caller,
+    Path(id): Path<String>,
+    Params(params): Params<WaitParams>,
+) -> Result<Response, Problem> {
+    let timeout = match params.timeout.as_deref() {
+        None => DEFAULT_WAIT,
+        Some(text) => crate::config::duration(text)
+            .or_else(|| text.parse().ok().map(Duration::from_secs))
+            .ok_or_else(|| Problem::bad_request("invalid_query", "`timeout` must be a time such as `30s`"))?,
+    };
+    let deadline = tokio::time::Instant::now() + timeout.min(MAX_WAIT);
+    let id = app.gate.visible(&caller.principal, &id).await?.id;
+    let watch = app.waiting.action(&id);
+    let mut closing = app.waiting.closing();
+    loop {
+        let next = watch.next();
+        tokio::pin!(next);
+        next.as_mut().enable();
+        let row = app.gate.visible(&caller.principal, &id).await?;
+        if row.status != Status::PendingApproval {
+            return render(&row, Some(&caller.principal)).map(json_text);
+        }
+        tokio::select! {
+            () = next => {}
+            () = tokio::time::sleep_until(deadline) => {
+                return render(&row, Some(&caller.principal)).map(json_text);
+            }
+            _ = closing.wait_for(|closing| *closing) => {
+                return render(&row, Some(&caller.principal)).map(json_text);
+            }
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! Problem documents, RFC 9457: the only place where an error of the domain becomes HTTP.
+//!
+//! A problem says what its caller can use. What only the operator can use goes to the log.
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use engine::decision::{Outcome, ReasonCode};
+use serde_json::{Map, Value, json};
+
+use crate::gate::GateError;
+use crate::keys::KeyError;
+use crate::policies::PolicyError;
+use crate::principal::Permission;
+use crate::store::{ActionRow, StoreError};
+
+/// A request that was not done, and why.
+///
+/// ```json
+/// {"type":"about:blank","title":"Conflict","status":409,"code":"wrong_status",
+///  "detail":"the action is `denied`","id":"…","action_status":"denied"}
+/// ```
+#[derive(Debug)]
+pub struct Problem {
+    status: StatusCode,
+    code: &'static str,
+    detail: String,
+    more: Map<String, Value>,
+}
+
+impl Problem {
+    /// A problem. `code` is stable; `detail` is a sentence for people.
+    pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
+        Problem { status, code, detail: detail.into(), more: Map::new() }
+    }
+
+    /// With one more field.
+    #[must_use]
+    pub fn with(mut self, field: &str, value: impl Into<Value>) -> Self {
+        self.more.insert(field.to_owned(), value.into());
+        self
+    }
+
+    /// Saying that nothing may run, for callers that ask what may.
+    #[must_use]
+    pub fn halting(self, reason_code: ReasonCode) -> Self {
+        self.with("outcome", Outcome::Halt.as_str()).with("reason_code", reason_code.as_str())
+    }
+
+    /// Something about the request cannot be read.
+    pub fn bad_request(code: &'static str, detail: impl Into<String>) -> Self {
+        Problem::new(StatusCode::BAD_REQUEST, code, detail)
+    }
+
+    /// There is no such thing, or not for this caller.
+    pub fn not_found() -> Self {
+        Problem::new(StatusCode::NOT_FOUND, "not_found", "there is no such thing here")
+    }
+
+    /// The caller has no key, or a wrong one.
+    pub fn unauthorized(code: &'static str, detail: &str) -> Self {
+        Problem::new(StatusCode::UNAUTHORIZED, code, detail)
+    }
+
+    /// The caller's role does not do this.
+    pub fn forbidden(needs: Permission) -> Self {
+        let detail = match needs {
+            Permission::SeeOwn => "this role may not read this",
+            Permission::Submit => "only agents may do this",
+            Permission::SeeAll => "an agent sees only its own actions",
+            Permission::Approve => "only approvers may do this",
+            Permission::EditPolicies => "only editors may do this",
+            Permission::ManageKeys => "only admins may do this",
+        };
+        Problem::new(StatusCode::FORBIDDEN, "forbidden", detail)
+    }
+
+    /// Something that cannot be helped; `internal` goes to the log only.
+    pub fn failed(internal: &str) -> Self {
+        tracing::error!(internal, "a request failed");
+        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "engine_failure", "the server could not decide this")
+            .halting(ReasonCode::EngineFailure)
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut body = Map::new();
+        body.insert("type".to_owned(), "about:blank".into());
+        body.insert("title".to_owned(), self.status.canonical_reason().unwrap_or("Error").into());
+        body.insert("status".to_owned(), self.status.as_u16().into());
+        body.insert("code".to_owned(), self.code.into());
+        body.insert("detail".to_owned(), self.detail.into());
+        body.extend(self.more);
+        let content_type = (header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        let mut response = (self.status, [content_type], Value::Object(body).to_string()).into_response();
+        if self.status == StatusCode::UNAUTHORIZED {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::NotFound => Problem::not_found(),
+            StoreError::Ambiguous => {
+                Problem::bad_request("ambiguous_id", "the prefix fits more than one action")
+            }
+            StoreError::Conflict(row) => wrong_status(&row),
+            StoreError::KeyReused => Problem::new(
+                StatusCode::CONFLICT,
+                "idempotency_key_reused",
+                "this `Idempotency-Key` was used with another body",
+            ),
+            StoreError::NameTaken => {
+                Problem::new(StatusCode::CONFLICT, "name_taken", "there is a key of this name")
+            }
+            StoreError::BadCursor => {
+                Problem::bad_request("bad_cursor", "`cursor` is not one that this server gave")
+            }
+            StoreError::TooNew { .. }
+            | StoreError::InUse(_)
+            | StoreError::StreamTaken(_)
+            | StoreError::Failed(_) => {
+                tracing::error!(%error, "the store failed");
+                let detail = "the server could not read or record this, so nothing may run";
+                Problem::new(StatusCode::SERVICE_UNAVAILABLE, "store_failure", detail)
+                    .halting(ReasonCode::StoreFailure)
+            }
+        }
+    }
+}
+
+impl From<GateError> for Problem {
+    fn from(error: GateError) -> Self {
+        let detail = error.to_string();
+        let forbidden = |code| Problem::new(StatusCode::FORBIDDEN, code, detail.clone());
+        match error {
+            GateError::Unreadable(unreadable) => {
+                let decision = unreadable.decision;
+                let (status, code) = match decision.reason_code {
+                    ReasonCode::EngineFailure => (StatusCode::SERVICE_UNAVAILABLE, "engine_failure"),
+                    _ => (StatusCode::UNPROCESSABLE_ENTITY, "invalid_action"),
+                };
+                let found = unreadable.error.and_then(|error| serde_json::from_str(error.get()).ok());
+                Problem::new(status, code, decision.reason)
+                    .halting(decision.reason_code)
+                    .with("error", found.unwrap_or(Value::Null))
+                    .with("raw_hash", decision.raw_hash.map(|hash| hash.to_hex()))
+                    .with("policy_hash", decision.policy_hash.to_hex())
+                    .with("receipt", json!(unreadable.receipt))
+            }
+            GateError::AgentNotAllowed(agent_id) => {
+                forbidden("agent_not_allowed").with("agent_id", agent_id).with("outcome", "HALT")
+            }
+            GateError::NotAnApprover => forbidden("not_an_approver"),
+            GateError::WrongToken => forbidden("wrong_token"),
+            GateError::SelfApproval => forbidden("self_approval"),
+            GateError::AlreadyApproved => Problem::new(StatusCode::CONFLICT, "already_approved", detail),
+            GateError::WrongStatus(row) => wrong_status(&row),
+            GateError::UnreadableResult(error) => {
+                Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_result", detail)
+                    .with("error", json!(error))
+            }
+            GateError::Failed(internal) => Problem::failed(&internal),
+            GateError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<PolicyError> for Problem {
+    fn from(error: PolicyError) -> Self {
+        let detail = error.to_string();
+        match error {
+            PolicyError::Invalid(loaded) => {
+                Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "policy_invalid", detail)
+                    .with("policy_hash", loaded.policy_hash.to_hex())
+                    .with("diagnostics", json!(loaded.diagnostics))
+            }
+            PolicyError::BadName(_) => Problem::bad_request("bad_policy_name", detail),
+            PolicyError::NotFound(_) => Problem::new(StatusCode::NOT_FOUND, "not_found", detail),
+            PolicyError::PreconditionRequired => {
+                Problem::new(StatusCode::PRECONDITION_REQUIRED, "precondition_required", detail)
+                    .with("help", "send `If-Match` with the file's hash, or `If-None-Match: *` for a new file")
+            }
+            PolicyError::PreconditionFailed(hash) => {
+                Problem::new(StatusCode::PRECONDITION_FAILED, "precondition_failed", detail)
+                    .with("hash", hash.map(|hash| hash.to_hex()))
+            }
+            PolicyError::Folder(internal) => {
+                tracing::error!(internal, "the policy folder failed");
+                let detail = "the policy folder cannot be read or written";
+                Problem::new(StatusCode::SERVICE_UNAVAILABLE, "policy_folder_failure", detail)
+            }
+            PolicyError::Engine(internal) => Problem::failed(&internal),
+            PolicyError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<KeyError> for Problem {
+    fn from(error: KeyError) -> Self {
+        match error {
+            KeyError::Invalid(detail) => Problem::bad_request("invalid_key", detail),
+            KeyError::Failed(internal) => Problem::failed(&internal),
+            KeyError::Store(error) => error.into(),
+        }
+    }
+}
+
+fn wrong_status(row: &ActionRow) -> Problem {
+    let status = row.status.as_str();
+    Problem::new(StatusCode::CONFLICT, "wrong_status", format!("the action is `{status}`"))
+        .with("id", row.id.as_str())
+        .with("action_status", status)
+}

@@ -1,0 +1,213 @@
+//! `GET /v1/events`: every record as it is committed, as Server-Sent Events.
+//!
+//! A reader that comes back with `Last-Event-ID` gets what it missed from the store, without a gap. A reader that
+//! does not keep up is dropped; it comes back in the same way. Nothing is buffered without bound.
+
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use axum::response::sse::{Event as SseEvent, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use tokio::sync::broadcast::Receiver;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+
+use super::auth::Caller;
+use super::error::Problem;
+use super::extract::Params;
+use super::Shared;
+use crate::principal::Permission;
+use crate::store::{Event, StoreError, StoredRecord};
+
+/// How often a silent stream says that it is alive.
+const HEARTBEAT: Duration = Duration::from_secs(15);
+/// How many events wait for a reader, beside what the store's own channel holds.
+const WAITING: usize = 32;
+/// How many records are read at once when a reader catches up.
+const CATCH_UP: u32 = 256;
+/// How many actions are remembered as the reader's own or not, before all are forgotten.
+const REMEMBERED: usize = 10_000;
+
+/// Where to go on.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StreamParams {
+    /// The same as the header, for readers that cannot set one.
+    last_event_id: Option<String>,
+}
+
+/// `GET /v1/events`
+pub async fn stream(
+    State(app): State<Shared>,
+    caller: Caller,
+    headers: HeaderMap,
+    Params(params): Params<StreamParams>,
+) -> Result<Response, Problem> {
+    caller.needs(Permission::SeeOwn)?;
+    let header = headers.get("last-event-id").map(|id| id.to_str().map(str::to_owned));
+    let last = match header {
+        Some(Ok(id)) => Some(id),
+        Some(Err(_)) => Some(String::new()),
+        None => params.last_event_id,
+    };
+    let from = match last.as_deref() {
+        None => None,
+        Some(id) => Some(place_after(&app, id).await?),
+    };
+    // From here on every record is in the channel; what was before comes from the store.
+    let live = app.store.subscribe();
+    let (out, events) = mpsc::channel(WAITING);
+    tokio::spawn(async move {
+        let mut reader = Reader { app, caller, out, next: HashMap::new(), own: HashMap::new() };
+        let mut closing = reader.app.waiting.closing();
+        let gone = reader.out.clone();
+        // Dropping the reader ends the stream, whatever the reason.
+        tokio::select! {
+            _ = reader.run(live, from) => {}
+            () = gone.closed() => {}
+            _ = closing.wait_for(|closing| *closing) => {}
+        }
+    });
+    let keep_alive = KeepAlive::new().interval(HEARTBEAT).text("alive");
+    let mut response = Sse::new(ReceiverStream::new(events)).keep_alive(keep_alive).into_response();
+    // Proxies that collect an answer before they pass it on would hold the events back.
+    let unbuffered = (HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
+    response.headers_mut().insert(unbuffered.0, unbuffered.1);
+    Ok(response)
+}
+
+/// `<stream>:<seq>`, and the place behind it.
+async fn place_after(app: &Shared, id: &str) -> Result<(String, u64), Problem> {
+    let bad = || Problem::bad_request("bad_event_id", "`Last-Event-ID` is not one that this server gave");
+    let (stream, seq) = id.rsplit_once(':').ok_or_else(bad)?;
+    let seq: u64 = seq.parse().map_err(|_| bad())?;
+    let known = app.store.heads().await?.iter().any(|head| head.stream == stream && seq < head.size);
+    if known { Ok((stream.to_owned(), seq.saturating_add(1))) } else { Err(bad()) }
+}
+
+/// Why a stream ends.
+enum End {
+    /// The reader has gone, or may not read any more.
+    Gone,
+    /// The reader did not keep up, or the server stops writing.
+    Behind,
+    /// The store could not be read.
+    Store(StoreError),
+}
+
+struct Reader {
+    app: Shared,
+    caller: Caller,
+    out: mpsc::Sender<Result<SseEvent, Infallible>>,
+    /// The next place in each stream, where it is known.
+    next: HashMap<String, u64>,
+    /// Whether an action is the caller's own.
+    own: HashMap<String, bool>,
+}
+
+impl Reader {
+    async fn run(&mut self, mut live: Receiver<Event>, from: Option<(String, u64)>) {
+        let ended = match from {
+            Some((stream, from)) => self.resume(&mut live, stream, from).await,
+            None => Ok(()),
+        };
+        let end = match ended {
+            Ok(()) => self.follow(live).await,
+            Err(end) => end,
+        };
+        match end {
+            End::Gone => {}
+            End::Behind => tracing::info!(
+                principal = self.caller.principal.name,
+                "a reader of events did not keep up and was dropped"
+            ),
+            End::Store(error) => tracing::error!(%error, "a stream of events ended"),
+        }
+    }
+
+    /// Sends what is in the store. Reading a long history may take longer than the channel holds, so that it is
+    /// read again behind a fresh channel before the channel is used.
+    async fn resume(&mut self, live: &mut Receiver<Event>, stream: String, from: u64) -> Result<(), End> {
+        self.next.insert(stream.clone(), from);
+        self.catch_up(&stream).await?;
+        *live = self.app.store.subscribe();
+        self.catch_up(&stream).await
+    }
+
+    async fn catch_up(&mut self, stream: &str) -> Result<(), End> {
+        loop {
+            let from = self.next.get(stream).copied().unwrap_or_default();
+            let records =
+                self.app.store.records(stream.to_owned(), from, CATCH_UP).await.map_err(End::Store)?;
+            let last_page = records.len() < CATCH_UP as usize;
+            for record in &records {
+                let visible = self.sees_stored(record).await?;
+                self.send(record, visible).await?;
+            }
+            if last_page {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn follow(&mut self, mut live: Receiver<Event>) -> End {
+        loop {
+            let Ok(event) = live.recv().await else { return End::Behind };
+            let action = event.action.as_ref();
+            let visible = self.caller.principal.role.may(Permission::SeeAll)
+                || action.is_some_and(|action| self.caller.principal.sees(&action.principal));
+            if let Err(end) = self.send(&event.record, visible).await {
+                return end;
+            }
+        }
+    }
+
+    async fn send(&mut self, record: &StoredRecord, visible: bool) -> Result<(), End> {
+        let StoredRecord { stream, seq, .. } = record;
+        if self.next.get(stream).is_some_and(|next| seq < next) {
+            return Ok(());
+        }
+        self.next.insert(stream.clone(), seq.saturating_add(1));
+        if !self.caller.still_stands(&self.app) {
+            return Err(End::Gone);
+        }
+        if !visible {
+            return Ok(());
+        }
+        // Canonical JSON has no line breaks; a record that somebody changed in the database might.
+        let body = record.body.replace(['\r', '\n'], " ");
+        let event =
+            SseEvent::default().id(format!("{stream}:{seq}")).event(record.kind.as_str()).data(body);
+        self.out.send(Ok(event)).await.map_err(|_| End::Gone)
+    }
+
+    /// Whether the caller may see a record of the past.
+    async fn sees_stored(&mut self, record: &StoredRecord) -> Result<bool, End> {
+        #[derive(Deserialize)]
+        struct About {
+            action_id: Option<String>,
+        }
+        if self.caller.principal.role.may(Permission::SeeAll) {
+            return Ok(true);
+        }
+        let about = serde_json::from_str::<About>(&record.body).ok().and_then(|about| about.action_id);
+        let Some(id) = about else { return Ok(false) };
+        if let Some(own) = self.own.get(&id) {
+            return Ok(*own);
+        }
+        let own = match self.app.store.action(id.clone()).await {
+            Ok(row) => self.caller.principal.sees(&row.principal),
+            Err(StoreError::NotFound) => false,
+            Err(error) => return Err(End::Store(error)),
+        };
+        if self.own.len() >= REMEMBERED {
+            self.own.clear();
+        }
+        self.own.insert(id, own);
+        Ok(own)
+    }
+}

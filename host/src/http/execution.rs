@@ -1,0 +1,79 @@
+//! What happens to an action after it was decided: people answer, it starts, it ends.
+
+use axum::extract::{Path, State};
+use axum::response::Response;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::Shared;
+use super::actions::{answer, kept};
+use super::auth::{Caller, MaybeCaller};
+use super::error::Problem;
+use super::extract::{JsonBytes, Nothing};
+use crate::gate::approval::PersonsAnswer;
+use crate::gate::execution::Report;
+use crate::principal::{APPROVAL_LINK, Permission};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ApprovalBody {
+    approve: bool,
+    reason: Option<String>,
+    token: Option<String>,
+}
+
+/// `POST /v1/actions/{id}/approval`: with the key of an approver, or with the action's token and no key at all.
+pub async fn approval(
+    State(app): State<Shared>,
+    MaybeCaller(caller): MaybeCaller,
+    Path(id): Path<String>,
+    body: JsonBytes,
+) -> Result<Response, Problem> {
+    let ApprovalBody { approve, reason, token } = body.parse()?;
+    if caller.is_none() && token.is_none() {
+        let detail = "an approval needs the key of an approver, or the action's `token`";
+        return Err(Problem::unauthorized("key_required", detail));
+    }
+    let principal = caller.as_ref().map(|caller| &caller.principal);
+    // A caller without the approver's role who holds the token sees what the holder of a link sees.
+    let approver = principal.filter(|principal| principal.role.may(Permission::Approve));
+    let scope = approver.map_or(APPROVAL_LINK, |approver| approver.name.as_str());
+    let once = body.once(scope, kept(approver.cloned()))?;
+    let answered = app.gate.answer(principal, &id, PersonsAnswer { approve, reason, token }, once).await?;
+    answer(&answered, approver)
+}
+
+/// `POST /v1/actions/{id}/start`
+pub async fn start(
+    State(app): State<Shared>,
+    caller: Caller,
+    Path(id): Path<String>,
+    body: JsonBytes,
+) -> Result<Response, Problem> {
+    let principal = caller.needs(Permission::Submit)?;
+    let Nothing {} = body.parse()?;
+    let once = body.once(&principal.name, kept(Some(principal.clone())))?;
+    answer(&app.gate.start(principal, &id, once).await?, Some(principal))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ResultBody {
+    success: bool,
+    error: Option<String>,
+    result: Option<Box<RawValue>>,
+}
+
+/// `POST /v1/actions/{id}/result`
+pub async fn result(
+    State(app): State<Shared>,
+    caller: Caller,
+    Path(id): Path<String>,
+    body: JsonBytes,
+) -> Result<Response, Problem> {
+    let principal = caller.needs(Permission::Submit)?;
+    let ResultBody { success, error, result } = body.parse()?;
+    let once = body.once(&principal.name, kept(Some(principal.clone())))?;
+    let report = Report { success, error, result };
+    answer(&app.gate.report(principal, &id, report, once).await?, Some(principal))
+}

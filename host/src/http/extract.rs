@@ -1,0 +1,153 @@
+//! Reading requests: bodies, queries, and requests that may come twice. What cannot be read has a problem.
+
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::extract::rejection::{BytesRejection, QueryRejection};
+use axum::extract::{FromRequest, FromRequestParts, Query, Request};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use engine::hash::Digest;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::Shared;
+use super::error::Problem;
+use crate::gate::Once;
+use crate::store::ActionRow;
+
+/// The bytes of a body that is JSON, or says nothing of what it is.
+#[derive(Debug)]
+pub struct JsonBytes {
+    /// The bytes.
+    pub bytes: Bytes,
+    /// The method and the path.
+    target: String,
+    idempotency_key: Option<HeaderValue>,
+}
+
+impl FromRequest<Shared> for JsonBytes {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, app: &Shared) -> Result<Self, Problem> {
+        if !is_json(request.headers()) {
+            let detail = "the body must be JSON: send `Content-Type: application/json`";
+            return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail));
+        }
+        let idempotency_key = request.headers().get("idempotency-key").cloned();
+        let target = match idempotency_key {
+            Some(_) => format!("{} {}", request.method(), request.uri().path()),
+            None => String::new(),
+        };
+        let bytes = read(request, app).await?;
+        Ok(JsonBytes { bytes, target, idempotency_key })
+    }
+}
+
+impl JsonBytes {
+    /// The body as `T`.
+    ///
+    /// # Errors
+    /// 400 with what is wrong and where; fields that `T` does not have are wrong too.
+    pub fn parse<T: DeserializeOwned>(&self) -> Result<T, Problem> {
+        let body: &[u8] = if self.bytes.is_empty() { b"{}" } else { &self.bytes };
+        serde_json::from_slice(body).map_err(|error| {
+            Problem::bad_request("invalid_body", format!("the body cannot be read: {error}"))
+                .with("line", error.line())
+                .with("column", error.column())
+        })
+    }
+
+    /// The same request under the same `Idempotency-Key` counts once; none without the header.
+    ///
+    /// # Errors
+    /// 400 for a key that cannot be one.
+    pub fn once(
+        &self,
+        principal: &str,
+        render: impl Fn(&ActionRow) -> String + Send + Sync + 'static,
+    ) -> Result<Option<Once>, Problem> {
+        let Some(key) = self.idempotency_key()? else { return Ok(None) };
+        Ok(Some(Once {
+            scope: format!("{principal} {}", self.target),
+            key: key.to_owned(),
+            body_hash: Digest::of(&self.bytes).to_hex(),
+            render: Arc::new(render),
+        }))
+    }
+
+    /// The `Idempotency-Key`, if there is one.
+    ///
+    /// # Errors
+    /// 400 for one that cannot be a key.
+    pub fn idempotency_key(&self) -> Result<Option<&str>, Problem> {
+        let Some(key) = &self.idempotency_key else { return Ok(None) };
+        match key.to_str() {
+            Ok(key) if (1..=255).contains(&key.len()) => Ok(Some(key)),
+            _ => Err(Problem::bad_request(
+                "invalid_idempotency_key",
+                "`Idempotency-Key` has 1 to 255 visible ASCII characters",
+            )),
+        }
+    }
+}
+
+/// Reads a body of any kind, up to the limit.
+///
+/// # Errors
+/// 413 over the limit, with the outcome that it means for an action.
+pub async fn read(request: Request, app: &Shared) -> Result<Bytes, Problem> {
+    Bytes::from_request(request, app).await.map_err(|rejection| match rejection {
+        BytesRejection::FailedToBufferBody(error) if error.status() == StatusCode::PAYLOAD_TOO_LARGE => {
+            let detail = format!("the body has more than {} bytes", app.max_body);
+            Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail)
+                .halting(engine::decision::ReasonCode::InvalidAction)
+        }
+        _ => Problem::bad_request("incomplete_body", "the body could not be read to its end"),
+    })
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let Some(value) = headers.get(header::CONTENT_TYPE) else { return true };
+    let essence = value.to_str().ok().and_then(|value| value.split(';').next()).map(str::trim);
+    essence.is_some_and(|essence| {
+        let essence = essence.to_ascii_lowercase();
+        essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"))
+    })
+}
+
+/// The query as `T`; parameters that `T` does not have are wrong.
+#[derive(Debug)]
+pub struct Params<T>(pub T);
+
+impl<T: DeserializeOwned> FromRequestParts<Shared> for Params<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self, Problem> {
+        let query: Result<Query<T>, QueryRejection> = Query::from_request_parts(parts, app).await;
+        query.map(|Query(params)| Params(params)).map_err(|rejection| {
+            let reason = rejection.body_text();
+            let reason = reason.strip_prefix("Failed to deserialize query string: ").unwrap_or(&reason);
+            Problem::bad_request("invalid_query", format!("the query cannot be read: {reason}"))
+        })
+    }
+}
+
+/// Text that is JSON already.
+pub fn json_text(text: String) -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], text).into_response()
+}
+
+/// A value as JSON.
+///
+/// # Errors
+/// When it has no JSON form.
+pub fn json<T: Serialize>(value: &T) -> Result<Response, Problem> {
+    serde_json::to_string(value).map(json_text).map_err(|error| Problem::failed(&error.to_string()))
+}
+
+/// The body of a request that says all it has to say in its path.
+#[derive(Debug, Clone, Copy, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Nothing {}

@@ -1,0 +1,108 @@
+//! What every request passes and every answer carries, whoever asks: no foreign page reaches a server on this
+//! machine, nothing is cached or framed, and how long it took is counted.
+
+use std::time::Instant;
+
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+use super::error::Problem;
+use super::{Listening, Shared};
+
+/// Checks where a request comes from, and dresses the answer.
+pub async fn guard(State(app): State<Shared>, request: Request, next: Next) -> Response {
+    let started = Instant::now();
+    let method = request.method().clone();
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let refused = refuse(app.listening, &method, request.headers(), request.uri().host());
+    let mut response = match refused {
+        None => next.run(request).await,
+        Some(problem) => problem.into_response(),
+    };
+    let headers = response.headers_mut();
+    for (name, value) in [
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
+        (header::CACHE_CONTROL, "no-store"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    // A method that is not of the common ones is counted together, since a caller can make up any number of them.
+    let method = match method {
+        Method::GET | Method::HEAD | Method::POST | Method::PUT | Method::DELETE => method,
+        _ => Method::OPTIONS,
+    };
+    let route = route.as_ref().map_or("unmatched", MatchedPath::as_str);
+    app.metrics.answered(method.as_str(), route, response.status().as_u16(), started.elapsed());
+    response
+}
+
+fn refuse(
+    listening: Listening,
+    method: &Method,
+    headers: &HeaderMap,
+    uri_host: Option<&str>,
+) -> Option<Problem> {
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    if listening.loopback && !(is_local(host, listening.port) && uri_host.is_none()) {
+        // A page whose name was made to point here (DNS rebinding) still sends its own name.
+        let detail = "this server answers only to `localhost` and its own port";
+        return Some(Problem::new(StatusCode::FORBIDDEN, "host_not_allowed", detail));
+    }
+    let changes = !matches!(*method, Method::GET | Method::HEAD);
+    if changes
+        && let Some(origin) = headers.get(header::ORIGIN)
+        && !is_own(origin.to_str().ok(), host)
+    {
+        let detail = "a page of another origin may not change anything here";
+        return Some(Problem::new(StatusCode::FORBIDDEN, "origin_not_allowed", detail));
+    }
+    None
+}
+
+fn is_local(host: Option<&str>, port: u16) -> bool {
+    let Some((name, given)) = host.and_then(|host| host.rsplit_once(':')) else {
+        return port == 80 && matches!(host, Some("localhost" | "127.0.0.1" | "[::1]"));
+    };
+    let named = ["localhost", "127.0.0.1", "[::1]"].iter().any(|local| name.eq_ignore_ascii_case(local));
+    named && given.parse() == Ok(port)
+}
+
+fn is_own(origin: Option<&str>, host: Option<&str>) -> bool {
+    let authority = origin.and_then(|origin| {
+        origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"))
+    });
+    authority.is_some_and(|authority| host.is_some_and(|host| authority.eq_ignore_ascii_case(host)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_names_of_this_machine_with_the_right_port_are_local() {
+        for host in ["localhost:8000", "LocalHost:8000", "127.0.0.1:8000", "[::1]:8000"] {
+            assert!(is_local(Some(host), 8000), "{host}");
+        }
+        for host in
+            ["localhost", "localhost:8001", "evil.example:8000", "127.0.0.1.evil.example:8000", "", "::1:8000"]
+        {
+            assert!(!is_local(Some(host), 8000), "{host}");
+        }
+        assert!(is_local(Some("localhost"), 80));
+        assert!(!is_local(None, 80));
+    }
+
+    #[test]
+    fn only_the_page_of_the_server_itself_is_its_own_origin() {
+        assert!(is_own(Some("http://localhost:8000"), Some("localhost:8000")));
+        for origin in ["null", "http://localhost:3000", "https://evil.example", "http://localhost:8000.evil.example"]
+        {
+            assert!(!is_own(Some(origin), Some("localhost:8000")), "{origin}");
+        }
+    }
+}

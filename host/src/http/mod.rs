@@ -1,0 +1,66 @@
+//! The HTTP face of the server: who asks, what for, and how the answer reads.
+//!
+//! All routes are in [`router`]; a resource's handlers, requests and answers are in a file of its own; a handler
+//! extracts, calls, answers. Domain errors become HTTP in [`error`] and nowhere else. Nothing is decided here.
+
+pub mod actions;
+pub mod auth;
+pub mod error;
+pub mod events;
+pub mod execution;
+pub mod extract;
+pub mod guard;
+pub mod health;
+pub mod keys;
+pub mod openapi;
+pub mod policies;
+pub mod records;
+pub mod router;
+
+use std::sync::Arc;
+
+use crate::clock::Clock;
+use crate::events::Waiting;
+use crate::gate::Gate;
+use crate::keys::Keys;
+use crate::metrics::Metrics;
+use crate::policies::Policies;
+use crate::store::Store;
+
+/// What the handlers share.
+pub struct App {
+    /// The one road from an action to an answer.
+    pub gate: Gate,
+    /// The policy set in force.
+    pub policies: Arc<Policies>,
+    /// Who may ask.
+    pub keys: Keys,
+    /// What is remembered.
+    pub store: Arc<dyn Store>,
+    /// Who waits.
+    pub waiting: Arc<Waiting>,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    /// Where the server listens.
+    pub listening: Listening,
+    /// The most bytes of a request's body.
+    pub max_body: usize,
+    /// Whether the store can write, as of a moment ago.
+    pub probe: health::Probe,
+    /// Which requests have made a key lately.
+    pub created: keys::Created,
+}
+
+/// Where the server listens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Listening {
+    /// Whether only this machine can reach it.
+    pub loopback: bool,
+    /// The port.
+    pub port: u16,
+}
+
+/// The state of the router.
+pub type Shared = Arc<App>;

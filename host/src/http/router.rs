@@ -1,0 +1,71 @@
+//! All routes, in one table.
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::StatusCode;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{MethodRouter, delete, get, post, put};
+
+use super::error::Problem;
+use super::{Shared, actions, events, execution, guard, health, keys, openapi, policies, records};
+
+/// One route: its method, its path, and what answers.
+pub struct Route {
+    /// The method, in lowercase as OpenAPI writes it.
+    pub method: &'static str,
+    /// The path, with `{…}` for its parameters.
+    pub path: &'static str,
+    handler: MethodRouter<Shared>,
+}
+
+/// Every route of the server.
+pub fn routes() -> Vec<Route> {
+    let route = |method, path, handler| Route { method, path, handler };
+    vec![
+        route("post", "/v1/actions", post(actions::submit)),
+        route("get", "/v1/actions", get(actions::list)),
+        route("get", "/v1/actions/{id}", get(actions::one)),
+        route("get", "/v1/actions/{id}/events", get(actions::events)),
+        route("get", "/v1/actions/{id}/explain", get(actions::explain)),
+        route("get", "/v1/actions/{id}/wait", get(actions::wait)),
+        route("post", "/v1/actions/{id}/approval", post(execution::approval)),
+        route("post", "/v1/actions/{id}/start", post(execution::start)),
+        route("post", "/v1/actions/{id}/result", post(execution::result)),
+        route("post", "/v1/actions/{id}/replay", post(actions::replay)),
+        route("post", "/v1/gate/decide", post(actions::decide)),
+        route("get", "/v1/events", get(events::stream)),
+        route("get", "/v1/policies", get(policies::list)),
+        route("post", "/v1/policies/check", post(policies::check)),
+        route("post", "/v1/policies/simulate", post(policies::simulate)),
+        route("get", "/v1/policies/history", get(policies::history)),
+        route("get", "/v1/policies/by-hash/{hash}", get(policies::by_hash)),
+        route("get", "/v1/policies/{name}", get(policies::one)),
+        route("put", "/v1/policies/{name}", put(policies::put)),
+        route("delete", "/v1/policies/{name}", delete(policies::delete)),
+        route("get", "/v1/records", get(records::list)),
+        route("get", "/v1/records/heads", get(records::heads)),
+        route("get", "/v1/keys", get(keys::list)),
+        route("post", "/v1/keys", post(keys::create)),
+        route("delete", "/v1/keys/{id}", delete(keys::revoke)),
+        route("get", "/health", get(health::health)),
+        route("get", "/ready", get(health::ready)),
+        route("get", "/metrics", get(health::metrics)),
+        route("get", "/openapi.json", get(openapi::document)),
+    ]
+}
+
+/// The whole server, without a socket.
+pub fn app(state: Shared) -> Router {
+    let routed = routes()
+        .into_iter()
+        .fold(Router::new(), |router, Route { path, handler, .. }| router.route(path, handler));
+    routed
+        .fallback(|| async { Problem::not_found() })
+        .method_not_allowed_fallback(|| async {
+            let detail = "this resource does not have that method";
+            Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail)
+        })
+        .layer(DefaultBodyLimit::max(state.max_body))
+        .layer(from_fn_with_state(state.clone(), guard::guard))
+        .with_state(state)
+}

@@ -1,0 +1,379 @@
+//! API keys: making, checking and revoking them.
+//!
+//! A key is `fmk_<id>_<secret>`. Only the SHA-256 of the secret is kept. All keys are in memory, so that a check
+//! costs no query and a revoked key stops at once. What a role may do is in [`crate::principal`].
+
+use std::collections::HashMap;
+use std::fs;
+use std::io::{self, Write as _};
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use engine::canonical::Canonical;
+use engine::hash::Digest;
+use engine::record::{Draft, RecordKind};
+use engine::time::rfc3339;
+use engine::value::Value;
+use serde::Serialize;
+use subtle::ConstantTimeEq as _;
+
+use crate::clock::Clock;
+use crate::metrics::Metrics;
+use crate::principal::{ANONYMOUS, APPROVAL_LINK, Principal, Role, SYSTEM};
+use crate::store::{KeyRow, Store, StoreError};
+
+/// The name of the key that the first start makes.
+pub const ADMIN: &str = "admin";
+/// The most entries of a key's lists, and the most bytes of each: keys are read into memory.
+const MAX_LIST: usize = 100;
+const MAX_TEXT: usize = 256;
+/// How many callers with a wrong key are told apart before the oldest ones are forgotten.
+const MAX_SOURCES: usize = 1024;
+
+/// Checks and changes keys.
+pub struct Keys {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    metrics: Arc<Metrics>,
+    by_id: RwLock<HashMap<String, KeyRow>>,
+    /// When a failed login from each address was last recorded.
+    failures: Mutex<HashMap<IpAddr, i64>>,
+}
+
+/// A key that is wanted.
+#[derive(Debug, Clone)]
+pub struct NewKey {
+    /// Its name, which becomes the principal.
+    pub name: String,
+    /// What it may do.
+    pub role: Role,
+    /// The agents it may speak for.
+    pub agents: Vec<String>,
+    /// What it may approve as.
+    pub approver_roles: Vec<String>,
+    /// Until when it works, Unix milliseconds.
+    pub expires_at_ms: Option<i64>,
+}
+
+/// Why a key was not made or not found.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyError {
+    /// Something about it cannot be.
+    #[error("{0}")]
+    Invalid(String),
+    /// The machine has no randomness, or the file with the admin key cannot be written.
+    #[error("{0}")]
+    Failed(String),
+    /// The store did not do it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// A caller whose key is not one, or works no more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WrongKey;
+
+impl Keys {
+    /// Reads all keys.
+    ///
+    /// # Errors
+    /// When the store cannot.
+    pub async fn load(
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+            metrics: Arc<Metrics>,
+    ) -> Result<Self, StoreError> {
+        let by_id = store.keys().await?.into_iter().map(|row| (row.id.clone(), row)).collect();
+        let failures = Mutex::default();
+        Ok(Keys { store, clock, metrics, by_id: RwLock::new(by_id), failures })
+    }
+
+    /// Who the holder of this key is.
+    ///
+    /// # Errors
+    /// [`WrongKey`] for a text that is no key, an unknown, expired or revoked one, or a wrong secret.
+    pub fn authenticate(&self, text: &str) -> Result<Principal, WrongKey> {
+        let (id, secret) = text.strip_prefix("fmk_").and_then(|rest| rest.split_once('_')).ok_or(WrongKey)?;
+        let given = Digest::of(secret.as_bytes()).to_hex();
+        let by_id = self.by_id.read().unwrap_or_else(PoisonError::into_inner);
+        let row = by_id.get(id).ok_or(WrongKey)?;
+        let right = bool::from(given.as_bytes().ct_eq(row.secret_hash.as_bytes()));
+        if !right || !is_live(row, self.clock.now_ms()) {
+            return Err(WrongKey);
+        }
+        Ok(Principal {
+            name: row.name.clone(),
+            role: Role::from_word(&row.role).ok_or(WrongKey)?,
+            agents: row.agents.clone(),
+            approver_roles: row.approver_roles.clone(),
+        })
+    }
+
+    /// Records that a caller had a wrong key: at most once a second for each address, so that nobody fills the
+    /// disk by guessing.
+    pub async fn login_failed(&self, source: Option<IpAddr>) {
+        self.metrics.login_failed();
+        let now_ms = self.clock.now_ms();
+        let source = source.unwrap_or(IpAddr::from([0, 0, 0, 0]));
+        {
+            let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
+            if failures.get(&source).is_some_and(|last| now_ms.saturating_sub(*last) < 1000) {
+                return;
+            }
+            if failures.len() >= MAX_SOURCES {
+                failures.retain(|_, last| now_ms.saturating_sub(*last) < 1000);
+            }
+            if failures.len() >= MAX_SOURCES {
+                return;
+            }
+            failures.insert(source, now_ms);
+        }
+        tracing::warn!(%source, "a caller had a wrong key");
+        let fields = vec![
+            ("event", text("login_failed")),
+            ("key", Canonical::of(&Value::Null)),
+            ("principal", text(ANONYMOUS)),
+            ("source", text(&source.to_string())),
+        ];
+        let draft = Draft { kind: RecordKind::Access, at_ms: now_ms, action_id: None, fields };
+        if let Err(error) = self.store.append(draft).await {
+            tracing::error!(%error, "a failed login could not be recorded");
+        }
+    }
+
+    /// Whether a key for agents was ever made. From then on a caller without a key is nobody, also after that key
+    /// was revoked or expired: taking a key away must not open the gate.
+    pub fn agents_need_keys(&self) -> bool {
+        let by_id = self.by_id.read().unwrap_or_else(PoisonError::into_inner);
+        by_id.values().any(|row| row.role == Role::Agent.as_str())
+    }
+
+    /// Whether anybody made a key beside the one of the first start.
+    pub fn configured(&self) -> bool {
+        let now_ms = self.clock.now_ms();
+        let by_id = self.by_id.read().unwrap_or_else(PoisonError::into_inner);
+        by_id.values().any(|row| row.name != ADMIN && is_live(row, now_ms))
+    }
+
+    /// All keys, by name, revoked ones too.
+    pub fn list(&self) -> Vec<KeyRow> {
+        let by_id = self.by_id.read().unwrap_or_else(PoisonError::into_inner);
+        let mut rows: Vec<_> = by_id.values().cloned().collect();
+        rows.sort_by(|a, b| (&a.name, &a.created_at).cmp(&(&b.name, &b.created_at)));
+        rows
+    }
+
+    /// Makes a key. The second part of the answer is its text, which nobody can ask for again.
+    ///
+    /// # Errors
+    /// When something about it cannot be, the name is taken or the store cannot.
+    pub async fn create(&self, key: NewKey, by: &str) -> Result<(KeyRow, String), KeyError> {
+        check(&key)?;
+        let (id, secret) = random_key()?;
+        self.insert(key, by, &id, &secret).await
+    }
+
+    async fn insert(
+        &self,
+        key: NewKey,
+        by: &str,
+        id: &str,
+        secret: &str,
+    ) -> Result<(KeyRow, String), KeyError> {
+        let now_ms = self.clock.now_ms();
+        let row = KeyRow {
+            id: id.to_owned(),
+            name: key.name,
+            role: key.role.as_str().to_owned(),
+            agents: key.agents,
+            approver_roles: key.approver_roles,
+            secret_hash: Digest::of(secret.as_bytes()).to_hex(),
+            created_at: rfc3339(now_ms),
+            expires_at_ms: key.expires_at_ms,
+            revoked_at_ms: None,
+        };
+        self.store.create_key(row.clone(), access("key_created", &row, by, now_ms)?).await?;
+        self.by_id.write().unwrap_or_else(PoisonError::into_inner).insert(row.id.clone(), row.clone());
+        Ok((row, format!("fmk_{id}_{secret}")))
+    }
+
+    /// Revokes a key, found by its id or its name. It stops working at once.
+    ///
+    /// # Errors
+    /// When there is no such key or the store cannot.
+    pub async fn revoke(&self, id_or_name: &str, by: &str) -> Result<KeyRow, KeyError> {
+        let found = {
+            let by_id = self.by_id.read().unwrap_or_else(PoisonError::into_inner);
+            let live_name = by_id.values().find(|row| row.name == id_or_name && row.revoked_at_ms.is_none());
+            by_id.get(id_or_name).or(live_name).cloned()
+        };
+        let found = found.ok_or(StoreError::NotFound)?;
+        if found.revoked_at_ms.is_some() {
+            return Ok(found);
+        }
+        let now_ms = self.clock.now_ms();
+        let draft = access("key_revoked", &found, by, now_ms)?;
+        let row = self.store.revoke_key(found.id.clone(), now_ms, draft).await?;
+        self.by_id.write().unwrap_or_else(PoisonError::into_inner).insert(row.id.clone(), row.clone());
+        Ok(row)
+    }
+
+    /// Makes the admin key on the first start, and again when its file is gone: who can read that folder has the
+    /// database, so the file gives nothing that was not had. A key that was revoked stays revoked.
+    ///
+    /// # Errors
+    /// When the file cannot be written or the store cannot.
+    pub async fn ensure_admin(&self, file: &Path) -> Result<(), KeyError> {
+        let rows = self.list();
+        if let Some(row) = rows.iter().find(|row| row.name == ADMIN && row.revoked_at_ms.is_none()) {
+            let kept = fs::read_to_string(file).unwrap_or_default();
+            if self.authenticate(kept.trim()).is_ok_and(|principal| principal.name == ADMIN) {
+                return Ok(());
+            }
+            self.revoke(&row.id, SYSTEM).await?;
+        } else if rows.iter().any(|row| row.name == ADMIN) {
+            return Ok(());
+        }
+        let (id, secret) = random_key()?;
+        // The file comes first: were it second, a stop in between would leave a key that nobody has.
+        write_secret(file, &format!("fmk_{id}_{secret}\n"))
+            .map_err(|error| KeyError::Failed(format!("cannot write `{}`: {error}", file.display())))?;
+        let key = NewKey {
+            name: ADMIN.to_owned(),
+            role: Role::Admin,
+            agents: Vec::new(),
+            approver_roles: Vec::new(),
+            expires_at_ms: None,
+        };
+        self.insert(key, SYSTEM, &id, &secret).await?;
+        Ok(())
+    }
+}
+
+fn is_live(row: &KeyRow, now_ms: i64) -> bool {
+    row.revoked_at_ms.is_none() && row.expires_at_ms.is_none_or(|expires_at_ms| now_ms < expires_at_ms)
+}
+
+fn check(key: &NewKey) -> Result<(), KeyError> {
+    let invalid = |message: String| Err(KeyError::Invalid(message));
+    let word = |char: char| char.is_ascii_alphanumeric() || "._@-".contains(char);
+    if key.name.is_empty() || key.name.len() > 64 || !key.name.chars().all(word) {
+        return invalid("a key's name has 1 to 64 letters, digits, `.`, `_`, `@` and `-`".to_owned());
+    }
+    if [ADMIN, ANONYMOUS, APPROVAL_LINK, SYSTEM].contains(&key.name.as_str()) {
+        return invalid(format!("`{}` cannot be a key's name", key.name));
+    }
+    for (what, list) in [("agents", &key.agents), ("approver_roles", &key.approver_roles)] {
+        let sized = |text: &String| (1..=MAX_TEXT).contains(&text.len());
+        if list.len() > MAX_LIST || !list.iter().all(sized) {
+            return invalid(format!("`{what}` has at most {MAX_LIST} texts of 1 to {MAX_TEXT} bytes"));
+        }
+    }
+    if key.role != Role::Agent && key.role != Role::Admin && !key.agents.is_empty() {
+        return invalid(format!("a key with the role `{}` speaks for no agents", key.role.as_str()));
+    }
+    if !matches!(key.role, Role::Approver | Role::Admin) && !key.approver_roles.is_empty() {
+        return invalid(format!("a key with the role `{}` approves nothing", key.role.as_str()));
+    }
+    Ok(())
+}
+
+/// The id and the secret of a new key.
+fn random_key() -> Result<(String, String), KeyError> {
+    let failed = |error| KeyError::Failed(format!("the machine gives no random bytes: {error}"));
+    let mut id = [0; 4];
+    getrandom::fill(&mut id).map_err(failed)?;
+    let id = id.iter().map(|byte| format!("{byte:02x}")).collect();
+    Ok((id, random_secret().map_err(failed)?))
+}
+
+/// 32 random bytes in base64url: 43 characters.
+///
+/// # Errors
+/// When the machine gives no random bytes.
+pub fn random_secret() -> Result<String, getrandom::Error> {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes)?;
+    let mut secret = String::with_capacity(43);
+    for chunk in bytes.chunks(3) {
+        let bits = chunk.iter().fold(0, |bits: u32, byte| bits << 8 | u32::from(*byte)) << (8 * (3 - chunk.len()));
+        for at in 0..=chunk.len() {
+            let digit = (bits >> (18 - 6 * at)) & 63;
+            secret.push(char::from(ALPHABET.get(digit as usize).copied().unwrap_or(b'A')));
+        }
+    }
+    Ok(secret)
+}
+
+/// Writes a file that only its owner can read, whole or not at all.
+fn write_secret(file: &Path, content: &str) -> io::Result<()> {
+    let temporary = PathBuf::from(format!("{}.new", file.display()));
+    match fs::remove_file(&temporary) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut out = options.open(&temporary)?;
+    out.write_all(content.as_bytes())?;
+    out.sync_all()?;
+    fs::rename(&temporary, file)
+}
+
+/// What an `access` record says of a key.
+#[derive(Serialize)]
+struct KeyFields<'a> {
+    id: &'a str,
+    name: &'a str,
+    role: &'a str,
+    agents: &'a [String],
+    approver_roles: &'a [String],
+    expires_at: Option<String>,
+}
+
+fn access(event: &str, row: &KeyRow, by: &str, now_ms: i64) -> Result<Draft, KeyError> {
+    let key = KeyFields {
+        id: &row.id,
+        name: &row.name,
+        role: &row.role,
+        agents: &row.agents,
+        approver_roles: &row.approver_roles,
+        expires_at: row.expires_at_ms.map(rfc3339),
+    };
+    let key = Canonical::serialize(&key).map_err(|error| KeyError::Failed(error.to_string()))?;
+    let fields = vec![("event", text(event)), ("key", key), ("principal", text(by))];
+    Ok(Draft { kind: RecordKind::Access, at_ms: now_ms, action_id: None, fields })
+}
+
+fn text(text: &str) -> Canonical {
+    Canonical::of(&Value::from(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_has_43_characters_of_base64url_and_is_never_the_same() {
+        let (one, two) = (random_secret().unwrap(), random_secret().unwrap());
+        assert_eq!(one.len(), 43);
+        assert!(one.chars().all(|char| char.is_ascii_alphanumeric() || char == '-' || char == '_'));
+        assert_ne!(one, two);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn only_its_owner_can_read_the_file_with_a_secret() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("admin.key");
+        write_secret(&file, "one").unwrap();
+        write_secret(&file, "two").unwrap();
+        assert_eq!(fs::read_to_string(&file).unwrap(), "two");
+        assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+}

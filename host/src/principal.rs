@@ -1,0 +1,169 @@
+//! Who is asking, and what they may do.
+//!
+//! How a caller proves who it is stands in [`crate::keys`]; here it is known already.
+
+use serde::{Deserialize, Serialize};
+
+/// The principal of a caller without a key.
+pub const ANONYMOUS: &str = "anonymous";
+/// The principal of whoever uses an approval token.
+pub const APPROVAL_LINK: &str = "approval-link";
+/// The principal of what the server does by itself.
+pub const SYSTEM: &str = "system";
+
+/// What a key is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Submits actions and says how they ended; sees only its own.
+    Agent,
+    /// Reads everything.
+    Viewer,
+    /// Reads everything and answers requests for approval.
+    Approver,
+    /// Reads everything and changes policies.
+    Editor,
+    /// All of it, and keys.
+    Admin,
+}
+
+impl Role {
+    /// All roles.
+    pub const ALL: [Role; 5] = [Role::Agent, Role::Viewer, Role::Approver, Role::Editor, Role::Admin];
+
+    /// The word in keys and on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Role::Agent => "agent",
+            Role::Viewer => "viewer",
+            Role::Approver => "approver",
+            Role::Editor => "editor",
+            Role::Admin => "admin",
+        }
+    }
+
+    /// The role for a word, if there is one.
+    pub fn from_word(word: &str) -> Option<Role> {
+        Role::ALL.into_iter().find(|role| role.as_str() == word)
+    }
+
+    /// Whether this role may do `what`.
+    pub fn may(self, what: Permission) -> bool {
+        match what {
+            Permission::SeeOwn => true,
+            Permission::Submit => matches!(self, Role::Agent | Role::Admin),
+            Permission::SeeAll => self != Role::Agent,
+            Permission::Approve => matches!(self, Role::Approver | Role::Admin),
+            Permission::EditPolicies => matches!(self, Role::Editor | Role::Admin),
+            Permission::ManageKeys => self == Role::Admin,
+        }
+    }
+}
+
+/// What a request needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Permission {
+    /// See what one has sent oneself, and which policy files are in force.
+    SeeOwn,
+    /// Submit actions, start them, report results.
+    Submit,
+    /// See everybody's actions, all records and the policies' text.
+    SeeAll,
+    /// Answer a request for approval.
+    Approve,
+    /// Change policy files.
+    EditPolicies,
+    /// Create and revoke keys.
+    ManageKeys,
+}
+
+/// Who is asking.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Principal {
+    /// The name in records: a key's name, or one of the three of this module.
+    pub name: String,
+    /// What it may do.
+    pub role: Role,
+    /// The agents it may speak for, as globs; empty means all.
+    pub agents: Vec<String>,
+    /// What it may approve as.
+    pub approver_roles: Vec<String>,
+}
+
+impl Principal {
+    /// A caller without a key.
+    pub fn anonymous() -> Self {
+        Principal {
+            name: ANONYMOUS.to_owned(),
+            role: Role::Agent,
+            agents: Vec::new(),
+            approver_roles: Vec::new(),
+        }
+    }
+
+    /// Whether it may submit actions of this agent.
+    pub fn speaks_for(&self, agent_id: &str) -> bool {
+        self.agents.is_empty() || self.agents.iter().any(|glob| glob_matches(glob, agent_id))
+    }
+
+    /// Whether it may see what `sender` has sent.
+    pub fn sees(&self, sender: &str) -> bool {
+        self.role.may(Permission::SeeAll) || self.name == sender
+    }
+}
+
+/// Whether `glob` fits the whole of `text`; `*` stands for any characters, `?` for one.
+fn glob_matches(glob: &str, text: &str) -> bool {
+    let (glob, text): (Vec<char>, Vec<char>) = (glob.chars().collect(), text.chars().collect());
+    let (mut at_glob, mut at_text) = (0, 0);
+    // Where to go on when what follows the last `*` does not fit: the star takes one more character.
+    let mut star: Option<(usize, usize)> = None;
+    while at_text < text.len() {
+        match glob.get(at_glob) {
+            Some('*') => {
+                star = Some((at_glob, at_text));
+                at_glob += 1;
+            }
+            Some('?') => (at_glob, at_text) = (at_glob + 1, at_text + 1),
+            Some(char) if text.get(at_text) == Some(char) => (at_glob, at_text) = (at_glob + 1, at_text + 1),
+            _ => {
+                let Some((star_glob, star_text)) = star else { return false };
+                star = Some((star_glob, star_text + 1));
+                (at_glob, at_text) = (star_glob + 1, star_text + 1);
+            }
+        }
+    }
+    glob.get(at_glob..).is_some_and(|rest| rest.iter().all(|char| *char == '*'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_speaks_for_the_agents_it_is_bound_to() {
+        let bound = Principal { agents: vec!["support-*".into(), "bot-?".into()], ..Principal::anonymous() };
+        for agent in ["support-", "support-agent-prod", "bot-1"] {
+            assert!(bound.speaks_for(agent), "{agent}");
+        }
+        for agent in ["support", "bot-", "bot-12", "my-support-agent", "", "SUPPORT-1"] {
+            assert!(!bound.speaks_for(agent), "{agent}");
+        }
+        assert!(Principal::anonymous().speaks_for("anybody"));
+    }
+
+    #[test]
+    fn globs_backtrack() {
+        assert!(glob_matches("*a*b", "xxaxxabxb"));
+        assert!(!glob_matches("*a*b", "xxaxxabxbc"));
+        assert!(glob_matches("**", ""));
+    }
+
+    #[test]
+    fn every_word_reads_back() {
+        for role in Role::ALL {
+            assert_eq!(Role::from_word(role.as_str()), Some(role));
+        }
+        assert_eq!(Role::from_word("root"), None);
+    }
+}

@@ -1,0 +1,237 @@
+//! The store in one SQLite file: one thread that writes, a few connections that read.
+//!
+//! The verbs hand their work to [`writer`] and [`readers`] and wait for the answer. One server process at a time
+//! writes to a file; reading is possible beside it.
+
+mod apply;
+mod list;
+mod read;
+mod readers;
+mod rows;
+mod schema;
+mod writer;
+
+#[cfg(test)]
+mod tests;
+
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+use engine::hash::{PolicyHash, RecordHash};
+use engine::lifecycle::Status;
+use engine::record::{Draft, Head};
+use rusqlite::Connection;
+use tokio::sync::{broadcast, mpsc, oneshot};
+
+use self::readers::Readers;
+use self::rows::signed;
+use self::writer::{Op, Reply, Writer};
+use super::{
+    ActionRow, Answer, Change, Event, Filter, Idempotency, KeyRow, NewAction, NewPolicySet, Page,
+    PolicySource, PolicyVersion, Receipt, Store, StoreError, StoredRecord, Written,
+};
+
+/// How many operations may wait for the writer; whoever comes then waits to be let in.
+const WAITING_OPS: usize = 1024;
+
+/// How many records a slow subscriber may fall behind before it misses some.
+const WAITING_EVENTS: usize = 4096;
+
+/// A store in one SQLite file.
+pub struct SqliteStore {
+    readers: Readers,
+    /// None when the store was opened for reading only.
+    ops: Option<mpsc::Sender<Op>>,
+    writer: Mutex<Option<JoinHandle<()>>>,
+    events: broadcast::Sender<Event>,
+    commits: Arc<AtomicU64>,
+    stream: String,
+    is_new: bool,
+}
+
+impl SqliteStore {
+    /// Opens the database at `path` for writing; makes it and its folder, for their owner only, if they are missing.
+    ///
+    /// Blocks on the disk.
+    ///
+    /// # Errors
+    /// [`StoreError::InUse`] while another server has it open, [`StoreError::TooNew`] when a newer version made it,
+    /// [`StoreError::Failed`] when it cannot be made, read or brought up to date.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
+        let path = schema::create_file(path.as_ref())?;
+        let lock = schema::lock(&path)?;
+        let connection = schema::open_writer(&path)?;
+        let (stream_id, head) = own_stream(&connection)?;
+        let (stream, is_new) = (head.stream.clone(), head.size == 0);
+        let readers = Readers::open(path)?;
+        let (ops, waiting) = mpsc::channel(WAITING_OPS);
+        let (events, _) = broadcast::channel(WAITING_EVENTS);
+        let commits = Arc::new(AtomicU64::new(0));
+        let writer = Writer::new(connection, (stream_id, head), events.clone(), Arc::clone(&commits), lock);
+        let writer = Mutex::new(Some(writer.start(waiting)?));
+        Ok(SqliteStore { readers, ops: Some(ops), writer, events, commits, stream, is_new })
+    }
+
+    /// Opens the database at `path` for reading only, which works beside a server that writes to it.
+    ///
+    /// The verbs that write answer [`StoreError::Failed`].
+    ///
+    /// # Errors
+    /// As [`SqliteStore::open`], and [`StoreError::Failed`] when there is no such file or an older version made it.
+    pub fn open_read_only(path: impl AsRef<Path>) -> Result<Self, StoreError> {
+        let path = std::fs::canonicalize(path.as_ref()).map_err(|error| {
+            StoreError::Failed(format!("cannot open `{}`: {error}", path.as_ref().display()))
+        })?;
+        let stream = read::heads(&schema::open_reader(&path)?)?.into_iter().next().map(|head| head.stream);
+        let stream = stream.ok_or_else(|| StoreError::Failed("the database has no stream".to_owned()))?;
+        let readers = Readers::open(path)?;
+        let (events, _) = broadcast::channel(1);
+        let commits = Arc::new(AtomicU64::new(0));
+        Ok(SqliteStore {
+            readers,
+            ops: None,
+            writer: Mutex::new(None),
+            events,
+            commits,
+            stream,
+            is_new: false,
+        })
+    }
+
+    /// Whether nothing was recorded when the store was opened, so that whoever opened it writes the first record.
+    pub fn is_new(&self) -> bool {
+        self.is_new
+    }
+
+    /// The stream that this store appends to, `server-` and 8 random hexadecimal digits.
+    pub fn stream(&self) -> &str {
+        &self.stream
+    }
+
+    /// How many transactions were committed since the store was opened.
+    pub fn commits(&self) -> u64 {
+        self.commits.load(Ordering::Relaxed)
+    }
+
+    /// Writes what was asked for so far, then stops writing and lets go of the lock. Later writes fail.
+    pub async fn close(&self) {
+        let Some(ops) = &self.ops else { return };
+        // An error means that the writer has stopped already.
+        _ = ops.send(Op::Close).await;
+        let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(writer) = writer {
+            // Joining may wait for the disk, so it is done where blocking is allowed.
+            _ = tokio::task::spawn_blocking(move || writer.join()).await;
+        }
+    }
+
+    /// Hands an operation to the writer and waits for its answer.
+    async fn write<T>(&self, op: impl FnOnce(Reply<T>) -> Op) -> Result<T, StoreError> {
+        let failed = |message: &str| StoreError::Failed(message.to_owned());
+        let ops = self.ops.as_ref().ok_or_else(|| failed("it is open for reading only"))?;
+        let (reply, answer) = oneshot::channel();
+        ops.send(op(reply)).await.map_err(|_| failed("the store is closed"))?;
+        answer.await.map_err(|_| failed("the store is closed"))?
+    }
+}
+
+/// The stream that belongs to this database; made when there is none.
+fn own_stream(connection: &Connection) -> Result<(i64, Head), StoreError> {
+    let sql = "SELECT stream, size, record_hash, id FROM streams ORDER BY id LIMIT 1";
+    let found = read::all(connection, sql, [], |row| Ok((row.get(3)?, rows::head(row, 0)?)))?;
+    if let Some(found) = found.into_iter().next() {
+        return Ok(found);
+    }
+    let mut random = [0; 4];
+    getrandom::fill(&mut random).map_err(|error| StoreError::Failed(format!("no random bytes: {error}")))?;
+    let head = Head::genesis(format!("server-{:08x}", u32::from_be_bytes(random)));
+    let id = connection
+        .prepare("INSERT INTO streams (stream, size, record_hash) VALUES (?1, ?2, ?3)")?
+        .insert((&head.stream, signed(head.size), RecordHash::ZERO.to_hex()))?;
+    Ok((id, head))
+}
+
+impl Store for SqliteStore {
+    fn submit(&self, action: NewAction, idempotency: Option<Idempotency>) -> Answer<'_, Written> {
+        Box::pin(self.write(|reply| Op::Submit(Box::new(action), idempotency, reply)))
+    }
+
+    fn advance(&self, change: Change, idempotency: Option<Idempotency>) -> Answer<'_, Written> {
+        Box::pin(self.write(|reply| Op::Advance(Box::new(change), idempotency, reply)))
+    }
+
+    fn append(&self, draft: Draft) -> Answer<'_, Receipt> {
+        Box::pin(self.write(|reply| Op::Append(draft, reply)))
+    }
+
+    fn activate(&self, set: NewPolicySet) -> Answer<'_, PolicyVersion> {
+        Box::pin(self.write(|reply| Op::Activate(set, reply)))
+    }
+
+    fn create_key(&self, key: KeyRow, draft: Draft) -> Answer<'_, Receipt> {
+        Box::pin(self.write(|reply| Op::CreateKey(Box::new(key), draft, reply)))
+    }
+
+    fn revoke_key(&self, id_or_name: String, at_ms: i64, draft: Draft) -> Answer<'_, KeyRow> {
+        Box::pin(self.write(move |reply| Op::RevokeKey { id_or_name, at_ms, draft, reply }))
+    }
+
+    fn probe(&self) -> Answer<'_, ()> {
+        Box::pin(async move {
+            let written = self.write(Op::Probe).await?;
+            let sql = "SELECT count FROM probes";
+            let read = self.readers.read(move |db| Ok(db.query_row(sql, [], |row| row.get(0))?)).await?;
+            // Another probe may have come between.
+            if rows::unsigned(read) < written {
+                return Err(StoreError::Failed("what was written does not read back".to_owned()));
+            }
+            Ok(())
+        })
+    }
+
+    fn action(&self, id_or_prefix: String) -> Answer<'_, ActionRow> {
+        Box::pin(self.readers.read(move |db| read::action(db, &id_or_prefix)))
+    }
+
+    fn actions(&self, filter: Filter) -> Answer<'_, Page> {
+        Box::pin(self.readers.read(move |db| list::actions(db, &filter)))
+    }
+
+    fn overdue(&self, now_ms: i64, started_before_ms: i64) -> Answer<'_, Vec<ActionRow>> {
+        Box::pin(self.readers.read(move |db| read::overdue(db, now_ms, started_before_ms)))
+    }
+
+    fn records(&self, stream: String, from: u64, limit: u32) -> Answer<'_, Vec<StoredRecord>> {
+        Box::pin(self.readers.read(move |db| read::records(db, &stream, from, limit)))
+    }
+
+    fn records_of(&self, action_id: String) -> Answer<'_, Vec<StoredRecord>> {
+        Box::pin(self.readers.read(move |db| read::records_of(db, &action_id)))
+    }
+
+    fn heads(&self) -> Answer<'_, Vec<Head>> {
+        Box::pin(self.readers.read(read::heads))
+    }
+
+    fn policy_set(&self, hash: PolicyHash) -> Answer<'_, Vec<PolicySource>> {
+        Box::pin(self.readers.read(move |db| read::policy_set(db, hash)))
+    }
+
+    fn policy_history(&self, limit: u32) -> Answer<'_, Vec<PolicyVersion>> {
+        Box::pin(self.readers.read(move |db| read::policy_history(db, limit)))
+    }
+
+    fn keys(&self) -> Answer<'_, Vec<KeyRow>> {
+        Box::pin(self.readers.read(read::keys))
+    }
+
+    fn counts(&self) -> Answer<'_, Vec<(Status, u64)>> {
+        Box::pin(self.readers.read(read::counts))
+    }
+
+    fn subscribe(&self) -> broadcast::Receiver<Event> {
+        self.events.subscribe()
+    }
+}

@@ -1,0 +1,411 @@
+//! What each writing verb does inside the writer's transaction.
+//!
+//! A verb looks before it writes: once it has written, only trouble with the database itself can stop it, and that
+//! undoes the whole transaction. When to commit is not decided here.
+
+use std::sync::Arc;
+
+use engine::hash::FileHash;
+use engine::lifecycle::Status;
+use engine::record::{Draft, Head, Sealed};
+use engine::time::rfc3339;
+use rusqlite::{Connection, ErrorCode, OptionalExtension as _, params};
+
+use super::read::{action_by_id, all};
+use super::rows::{self, json, signed};
+use super::writer::Failure;
+use crate::store::{
+    ActionRow, Change, Event, Idempotency, KeyRow, NewAction, NewPolicySet, PolicyVersion, Receipt,
+    StoreError, StoredRecord, Written,
+};
+
+/// How long an answer is kept for a request that comes again: 24 hours.
+const IDEMPOTENCY_MS: i64 = 24 * 60 * 60 * 1000;
+
+/// Why a verb did not happen.
+pub(super) enum Trouble {
+    /// It wrote nothing, and the others of the transaction go on.
+    Refused(StoreError),
+    /// The database failed, and the transaction with it.
+    Broken(Failure),
+}
+
+impl From<StoreError> for Trouble {
+    fn from(error: StoreError) -> Self {
+        Trouble::Refused(error)
+    }
+}
+
+impl From<rusqlite::Error> for Trouble {
+    fn from(error: rusqlite::Error) -> Self {
+        Trouble::Broken(error.into())
+    }
+}
+
+/// One transaction as it grows.
+pub(super) struct Batch<'a> {
+    connection: &'a Connection,
+    stream_id: i64,
+    /// The end of the stream with everything that was sealed so far.
+    pub(super) head: Head,
+    /// What to tell once it is committed.
+    pub(super) events: Vec<Event>,
+    listening: bool,
+}
+
+impl<'a> Batch<'a> {
+    /// Events are only made when somebody is `listening`.
+    pub(super) fn new(connection: &'a Connection, stream_id: i64, head: Head, listening: bool) -> Self {
+        Batch { connection, stream_id, head, events: Vec::new(), listening }
+    }
+
+    pub(super) fn submit(
+        &mut self,
+        new: NewAction,
+        idempotency: Option<Idempotency>,
+    ) -> Result<Written, Trouble> {
+        if let Some(answer) = self.answered(idempotency.as_ref(), new.draft.at_ms)? {
+            return Ok(Written::Replayed(answer));
+        }
+        let before = (self.head.size, self.head.record_hash);
+        let sealed = new.draft.seal(&mut self.head);
+        let row = ActionRow {
+            status: Status::submitted(new.decision.outcome),
+            version: 1,
+            principal: new.principal,
+            agent_id: new.agent_id,
+            tool: new.tool,
+            operation: new.operation,
+            action: new.action,
+            decision: new.decision,
+            policy_version: new.policy_version,
+            approval_token: new.approval_token,
+            expires_at_ms: new.expires_at_ms,
+            approvals: Vec::new(),
+            error: None,
+            result: None,
+            duration_us: new.duration_us,
+            receipt: self.receipt(&sealed),
+            created_at_ms: new.draft.at_ms,
+            updated_at_ms: new.draft.at_ms,
+            id: new.id,
+        };
+        let mut insert = self.connection.prepare_cached(
+            "INSERT INTO actions (id, status, version, principal, agent_id, tool, operation, outcome, reason_code,
+                 risk_level, policy_version, expires_at_ms, duration_us, stream_id, seq, record_hash,
+                 created_at_ms, updated_at_ms)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?17)",
+        )?;
+        let inserted = insert.insert(params![
+            row.id,
+            row.status.as_str(),
+            signed(row.version),
+            row.principal,
+            row.agent_id,
+            row.tool,
+            row.operation,
+            row.decision.outcome.as_str(),
+            row.decision.reason_code.as_str(),
+            row.decision.risk_level.as_str(),
+            row.policy_version,
+            row.expires_at_ms,
+            signed(row.duration_us),
+            self.stream_id,
+            signed(row.receipt.seq),
+            row.receipt.record_hash.to_hex(),
+            row.created_at_ms,
+        ]);
+        let number = match inserted {
+            Ok(number) => number,
+            // The id is there already. It is the first thing written, so nothing else is to be undone.
+            Err(error) if is_constraint(&error) => {
+                (self.head.size, self.head.record_hash) = before;
+                return Err(Trouble::Refused(error.into()));
+            }
+            Err(error) => return Err(error.into()),
+        };
+        self.connection
+            .prepare_cached(
+                "INSERT INTO action_texts (number, action, decision, state, approval_token)
+                 VALUES (?1, ?2, ?3, ?4, ?5)",
+            )?
+            .execute(params![
+                number,
+                row.action.get(),
+                row.decision.json.get(),
+                row.decision.state.get(),
+                row.approval_token,
+            ])?;
+        self.keep(&new.draft, sealed, Some(&row))?;
+        self.remember(idempotency, &row, new.draft.at_ms)?;
+        Ok(Written::Fresh(Box::new(row)))
+    }
+
+    pub(super) fn advance(
+        &mut self,
+        change: Change,
+        idempotency: Option<Idempotency>,
+    ) -> Result<Written, Trouble> {
+        if let Some(answer) = self.answered(idempotency.as_ref(), change.draft.at_ms)? {
+            return Ok(Written::Replayed(answer));
+        }
+        let (number, mut row) =
+            action_by_id(self.connection, &change.id)?.ok_or(Trouble::Refused(StoreError::NotFound))?;
+        // INVARIANT: of all changes that were prepared from one version only the first is written.
+        if row.version != change.version {
+            return Err(Trouble::Refused(StoreError::Conflict(Box::new(row))));
+        }
+        row.version = row.version.saturating_add(1);
+        row.status = change.status;
+        row.updated_at_ms = change.draft.at_ms;
+        let approved_by = change.approval.is_some();
+        row.approvals.extend(change.approval);
+        let approvals = if row.approvals.is_empty() { None } else { Some(json(&row.approvals)?) };
+        let forget_token = row.approval_token.is_some() && row.status != Status::PendingApproval;
+        if forget_token {
+            row.approval_token = None;
+        }
+        let texts_change = forget_token
+            || approved_by
+            || change.decision.is_some()
+            || change.error.is_some()
+            || change.result.is_some();
+        row.decision = change.decision.unwrap_or(row.decision);
+        row.policy_version = change.policy_version.unwrap_or(row.policy_version);
+        row.error = change.error.or(row.error);
+        row.result = change.result.or(row.result);
+        let sealed = change.draft.seal(&mut self.head);
+        row.receipt = self.receipt(&sealed);
+
+        self.connection
+            .prepare_cached(
+                "UPDATE actions SET status = ?2, version = ?3, outcome = ?4, reason_code = ?5, risk_level = ?6,
+                     policy_version = ?7, stream_id = ?8, seq = ?9, record_hash = ?10, updated_at_ms = ?11
+                 WHERE number = ?1",
+            )?
+            .execute(params![
+                number,
+                row.status.as_str(),
+                signed(row.version),
+                row.decision.outcome.as_str(),
+                row.decision.reason_code.as_str(),
+                row.decision.risk_level.as_str(),
+                row.policy_version,
+                self.stream_id,
+                signed(row.receipt.seq),
+                row.receipt.record_hash.to_hex(),
+                row.updated_at_ms,
+            ])?;
+        if texts_change {
+            self.connection
+                .prepare_cached(
+                    "UPDATE action_texts SET decision = ?2, state = ?3, approval_token = ?4, approvals = ?5,
+                         error = ?6, result = ?7
+                     WHERE number = ?1",
+                )?
+                .execute(params![
+                    number,
+                    row.decision.json.get(),
+                    row.decision.state.get(),
+                    row.approval_token,
+                    approvals,
+                    row.error,
+                    row.result.as_ref().map(|result| result.get()),
+                ])?;
+        }
+        self.keep(&change.draft, sealed, Some(&row))?;
+        self.remember(idempotency, &row, change.draft.at_ms)?;
+        Ok(Written::Fresh(Box::new(row)))
+    }
+
+    pub(super) fn append(&mut self, draft: &Draft) -> Result<Receipt, Trouble> {
+        let sealed = draft.seal(&mut self.head);
+        let receipt = self.receipt(&sealed);
+        self.keep(draft, sealed, None)?;
+        Ok(receipt)
+    }
+
+    pub(super) fn activate(&mut self, set: &NewPolicySet) -> Result<PolicyVersion, Trouble> {
+        let policy_hash = set.policy_hash.to_hex();
+        let mut files: Vec<(String, FileHash)> = Vec::with_capacity(set.files.len());
+        for file in &set.files {
+            let file_hash = file.hash();
+            // What has a hash is never overwritten: whoever asks for it again gets the bytes of the first time.
+            self.connection
+                .prepare_cached("INSERT OR IGNORE INTO policy_files (file_hash, content) VALUES (?1, ?2)")?
+                .execute(params![file_hash.to_hex(), file.content])?;
+            self.connection
+                .prepare_cached(
+                    "INSERT OR IGNORE INTO policy_sets (policy_hash, name, file_hash) VALUES (?1, ?2, ?3)",
+                )?
+                .execute(params![policy_hash, file.name, file_hash.to_hex()])?;
+            files.push((file.name.clone(), file_hash));
+        }
+        files.sort();
+        let receipt = self.append(&set.draft)?;
+        let number = self
+            .connection
+            .prepare_cached(
+                "INSERT INTO policy_versions (policy_hash, at_ms, stream_id, seq, record_hash)
+                 VALUES (?1, ?2, ?3, ?4, ?5)",
+            )?
+            .insert(params![
+                policy_hash,
+                set.draft.at_ms,
+                self.stream_id,
+                signed(receipt.seq),
+                receipt.record_hash.to_hex(),
+            ])?;
+        Ok(PolicyVersion {
+            policy_version: number.to_string(),
+            policy_hash: set.policy_hash,
+            at: rfc3339(set.draft.at_ms),
+            files,
+            receipt,
+        })
+    }
+
+    pub(super) fn create_key(&mut self, key: &KeyRow, draft: &Draft) -> Result<Receipt, Trouble> {
+        let (agents, approver_roles) = (json(&key.agents)?, json(&key.approver_roles)?);
+        let inserted = self
+            .connection
+            .prepare_cached(
+                "INSERT INTO keys (id, name, role, agents, approver_roles, secret_hash, created_at, expires_at_ms,
+                     revoked_at_ms)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+            )?
+            .execute(params![
+                key.id,
+                key.name,
+                key.role,
+                agents,
+                approver_roles,
+                key.secret_hash,
+                key.created_at,
+                key.expires_at_ms,
+                key.revoked_at_ms,
+            ]);
+        match inserted {
+            Ok(_) => self.append(draft),
+            Err(error) if is_constraint(&error) => Err(Trouble::Refused(StoreError::NameTaken)),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    pub(super) fn revoke_key(
+        &mut self,
+        id_or_name: &str,
+        at_ms: i64,
+        draft: &Draft,
+    ) -> Result<KeyRow, Trouble> {
+        // An id wins over a name, so that nobody is kept from revoking a key by naming another one like it.
+        let sql = format!(
+            "SELECT {} WHERE revoked_at_ms IS NULL AND (id = ?1 OR name = ?1) ORDER BY id = ?1 DESC LIMIT 1",
+            rows::KEY
+        );
+        let found = all(self.connection, &sql, [id_or_name], rows::key)?.pop();
+        let mut key = found.ok_or(Trouble::Refused(StoreError::NotFound))?;
+        key.revoked_at_ms = Some(at_ms);
+        self.connection
+            .prepare_cached("UPDATE keys SET revoked_at_ms = ?2 WHERE id = ?1")?
+            .execute(params![key.id, at_ms])?;
+        self.append(draft)?;
+        Ok(key)
+    }
+
+    /// Writes a number that no probe before has written.
+    pub(super) fn probe(&mut self) -> Result<u64, Trouble> {
+        let sql = "UPDATE probes SET count = count + 1 RETURNING count";
+        Ok(self.connection.prepare_cached(sql)?.query_row([], |row| row.get(0)).map(rows::unsigned)?)
+    }
+
+    #[cfg(test)]
+    pub(super) fn run(&mut self, sql: &str) -> Result<(), Trouble> {
+        Ok(self.connection.execute_batch(sql)?)
+    }
+
+    fn receipt(&self, sealed: &Sealed) -> Receipt {
+        Receipt { stream: self.head.stream.clone(), seq: sealed.seq, record_hash: sealed.record_hash }
+    }
+
+    /// Writes the record, and has it told after the commit.
+    fn keep(&mut self, draft: &Draft, sealed: Sealed, action: Option<&ActionRow>) -> Result<(), Trouble> {
+        let kept = self
+            .connection
+            .prepare_cached(
+                "INSERT INTO records (stream_id, seq, kind, action_id, body) VALUES (?1, ?2, ?3, ?4, ?5)",
+            )?
+            .execute(params![
+                self.stream_id,
+                signed(sealed.seq),
+                draft.kind.as_str(),
+                draft.action_id,
+                sealed.body.as_str(),
+            ]);
+        match kept {
+            Ok(_) => {}
+            // Somebody else has a record in our place.
+            Err(error) if is_constraint(&error) => {
+                return Err(Trouble::Broken(Failure::StreamTaken(self.head.stream.clone())));
+            }
+            Err(error) => return Err(error.into()),
+        }
+        if self.listening {
+            let record = StoredRecord {
+                stream: self.head.stream.clone(),
+                seq: sealed.seq,
+                kind: draft.kind,
+                body: sealed.body.into_string(),
+            };
+            self.events.push(Event { record: Arc::new(record), action: action.cloned().map(Arc::new) });
+        }
+        Ok(())
+    }
+
+    /// The answer that was given to this request before, if it came before.
+    fn answered(&self, idempotency: Option<&Idempotency>, now_ms: i64) -> Result<Option<String>, Trouble> {
+        let Some(asked) = idempotency else { return Ok(None) };
+        let found: Option<(String, String)> = self
+            .connection
+            .prepare_cached(
+                "SELECT body_hash, response FROM idempotency WHERE scope = ?1 AND key = ?2 AND at_ms > ?3",
+            )?
+            .query_row(params![asked.scope, asked.key, now_ms.saturating_sub(IDEMPOTENCY_MS)], |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })
+            .optional()?;
+        match found {
+            None => Ok(None),
+            Some((body_hash, response)) if body_hash == asked.body_hash => Ok(Some(response)),
+            Some(_) => Err(Trouble::Refused(StoreError::KeyReused)),
+        }
+    }
+
+    /// Keeps the answer, and drops a few that are too old: more than one, so that they grow fewer.
+    fn remember(
+        &self,
+        idempotency: Option<Idempotency>,
+        row: &ActionRow,
+        now_ms: i64,
+    ) -> Result<(), Trouble> {
+        let Some(asked) = idempotency else { return Ok(()) };
+        let response = (asked.render)(row);
+        self.connection
+            .prepare_cached(
+                "INSERT OR REPLACE INTO idempotency (scope, key, body_hash, response, at_ms)
+                 VALUES (?1, ?2, ?3, ?4, ?5)",
+            )?
+            .execute(params![asked.scope, asked.key, asked.body_hash, response, now_ms])?;
+        self.connection
+            .prepare_cached(
+                "DELETE FROM idempotency
+                 WHERE rowid IN (SELECT rowid FROM idempotency ORDER BY rowid LIMIT 8) AND at_ms <= ?1",
+            )?
+            .execute([now_ms.saturating_sub(IDEMPOTENCY_MS)])?;
+        Ok(())
+    }
+}
+
+fn is_constraint(error: &rusqlite::Error) -> bool {
+    error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation)
+}

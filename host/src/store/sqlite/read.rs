@@ -1,0 +1,144 @@
+//! The verbs that only read, each a function from a connection to an answer.
+
+use engine::hash::PolicyHash;
+use engine::lifecycle::Status;
+use engine::record::Head;
+use engine::time::rfc3339;
+use rusqlite::{Connection, OptionalExtension as _, Params, Row};
+
+use super::rows::{self, signed, unsigned};
+use crate::store::{ActionRow, KeyRow, PolicySource, PolicyVersion, StoreError, StoredRecord};
+
+/// Shorter prefixes fit too many actions to be meant.
+const SHORTEST_PREFIX: usize = 8;
+
+/// One action by its id or a prefix of it.
+pub(super) fn action(connection: &Connection, id_or_prefix: &str) -> Result<ActionRow, StoreError> {
+    if let Some((_, row)) = action_by_id(connection, id_or_prefix)? {
+        return Ok(row);
+    }
+    if id_or_prefix.len() < SHORTEST_PREFIX {
+        return Err(StoreError::NotFound);
+    }
+    // No text that starts with the prefix comes after the prefix with the last of all characters behind it.
+    let sql = format!("SELECT {} WHERE a.id > ?1 AND a.id < ?1 || char(1114111) LIMIT 2", rows::ACTION);
+    let mut found = all(connection, &sql, [id_or_prefix], rows::action)?;
+    match (found.pop(), found.pop()) {
+        (Some(row), None) => Ok(row),
+        (Some(_), Some(_)) => Err(StoreError::Ambiguous),
+        (None, _) => Err(StoreError::NotFound),
+    }
+}
+
+/// One action by its whole id, and its place in the table.
+pub(super) fn action_by_id(
+    connection: &Connection,
+    id: &str,
+) -> Result<Option<(i64, ActionRow)>, StoreError> {
+    let sql = format!("SELECT {} WHERE a.id = ?1", rows::ACTION);
+    let found = all(connection, &sql, [id], |row| Ok((row.get(rows::NUMBER)?, rows::action(row)?)))?;
+    Ok(found.into_iter().next())
+}
+
+/// What waits past its time. A moment that is reached is past.
+pub(super) fn overdue(
+    connection: &Connection,
+    now_ms: i64,
+    started_before_ms: i64,
+) -> Result<Vec<ActionRow>, StoreError> {
+    let held = format!(
+        "SELECT {} WHERE a.status = 'pending_approval' AND a.expires_at_ms <= ?1 ORDER BY a.number",
+        rows::ACTION
+    );
+    // Starting was the last change of an action that executes.
+    let started = format!(
+        "SELECT {} WHERE a.status = 'executing' AND a.updated_at_ms < ?1 ORDER BY a.number",
+        rows::ACTION
+    );
+    let mut found = all(connection, &held, [now_ms], rows::action)?;
+    found.extend(all(connection, &started, [started_before_ms], rows::action)?);
+    Ok(found)
+}
+
+/// Records of a stream in order.
+pub(super) fn records(
+    connection: &Connection,
+    stream: &str,
+    from: u64,
+    limit: u32,
+) -> Result<Vec<StoredRecord>, StoreError> {
+    let sql = "SELECT s.stream, r.seq, r.kind, r.body FROM records r JOIN streams s ON s.id = r.stream_id
+               WHERE s.stream = ?1 AND r.seq >= ?2 ORDER BY r.seq LIMIT ?3";
+    all(connection, sql, (stream, signed(from), limit), rows::record)
+}
+
+/// The records about one action in the order in which they were written.
+pub(super) fn records_of(connection: &Connection, action_id: &str) -> Result<Vec<StoredRecord>, StoreError> {
+    let sql = "SELECT s.stream, r.seq, r.kind, r.body FROM records r JOIN streams s ON s.id = r.stream_id
+               WHERE r.action_id = ?1 ORDER BY r.rowid";
+    all(connection, sql, [action_id], rows::record)
+}
+
+/// The heads of all streams, the oldest stream first.
+pub(super) fn heads(connection: &Connection) -> Result<Vec<Head>, StoreError> {
+    let sql = "SELECT stream, size, record_hash FROM streams ORDER BY id";
+    all(connection, sql, [], |row| rows::head(row, 0))
+}
+
+/// The files of a set, by name.
+pub(super) fn policy_set(connection: &Connection, hash: PolicyHash) -> Result<Vec<PolicySource>, StoreError> {
+    let hash = hash.to_hex();
+    // A set without files has no row of its own, but it was in force.
+    let known = "SELECT 1 FROM policy_versions WHERE policy_hash = ?1 LIMIT 1";
+    let known = connection.prepare_cached(known)?.query_row([&hash], |_| Ok(())).optional()?;
+    known.ok_or(StoreError::NotFound)?;
+    let sql = "SELECT s.name, f.content FROM policy_sets s JOIN policy_files f ON f.file_hash = s.file_hash
+               WHERE s.policy_hash = ?1 ORDER BY s.name";
+    all(connection, sql, [&hash], |row| Ok(PolicySource { name: row.get(0)?, content: row.get(1)? }))
+}
+
+/// What came into force, newest first.
+pub(super) fn policy_history(connection: &Connection, limit: u32) -> Result<Vec<PolicyVersion>, StoreError> {
+    let sql = "SELECT v.number, v.policy_hash, v.at_ms, s.stream, v.seq, v.record_hash
+               FROM policy_versions v JOIN streams s ON s.id = v.stream_id ORDER BY v.number DESC LIMIT ?1";
+    let files = "SELECT name, file_hash FROM policy_sets WHERE policy_hash = ?1 ORDER BY name";
+    all(connection, sql, [limit], |row| {
+        let hash: String = row.get(1)?;
+        Ok(PolicyVersion {
+            policy_version: row.get::<_, i64>(0)?.to_string(),
+            policy_hash: rows::parsed(row, 1)?,
+            at: rfc3339(row.get(2)?),
+            files: all(connection, files, [&hash], |row| Ok((row.get(0)?, rows::parsed(row, 1)?)))?,
+            receipt: rows::receipt(row, 3)?,
+        })
+    })
+}
+
+/// All keys, the oldest first.
+pub(super) fn keys(connection: &Connection) -> Result<Vec<KeyRow>, StoreError> {
+    all(connection, &format!("SELECT {} ORDER BY rowid", rows::KEY), [], rows::key)
+}
+
+/// How many actions are in each status.
+pub(super) fn counts(connection: &Connection) -> Result<Vec<(Status, u64)>, StoreError> {
+    let sql = "SELECT status, count(*) FROM actions GROUP BY status";
+    let mut counts = all(connection, sql, [], |row| Ok((rows::word(row, 0)?, unsigned(row.get(1)?))))?;
+    counts.sort();
+    Ok(counts)
+}
+
+/// Every row that `sql` finds.
+pub(super) fn all<T>(
+    connection: &Connection,
+    sql: &str,
+    params: impl Params,
+    read: impl Fn(&Row<'_>) -> Result<T, StoreError>,
+) -> Result<Vec<T>, StoreError> {
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut rows = statement.query(params)?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        found.push(read(row)?);
+    }
+    Ok(found)
+}

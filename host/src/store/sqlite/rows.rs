@@ -1,0 +1,145 @@
+//! Rows of the database as the types of [`crate::store`], and back. No statement is run here.
+
+use std::str::FromStr;
+
+use engine::record::Head;
+use rusqlite::Row;
+use rusqlite::types::ValueRef;
+use serde::Serialize;
+use serde::de::value::{Error as WordError, StrDeserializer};
+use serde::de::{DeserializeOwned, IntoDeserializer as _};
+use serde_json::value::RawValue;
+
+use crate::store::{ActionRow, DecisionRow, KeyRow, Receipt, StoreError, StoredRecord};
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        StoreError::Failed(error.to_string())
+    }
+}
+
+/// The columns that [`action`] reads, from `actions a`, `action_texts t` and `streams s`.
+pub(super) const ACTION: &str = "a.id, a.status, a.version, a.principal, a.agent_id, a.tool, a.operation, \
+     a.outcome, a.reason_code, a.risk_level, a.policy_version, a.expires_at_ms, a.duration_us, s.stream, a.seq, \
+     a.record_hash, a.created_at_ms, a.updated_at_ms, t.action, t.decision, t.state, t.approval_token, \
+     t.approvals, t.error, t.result, a.number \
+     FROM actions a JOIN action_texts t ON t.number = a.number JOIN streams s ON s.id = a.stream_id";
+
+/// Where [`ACTION`] has the action's place in its table.
+pub(super) const NUMBER: usize = 25;
+
+/// An action out of the columns of [`ACTION`].
+pub(super) fn action(row: &Row<'_>) -> Result<ActionRow, StoreError> {
+    let id: String = row.get(0)?;
+    let damaged = |what: &str| StoreError::Failed(format!("the {what} of action `{id}` is damaged"));
+    let raw = |at: usize, what: &str| {
+        let text: Option<String> = row.get(at)?;
+        text.map(|text| RawValue::from_string(text).map_err(|_| damaged(what))).transpose()
+    };
+    let decision = DecisionRow {
+        json: raw(19, "decision")?.ok_or_else(|| damaged("decision"))?,
+        outcome: word(row, 7)?,
+        reason_code: word(row, 8)?,
+        risk_level: word(row, 9)?,
+        state: raw(20, "state")?.ok_or_else(|| damaged("state"))?,
+    };
+    let approvals: Option<String> = row.get(22)?;
+    let approvals = match approvals {
+        Some(text) => serde_json::from_str(&text).map_err(|_| damaged("list of approvals"))?,
+        None => Vec::new(),
+    };
+    Ok(ActionRow {
+        status: word(row, 1)?,
+        version: unsigned(row.get(2)?),
+        principal: row.get(3)?,
+        agent_id: row.get(4)?,
+        tool: row.get(5)?,
+        operation: row.get(6)?,
+        action: raw(18, "text")?.ok_or_else(|| damaged("text"))?,
+        decision,
+        policy_version: row.get(10)?,
+        approval_token: row.get(21)?,
+        expires_at_ms: row.get(11)?,
+        approvals,
+        error: row.get(23)?,
+        result: raw(24, "result")?,
+        duration_us: unsigned(row.get(12)?),
+        receipt: receipt(row, 13)?,
+        created_at_ms: row.get(16)?,
+        updated_at_ms: row.get(17)?,
+        id,
+    })
+}
+
+/// A receipt out of three columns: `stream`, `seq`, `record_hash`.
+pub(super) fn receipt(row: &Row<'_>, at: usize) -> Result<Receipt, StoreError> {
+    let head = head(row, at)?;
+    Ok(Receipt { stream: head.stream, seq: head.size, record_hash: head.record_hash })
+}
+
+/// A head out of three columns: `stream`, `size`, `record_hash`.
+pub(super) fn head(row: &Row<'_>, at: usize) -> Result<Head, StoreError> {
+    Ok(Head { stream: row.get(at)?, size: unsigned(row.get(at + 1)?), record_hash: parsed(row, at + 2)? })
+}
+
+/// A record out of `stream`, `seq`, `kind`, `body`.
+pub(super) fn record(row: &Row<'_>) -> Result<StoredRecord, StoreError> {
+    // A body that was made unreadable is still handed out, so that the verifier can name it.
+    let body = match row.get_ref(3)? {
+        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => String::from_utf8_lossy(bytes).into_owned(),
+        ValueRef::Null | ValueRef::Integer(_) | ValueRef::Real(_) => String::new(),
+    };
+    Ok(StoredRecord { stream: row.get(0)?, seq: unsigned(row.get(1)?), kind: word(row, 2)?, body })
+}
+
+/// The columns that [`key`] reads.
+pub(super) const KEY: &str =
+    "id, name, role, agents, approver_roles, secret_hash, created_at, expires_at_ms, revoked_at_ms FROM keys";
+
+/// A key out of the columns of [`KEY`].
+pub(super) fn key(row: &Row<'_>) -> Result<KeyRow, StoreError> {
+    let list = |at: usize| {
+        let text: String = row.get(at)?;
+        serde_json::from_str(&text).map_err(|error| StoreError::Failed(format!("a key is damaged: {error}")))
+    };
+    Ok(KeyRow {
+        id: row.get(0)?,
+        name: row.get(1)?,
+        role: row.get(2)?,
+        agents: list(3)?,
+        approver_roles: list(4)?,
+        secret_hash: row.get(5)?,
+        created_at: row.get(6)?,
+        expires_at_ms: row.get(7)?,
+        revoked_at_ms: row.get(8)?,
+    })
+}
+
+/// One of the words of an enum, spelled as on the wire.
+pub(super) fn word<T: DeserializeOwned>(row: &Row<'_>, at: usize) -> Result<T, StoreError> {
+    let text: String = row.get(at)?;
+    let deserializer: StrDeserializer<'_, WordError> = text.as_str().into_deserializer();
+    T::deserialize(deserializer)
+        .map_err(|_| StoreError::Failed(format!("the database holds an unknown word `{text}`")))
+}
+
+/// A digest.
+pub(super) fn parsed<T: FromStr>(row: &Row<'_>, at: usize) -> Result<T, StoreError> {
+    let text: String = row.get(at)?;
+    text.parse().map_err(|_| StoreError::Failed(format!("the database holds a damaged digest `{text}`")))
+}
+
+/// A list of texts as JSON.
+pub(super) fn json<T: Serialize>(value: &T) -> Result<String, StoreError> {
+    serde_json::to_string(value).map_err(|error| StoreError::Failed(error.to_string()))
+}
+
+/// SQLite has signed integers only. What is counted here never reaches the difference.
+pub(super) fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// The way back from [`signed`].
+pub(super) fn unsigned(number: i64) -> u64 {
+    u64::try_from(number).unwrap_or(0)
+}

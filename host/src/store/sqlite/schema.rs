@@ -1,0 +1,125 @@
+//! How a database file is made, opened, locked and brought up to date. Nothing here reads or writes what is kept.
+
+use std::ffi::OsString;
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags};
+
+use crate::store::StoreError;
+
+/// Each brings the schema from the version that is its index to the next. Forward only, and never edited once out.
+const MIGRATIONS: [&str; 1] = [include_str!("migrations/0001_keep_actions_records_policies_and_keys.sql")];
+
+/// How long to wait for another process, a backup say, that holds the database.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// More than all statements of one connection, so that none is parsed twice.
+const CACHED_STATEMENTS: usize = 64;
+
+/// Makes the file and its folder if they are missing, for their owner only, and says where the file really is.
+pub(super) fn create_file(path: &Path) -> Result<PathBuf, StoreError> {
+    let failed = |error| StoreError::Failed(format!("cannot create `{}`: {error}", path.display()));
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        let mut builder = DirBuilder::new();
+        builder.recursive(true);
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        builder.create(folder).map_err(failed)?;
+    }
+    // SQLite gives the files it puts beside the database the same mode.
+    match owner_only().write(true).create_new(true).open(path) {
+        Ok(_) => {}
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+        Err(error) => return Err(failed(error)),
+    }
+    std::fs::canonicalize(path).map_err(failed)
+}
+
+/// Takes the lock that keeps a second server from the database, until the file that it gives is dropped.
+pub(super) fn lock(path: &Path) -> Result<File, StoreError> {
+    let mut name = OsString::from(path);
+    name.push(".lock");
+    let failed = |error| StoreError::Failed(format!("cannot lock `{}`: {error}", path.display()));
+    let file = owner_only().write(true).create(true).truncate(false).open(name).map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(StoreError::InUse(path.display().to_string())),
+        Err(TryLockError::Error(error)) => Err(failed(error)),
+    }
+}
+
+fn owner_only() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
+}
+
+/// The one connection that writes, with the schema up to date.
+pub(super) fn open_writer(path: &Path) -> Result<Connection, StoreError> {
+    let mut connection = Connection::open_with_flags(
+        path,
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+    )?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.set_prepared_statement_cache_capacity(CACHED_STATEMENTS);
+    // Before anything is changed, even the journal mode: the file may belong to a newer version.
+    version(&connection)?;
+    // FULL makes every commit wait until the log is on stable storage: what was said must never be lost.
+    connection.execute_batch(
+        "PRAGMA journal_mode = WAL;
+         PRAGMA synchronous = FULL;
+         PRAGMA foreign_keys = ON;
+         PRAGMA cache_size = -65536;
+         PRAGMA wal_autocheckpoint = 4000;
+         PRAGMA journal_size_limit = 67108864;",
+    )?;
+    migrate(&mut connection)?;
+    Ok(connection)
+}
+
+/// A connection that can only read.
+pub(super) fn open_reader(path: &Path) -> Result<Connection, StoreError> {
+    let connection = Connection::open_with_flags(
+        path,
+        OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+    )?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.set_prepared_statement_cache_capacity(CACHED_STATEMENTS);
+    connection.execute_batch("PRAGMA cache_size = -16384;")?;
+    let found = version(&connection)?;
+    if found < known() {
+        let message = format!(
+            "the database has schema version {found}; a server of this version brings it to {} when it starts",
+            known()
+        );
+        return Err(StoreError::Failed(message));
+    }
+    Ok(connection)
+}
+
+fn known() -> u32 {
+    u32::try_from(MIGRATIONS.len()).unwrap_or(u32::MAX)
+}
+
+fn version(connection: &Connection) -> Result<u32, StoreError> {
+    let found = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    if found > known() {
+        return Err(StoreError::TooNew { found, known: known() });
+    }
+    Ok(found)
+}
+
+fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
+    let found = version(connection)?;
+    for (index, migration) in (0..).zip(MIGRATIONS).filter(|(index, _)| *index >= found) {
+        let transaction = connection.transaction()?;
+        transaction.execute_batch(migration)?;
+        transaction.pragma_update(None, "user_version", index + 1)?;
+        transaction.commit()?;
+    }
+    Ok(())
+}

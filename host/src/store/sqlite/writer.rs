@@ -1,0 +1,270 @@
+//! The one thread that writes. Everything that arrived while it was busy goes into one transaction, so that many
+//! callers share one wait for the disk; each is answered only when that transaction is on stable storage.
+//!
+//! What each operation does to the database is in [`super::apply`].
+
+use std::fs::File;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::JoinHandle;
+
+use engine::record::{Draft, Head};
+use rusqlite::Connection;
+use tokio::sync::{broadcast, mpsc, oneshot};
+
+use super::apply::{Batch, Trouble};
+use super::rows::{self, signed};
+use crate::store::{
+    Change, Event, Idempotency, KeyRow, NewAction, NewPolicySet, PolicyVersion, Receipt, StoreError, Written,
+};
+
+/// The most operations of one transaction: enough to share the wait, few enough to answer soon.
+const LARGEST_BATCH: usize = 512;
+
+/// Where an answer goes.
+pub(super) type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
+
+/// What the writer can be asked to do.
+pub(super) enum Op {
+    Submit(Box<NewAction>, Option<Idempotency>, Reply<Written>),
+    Advance(Box<Change>, Option<Idempotency>, Reply<Written>),
+    Append(Draft, Reply<Receipt>),
+    Activate(NewPolicySet, Reply<PolicyVersion>),
+    CreateKey(Box<KeyRow>, Draft, Reply<Receipt>),
+    RevokeKey {
+        id_or_name: String,
+        at_ms: i64,
+        draft: Draft,
+        reply: Reply<KeyRow>,
+    },
+    Probe(Reply<u64>),
+    /// Runs any SQL inside the transaction, so that tests can take away the space or break the commit.
+    #[cfg(test)]
+    Sql(String, Reply<()>),
+    /// Stops after what came before.
+    Close,
+}
+
+/// Why nothing of a transaction happened. Not a [`StoreError`], because every caller gets one of their own.
+#[derive(Debug, Clone)]
+pub(super) enum Failure {
+    Failed(String),
+    StreamTaken(String),
+}
+
+impl Failure {
+    pub(super) fn error(&self) -> StoreError {
+        match self {
+            Failure::Failed(message) => StoreError::Failed(message.clone()),
+            Failure::StreamTaken(stream) => StoreError::StreamTaken(stream.clone()),
+        }
+    }
+}
+
+impl From<rusqlite::Error> for Failure {
+    fn from(error: rusqlite::Error) -> Self {
+        Failure::Failed(error.to_string())
+    }
+}
+
+/// Sends the answer of one operation, or says why the whole transaction failed.
+type Answer = Box<dyn FnOnce(Option<&Failure>)>;
+
+/// The state of the writing thread.
+pub(super) struct Writer {
+    connection: Connection,
+    stream_id: i64,
+    head: Head,
+    /// Where the stream ends if a commit that was reported as failed happened after all.
+    unsure: Option<Head>,
+    /// Set once somebody else appended to the stream. It is never ours again.
+    taken: bool,
+    events: broadcast::Sender<Event>,
+    commits: Arc<AtomicU64>,
+    /// Held as long as this thread may write.
+    _lock: File,
+}
+
+impl Writer {
+    pub(super) fn new(
+        connection: Connection,
+        (stream_id, head): (i64, Head),
+        events: broadcast::Sender<Event>,
+        commits: Arc<AtomicU64>,
+        lock: File,
+    ) -> Self {
+        Writer { connection, stream_id, head, unsure: None, taken: false, events, commits, _lock: lock }
+    }
+
+    /// Starts the thread. It ends when it is told to close, or when nobody can ask it for anything any more.
+    pub(super) fn start(mut self, mut ops: mpsc::Receiver<Op>) -> Result<JoinHandle<()>, StoreError> {
+        let run = move || {
+            let mut batch = Vec::with_capacity(LARGEST_BATCH);
+            let mut open = true;
+            while open && ops.blocking_recv_many(&mut batch, LARGEST_BATCH) > 0 {
+                open = !batch.iter().any(|op| matches!(op, Op::Close));
+                self.write(&mut batch);
+            }
+        };
+        let thread = std::thread::Builder::new().name("store-writer".to_owned());
+        thread.spawn(run).map_err(|error| StoreError::Failed(format!("cannot start the writer: {error}")))
+    }
+
+    /// Applies all of `ops` in one transaction and answers them.
+    fn write(&mut self, ops: &mut Vec<Op>) {
+        let mut answers = Vec::with_capacity(ops.len());
+        // Taken from the end, so that what a failure leaves over can be answered too.
+        ops.reverse();
+        let failure = self.transact(ops, &mut answers).err();
+        if let Some(failure) = &failure {
+            // After some errors SQLite has rolled back by itself.
+            if !self.connection.is_autocommit() {
+                _ = self.connection.execute_batch("ROLLBACK");
+            }
+            if let (Failure::StreamTaken(stream), false) = (failure, self.taken) {
+                self.taken = true;
+                tracing::error!(%stream, "another process appends to the stream, so this one has stopped writing");
+            }
+            while let Some(op) = ops.pop() {
+                refuse(op, failure);
+            }
+        }
+        for answer in answers {
+            answer(failure.as_ref());
+        }
+    }
+
+    fn transact(&mut self, ops: &mut Vec<Op>, answers: &mut Vec<Answer>) -> Result<(), Failure> {
+        let taken = Failure::StreamTaken(self.head.stream.clone());
+        if self.taken {
+            return Err(taken);
+        }
+        self.connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+        let Some(stored) = stored_head(&self.connection, self.stream_id)? else { return Err(taken) };
+        if stored != self.head && self.unsure.as_ref() != Some(&stored) {
+            return Err(taken);
+        }
+        self.head = stored;
+        self.unsure = None;
+
+        let listening = self.events.receiver_count() > 0;
+        let mut batch = Batch::new(&self.connection, self.stream_id, self.head.clone(), listening);
+        while let Some(op) = ops.pop() {
+            apply(&mut batch, op, answers)?;
+            // Some errors undo the transaction at once. What came after would each be committed on its own.
+            if self.connection.is_autocommit() {
+                return Err(Failure::Failed("the transaction was undone".to_owned()));
+            }
+        }
+        let Batch { head, events, .. } = batch;
+
+        if head != self.head {
+            // INVARIANT: the stream goes on only from the head that these records were sealed behind.
+            let moved = self
+                .connection
+                .prepare_cached(
+                    "UPDATE streams SET size = ?2, record_hash = ?3
+                     WHERE id = ?1 AND size = ?4 AND record_hash = ?5",
+                )?
+                .execute((
+                    self.stream_id,
+                    signed(head.size),
+                    head.record_hash.to_hex(),
+                    signed(self.head.size),
+                    self.head.record_hash.to_hex(),
+                ))?;
+            if moved != 1 {
+                return Err(taken);
+            }
+        }
+        self.unsure = Some(head.clone());
+        self.connection.prepare_cached("COMMIT")?.execute([])?;
+        self.unsure = None;
+        self.head = head;
+        self.commits.fetch_add(1, Ordering::Relaxed);
+        for event in events {
+            // It is no matter when nobody listens.
+            _ = self.events.send(event);
+        }
+        Ok(())
+    }
+}
+
+/// The end of the stream as the database has it; none when its row is gone or damaged.
+fn stored_head(connection: &Connection, stream_id: i64) -> Result<Option<Head>, rusqlite::Error> {
+    let mut statement =
+        connection.prepare_cached("SELECT stream, size, record_hash FROM streams WHERE id = ?1")?;
+    let mut found = statement.query([stream_id])?;
+    Ok(found.next()?.and_then(|row| rows::head(row, 0).ok()))
+}
+
+fn apply(batch: &mut Batch<'_>, op: Op, answers: &mut Vec<Answer>) -> Result<(), Failure> {
+    match op {
+        Op::Submit(action, idempotency, reply) => {
+            let result = batch.submit(*action, idempotency);
+            settle(reply, result, answers)
+        }
+        Op::Advance(change, idempotency, reply) => {
+            let result = batch.advance(*change, idempotency);
+            settle(reply, result, answers)
+        }
+        Op::Append(draft, reply) => {
+            let result = batch.append(&draft);
+            settle(reply, result, answers)
+        }
+        Op::Activate(set, reply) => {
+            let result = batch.activate(&set);
+            settle(reply, result, answers)
+        }
+        Op::CreateKey(key, draft, reply) => {
+            let result = batch.create_key(&key, &draft);
+            settle(reply, result, answers)
+        }
+        Op::RevokeKey { id_or_name, at_ms, draft, reply } => {
+            let result = batch.revoke_key(&id_or_name, at_ms, &draft);
+            settle(reply, result, answers)
+        }
+        Op::Probe(reply) => {
+            let result = batch.probe();
+            settle(reply, result, answers)
+        }
+        #[cfg(test)]
+        Op::Sql(sql, reply) => {
+            let result = batch.run(&sql);
+            settle(reply, result, answers)
+        }
+        Op::Close => Ok(()),
+    }
+}
+
+/// Keeps the answer for after the commit, and tells whether there can be one.
+fn settle<T: 'static>(
+    reply: Reply<T>,
+    result: Result<T, Trouble>,
+    answers: &mut Vec<Answer>,
+) -> Result<(), Failure> {
+    let (result, broken) = match result {
+        Ok(answer) => (Ok(answer), None),
+        Err(Trouble::Refused(error)) => (Err(error), None),
+        Err(Trouble::Broken(failure)) => (Err(failure.error()), Some(failure)),
+    };
+    answers.push(Box::new(move |failure| {
+        // The caller may have gone away; what was committed stays.
+        _ = reply.send(failure.map_or(result, |failure| Err(failure.error())));
+    }));
+    broken.map_or(Ok(()), Err)
+}
+
+fn refuse(op: Op, failure: &Failure) {
+    // A caller that has gone away needs no answer.
+    match op {
+        Op::Submit(_, _, reply) | Op::Advance(_, _, reply) => _ = reply.send(Err(failure.error())),
+        Op::Append(_, reply) | Op::CreateKey(_, _, reply) => _ = reply.send(Err(failure.error())),
+        Op::Activate(_, reply) => _ = reply.send(Err(failure.error())),
+        Op::RevokeKey { reply, .. } => _ = reply.send(Err(failure.error())),
+        Op::Probe(reply) => _ = reply.send(Err(failure.error())),
+        #[cfg(test)]
+        Op::Sql(_, reply) => _ = reply.send(Err(failure.error())),
+        Op::Close => {}
+    }
+}
