@@ -7,7 +7,8 @@ use std::fmt::{self, Display, Write as _};
 
 use serde::Serialize;
 
-use crate::value::{NotJson, Value, to_value};
+use crate::order;
+use crate::value::{NotJson, Value, key_order, to_value};
 
 /// Text that is known to be canonical JSON, because only this module makes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,7 +41,7 @@ impl Canonical {
     /// `parts` may come in any order; of two parts with one key the first stays.
     pub fn object(parts: &[(&str, &Canonical)]) -> Self {
         let mut sorted: Vec<_> = parts.iter().collect();
-        sorted.sort_by(|a, b| crate::value::key_order(a.0, b.0));
+        order::sort_by(&mut sorted, |a, b| key_order(a.0, b.0));
         sorted.dedup_by(|later, earlier| later.0 == earlier.0);
         let mut out =
             String::with_capacity(parts.iter().map(|(key, part)| key.len() + part.0.len() + 4).sum());

@@ -11,6 +11,7 @@ use crate::decision::{ApprovalRequirement, Decision, Outcome, Quorum, ReasonCode
 use crate::hash::{ProvenanceId, RawHash, RequestHash};
 use crate::json::{self, JsonError};
 use crate::opinion::{Opinion, counted_risk_rules, opinion_of};
+use crate::order;
 use crate::policy::condition::Input;
 use crate::policy::{Mode, Policy, PolicySet};
 use crate::risk::{RiskLevel, RiskScore, Thresholds};
@@ -99,7 +100,7 @@ fn strictest<'p>(opinions: &[Opinion<'p>], action: &Action) -> Basis<'p> {
     }
     // The first of the equally strict wins: a rule that matches before one that cannot be told, then by the files'
     // names, in whose order the opinions come.
-    all.sort_by_key(Basis::is_floor);
+    order::sort_by(&mut all, |one, other| one.is_floor().cmp(&other.is_floor()));
     let requirement = ApprovalRequirement::of_all(all.iter().filter_map(|basis| basis.approval.as_ref()));
     let strictest =
         all.into_iter().reduce(|first, next| if next.outcome > first.outcome { next } else { first });
@@ -350,7 +351,7 @@ impl ApprovalRequirement {
     pub(crate) fn of_all<'a>(wanted: impl Iterator<Item = &'a ApprovalRequirement>) -> Option<Self> {
         wanted.cloned().reduce(|mut sum, next| {
             sum.requires.extend(next.requires);
-            sum.requires.sort();
+            order::sort_by(&mut sum.requires, Quorum::cmp);
             sum.requires.dedup();
             sum.expires_ms = match (sum.expires_ms, next.expires_ms) {
                 (Some(one), Some(other)) => Some(one.min(other)),
@@ -368,7 +369,7 @@ impl ApprovalRequirement {
             };
             let mut people: Vec<&str> =
                 approvers.iter().filter(|one| may(&one.roles)).map(|one| one.principal.as_str()).collect();
-            people.sort_unstable();
+            order::sort_by(&mut people, Ord::cmp);
             people.dedup();
             u32::try_from(people.len()).unwrap_or(u32::MAX) >= quorum.approvers
         })

@@ -28,6 +28,7 @@ pub mod hash;
 pub mod json;
 pub mod lifecycle;
 mod opinion;
+mod order;
 pub mod policy;
 pub mod record;
 pub mod risk;

@@ -9,6 +9,8 @@ use std::cmp::Ordering;
 
 use serde::{Serialize, Serializer};
 
+use crate::order;
+
 pub use ser::{NotJson, to_value};
 
 /// A JSON value.
@@ -99,7 +101,7 @@ impl Object {
     /// # Errors
     /// The first key, in sorted order, that occurs twice.
     pub fn from_members(mut members: Vec<(String, Value)>) -> Result<Self, String> {
-        members.sort_by(|a, b| key_order(&a.0, &b.0));
+        order::sort_by(&mut members, |a, b| key_order(&a.0, &b.0));
         let repeated = members.windows(2).find_map(|pair| match pair {
             [(first, _), (second, _)] if first == second => Some(second.clone()),
             _ => None,

@@ -1,1 +1,76 @@
-fn main() {}
+//! All automation of this repository: `cargo xtask COMMAND`.
+//!
+//! Each command has a file of its own. It says in one line what it does before doing it, and is quick when there is
+//! nothing to do. Nothing here is part of the product: what a user needs is in `host`.
+
+use std::process::ExitCode;
+
+mod bench;
+mod build;
+mod error;
+mod process;
+mod test;
+mod tidy;
+mod toolchain;
+mod up;
+mod wasm;
+mod workspace;
+
+use error::{Error, Result};
+use workspace::Workspace;
+
+const USAGE: &str = "\
+usage: cargo xtask COMMAND
+
+  up [-- ARGS]              build when something changed, then run `faramesh server start ARGS`
+  test [rust|python|lint]   check everything CI checks, or one part of it
+       [--long]             with 100,000 cases for each property
+  build                     build the engine module and the release binary, target/release/faramesh
+  wasm                      build target/engine/engine.wasm
+       --check-reproducible and show that another folder gives the same bytes
+  tidy                      check the rules of this repository that no compiler knows
+  bench [-- ARGS]           measure the engine and the floor it stands on
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match run(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &[String]) -> Result<()> {
+    let Some((command, rest)) = arguments.split_first() else {
+        return Err(Error::new(format!("no command was given\n\n{USAGE}")));
+    };
+    if matches!(command.as_str(), "help" | "--help" | "-h") {
+        print!("{USAGE}");
+        return Ok(());
+    }
+    let workspace = Workspace::find()?;
+    match (command.as_str(), rest) {
+        ("bench", rest) => bench::run(&workspace, after_dashes(rest)),
+        ("build", []) => build::run(&workspace),
+        ("test", rest) => test::run(&workspace, test::Options::parse(rest)?),
+        ("tidy", []) => tidy::run(&workspace),
+        ("up", rest) => up::run(&workspace, after_dashes(rest)),
+        ("wasm", []) => wasm::run(&workspace),
+        ("wasm", [flag]) if flag == "--check-reproducible" => wasm::check_reproducible(&workspace),
+        ("build" | "tidy" | "wasm", [unknown, ..]) => {
+            Err(Error::new(format!("`cargo xtask {command}` does not know `{unknown}`\n\n{USAGE}")))
+        }
+        _ => Err(Error::new(format!("there is no command `{command}`\n\n{USAGE}"))),
+    }
+}
+
+/// The arguments meant for the program that a command starts; the `--` before them may be left out.
+fn after_dashes(arguments: &[String]) -> &[String] {
+    match arguments.split_first() {
+        Some((first, rest)) if first == "--" => rest,
+        _ => arguments,
+    }
+}

@@ -11,6 +11,7 @@ use super::{MAX_RULES, Mode, Policy, RiskRule, Rule, tools};
 use crate::decision::{Effect, Quorum};
 use crate::diagnostic::{self, Diagnostic, Finding};
 use crate::hash::FileHash;
+use crate::order;
 use crate::risk::{RiskLevel, RiskScore, Thresholds};
 use crate::span::{LineIndex, Span};
 
@@ -32,7 +33,7 @@ pub(super) fn file(name: &str, bytes: &[u8], hash: FileHash) -> (Option<Policy>,
     let located = |findings: Vec<Finding>| {
         let mut all: Vec<Diagnostic> =
             findings.into_iter().map(|finding| finding.located(name, &lines)).collect();
-        all.sort_by_key(|finding| finding.span);
+        order::sort_by(&mut all, |one, other| one.span.cmp(&other.span));
         all
     };
     let document = match yaml::parse(text) {
@@ -278,7 +279,7 @@ impl Compiler<'_> {
                 "roles" => {
                     let roles = self.reader.texts(&one.value, "roles", "a role, or a list of them")?;
                     quorum.roles = roles.into_iter().map(|(role, _)| role.to_owned()).collect();
-                    quorum.roles.sort();
+                    order::sort_by(&mut quorum.roles, Ord::cmp);
                     quorum.roles.dedup();
                 }
                 "expires" => expires_ms = Some(self.reader.duration_ms(&one.value, "expires")?),

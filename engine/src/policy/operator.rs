@@ -4,6 +4,7 @@ use regex_lite::{Regex, RegexBuilder};
 
 use super::glob::Glob;
 use super::net::{self, Network};
+use crate::order;
 use crate::truth::Truth;
 use crate::value::{Type, Value};
 
@@ -193,7 +194,7 @@ impl Test {
             Test::Eq(operand) | Test::Ne(operand) => vec![operand.kind()],
             Test::In(operands) | Test::NotIn(operands) => {
                 let mut kinds: Vec<Type> = operands.iter().map(Value::kind).collect();
-                kinds.sort();
+                order::sort_by(&mut kinds, Ord::cmp);
                 kinds.dedup();
                 kinds
             }

@@ -11,9 +11,8 @@ use ureq::{Agent, Body, RequestBuilder};
 use super::exit::Failure;
 use super::{Global, text};
 
-/// The most bytes of an answer, so that a server cannot fill the memory: 500 actions of 1 MiB would be more, and
-/// nobody reads that.
-const MAX_ANSWER_BYTES: u64 = 64 * 1024 * 1024;
+/// The most bytes of an answer, so that a server cannot fill the memory: a page of the largest records fits.
+const MAX_ANSWER_BYTES: u64 = 256 * 1024 * 1024;
 /// The server says something at least every 15 seconds on the line of events; three times that is silence.
 const EVENTS_SILENCE: Duration = Duration::from_secs(45);
 
@@ -95,6 +94,27 @@ impl Client {
         self.answer(request.call())
     }
 
+    /// Asks for `path`, and gives the answer byte for byte.
+    ///
+    /// # Errors
+    /// No answer, or one that says no.
+    pub(crate) fn text(&self, path: &str, query: &[(&str, String)]) -> Result<String, Failure> {
+        let mut request = self.authorized(self.agent.get(format!("{}{path}", self.url)));
+        for (name, value) in query {
+            request = request.query(*name, value);
+        }
+        let response = request.call().map_err(|error| self.no_answer(&error))?;
+        let (status, body) = self.bytes(response)?;
+        match String::from_utf8(body) {
+            Ok(text) if status.is_success() => Ok(text),
+            Ok(text) => match self.judge(status, text.as_bytes()) {
+                Ok(_) => Err(self.foreign()),
+                Err(failure) => Err(failure),
+            },
+            Err(_) => Err(self.foreign()),
+        }
+    }
+
     /// Sends a JSON body to `path`.
     ///
     /// # Errors
@@ -142,14 +162,22 @@ impl Client {
         self.read(response.map_err(|error| self.no_answer(&error))?)
     }
 
-    fn read(&self, mut response: Response<Body>) -> Result<Value, Failure> {
-        let status = response.status();
+    fn read(&self, response: Response<Body>) -> Result<Value, Failure> {
+        let (status, body) = self.bytes(response)?;
+        self.judge(status, &body)
+    }
+
+    fn bytes(&self, mut response: Response<Body>) -> Result<(StatusCode, Vec<u8>), Failure> {
         let body = response.body_mut().with_config().limit(MAX_ANSWER_BYTES).read_to_vec();
-        let body = body.map_err(|error| self.no_answer(&error))?;
+        Ok((response.status(), body.map_err(|error| self.no_answer(&error))?))
+    }
+
+    /// What an answer means: the value, or the failure that it tells of.
+    fn judge(&self, status: StatusCode, body: &[u8]) -> Result<Value, Failure> {
         if status.is_success() && body.is_empty() {
             return Ok(Value::Null);
         }
-        match serde_json::from_slice::<Value>(&body) {
+        match serde_json::from_slice::<Value>(body) {
             Ok(value) if status.is_success() => Ok(value),
             Ok(problem) if problem.get("code").is_some() => Err(self.refusal(status, problem)),
             _ => Err(self.foreign()),

@@ -152,7 +152,7 @@ fn list(client: &Client, screen: &Screen) -> Outcome {
             Cell::new(names("agents").unwrap_or_else(|| "all".to_owned())),
             Cell::new(names("approver_roles").unwrap_or_else(|| "-".to_owned())),
             Cell::new(expires.unwrap_or_else(|| "never".to_owned())),
-            Cell::new(if set("revoked_at") || set("revoked_at_ms") { "revoked" } else { "works" }),
+            Cell::new(if set("revoked_at") { "revoked" } else { "works" }),
         ]);
     }
     screen.data(&rows.print())?;
@@ -162,9 +162,12 @@ fn list(client: &Client, screen: &Screen) -> Outcome {
 fn revoke(args: &Revoke, client: &Client, screen: &Screen) -> Outcome {
     let keys = keys_of(&client.get("/v1/keys", &[])?);
     let field = |key: &Value, name: &str| key.get(name).and_then(Value::as_str).map(str::to_owned);
-    let found = keys.iter().find(|key| {
+    let named = |key: &&Value| {
         field(key, "id").as_deref() == Some(&args.key) || field(key, "name").as_deref() == Some(&args.key)
-    });
+    };
+    // A name may have been that of a key that is revoked by now.
+    let works = |key: &&Value| key.get("revoked_at").is_none_or(Value::is_null);
+    let found = keys.iter().filter(named).find(works).or_else(|| keys.iter().find(named));
     let Some(id) = found.and_then(|key| field(key, "id")) else {
         return Err(Failure::refused(format!("there is no key `{}`", args.key))
             .help("`faramesh keys list` shows all of them"));

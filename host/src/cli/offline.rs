@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use engine::diagnostic::Diagnostic;
+use host::policies::folder;
 use host::runtime::{Instance, Module, RuntimeError};
 use host::store::PolicySource;
 
@@ -49,21 +50,14 @@ pub(crate) struct PolicyFiles {
 }
 
 impl PolicyFiles {
-    /// Reads every policy of a folder: `*.yaml` and `*.yml`, without tests and hidden files.
+    /// Reads every policy of a folder, as a server does.
     ///
     /// # Errors
     /// When the folder or a file of it cannot be read.
     pub(crate) fn of_folder(dir: &Path) -> Result<Self, Failure> {
-        let fail = |error: std::io::Error| unreadable(&dir.to_string_lossy(), &error);
-        let mut files = PolicyFiles::default();
-        for entry in std::fs::read_dir(dir).map_err(fail)? {
-            let path = entry.map_err(fail)?.path();
-            if path.is_file() && is_policy(&path) {
-                files.add(&path)?;
-            }
-        }
-        files.sources.sort_by(|a, b| a.name.cmp(&b.name));
-        Ok(files)
+        let sources = folder::read(dir).map_err(|error| unreadable(&dir.to_string_lossy(), &error))?;
+        let paths = sources.iter().map(|source| (source.name.clone(), dir.join(&source.name))).collect();
+        Ok(PolicyFiles { sources, paths })
     }
 
     /// Reads these files.
@@ -111,27 +105,5 @@ impl PolicyFiles {
             Failure::refused("the policies have errors, so nothing is decided under them")
                 .help("`faramesh policy check` says more")
         })
-    }
-}
-
-/// Whether a file of this name is a policy.
-pub(crate) fn is_policy(path: &Path) -> bool {
-    let Some(name) = path.file_name().and_then(|name| name.to_str()) else { return false };
-    let Some(stem) = name.strip_suffix(".yaml").or_else(|| name.strip_suffix(".yml")) else { return false };
-    !name.starts_with('.') && !stem.ends_with(".test")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn tests_and_hidden_files_are_no_policies() {
-        for name in ["a.yaml", "p/b.yml", "test.yaml"] {
-            assert!(is_policy(Path::new(name)), "{name}");
-        }
-        for name in ["a.test.yaml", "a.test.yml", ".a.yaml", "a.json", "yaml", "a.yaml~", "a.YAML"] {
-            assert!(!is_policy(Path::new(name)), "{name}");
-        }
     }
 }

@@ -1,11 +1,14 @@
 //! `faramesh server start`: settings from flags and the environment into the server.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::process::{Command as Process, Stdio};
 
 use clap::{Args, Subcommand};
 use host::config::{Config, Settings};
+use tracing_subscriber::EnvFilter;
 
-use super::exit::{Failure, Outcome};
+use super::exit::{Exit, Failure, Outcome};
 use super::screen::Screen;
 
 /// The verbs of `server`.
@@ -72,8 +75,48 @@ pub(crate) fn run(command: &Command, screen: &Screen) -> Outcome {
     start(args, screen)
 }
 
-fn start(args: &Start, _screen: &Screen) -> Outcome {
-    Config::new(args.settings()).map_err(|error| Failure::usage(error.message).help(error.help))?;
-    let _ = args.open;
-    Ok(super::exit::Exit::Done)
+fn start(args: &Start, screen: &Screen) -> Outcome {
+    let failed = |message: String, help: String| Failure::usage(message).help(help);
+    let config = Config::new(args.settings()).map_err(|error| failed(error.message, error.help))?;
+    log_to_standard_error(screen)?;
+    let open = args.open;
+    let ready = |address: SocketAddr| {
+        if open {
+            open_browser(&format!("http://{address}/"), screen);
+        }
+    };
+    match host::server::run(config, ready) {
+        Ok(()) => Ok(Exit::Done),
+        Err(error) => Err(Failure::refused(error.to_string()).help(error.help())),
+    }
+}
+
+/// What the server says while it runs, as much of it as FARAMESH_LOG asks for.
+fn log_to_standard_error(screen: &Screen) -> Result<(), Failure> {
+    let wanted = std::env::var("FARAMESH_LOG").ok().filter(|wanted| !wanted.is_empty());
+    let wanted = wanted.unwrap_or_else(|| "info".to_owned());
+    let filter = EnvFilter::try_new(&wanted).map_err(|error| {
+        Failure::usage(format!("FARAMESH_LOG cannot be `{wanted}`: {error}"))
+            .help("set it to `error`, `warn`, `info`, `debug` or `trace`")
+    })?;
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(screen.message_paint().is_on());
+    // There is one already only where something else in this process has set it up.
+    let _ = log.with_writer(std::io::stderr).try_init();
+    Ok(())
+}
+
+/// Shows `url` in the browser. That this does not work is no reason not to run.
+fn open_browser(url: &str, screen: &Screen) {
+    let (program, first): (&str, &[&str]) = if cfg!(target_os = "macos") {
+        ("open", &[])
+    } else if cfg!(windows) {
+        ("cmd", &["/c", "start", ""])
+    } else {
+        ("xdg-open", &[])
+    };
+    let mut process = Process::new(program);
+    process.args(first).arg(url).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    if let Err(error) = process.spawn() {
+        screen.message(&format!("the browser cannot be opened ({error}); open {url} yourself"));
+    }
 }

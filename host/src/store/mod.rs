@@ -8,6 +8,8 @@ pub mod sqlite;
 
 #[cfg(test)]
 mod contract;
+#[cfg(test)]
+mod fixtures;
 
 use std::future::Future;
 use std::pin::Pin;

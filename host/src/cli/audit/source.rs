@@ -6,14 +6,18 @@ use std::path::Path;
 use engine::record::Head;
 use host::store::sqlite::SqliteStore;
 use host::store::{ActionRow, Filter, Store, StoreError};
+use serde::Deserialize;
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use crate::cli::client::{Client, quoted};
 use crate::cli::exit::Failure;
 use crate::cli::input::unreadable;
 
-/// How many records are asked for at once.
+/// How many records or actions are read from a database at once.
 const PAGE: u32 = 500;
+/// How many records a server is asked for at once.
+const SERVER_PAGE: u32 = 100;
 
 /// What to do with each record: its stream, where the source knows it, and its text.
 pub(super) type Visit<'a> = &'a mut dyn FnMut(Option<&str>, &str) -> Result<(), Failure>;
@@ -49,24 +53,36 @@ fn lines(mut reader: impl BufRead, visit: Visit<'_>) -> Result<Result<(), Failur
     }
 }
 
-/// Reads every stream of a server.
+/// Reads every stream of a server, and gives the heads that it names.
 ///
 /// # Errors
 /// When the server does not answer, or the key may not see records.
 pub(super) fn of_server(client: &Client, visit: Visit<'_>) -> Result<Vec<Head>, Failure> {
+    #[derive(Deserialize)]
+    struct Page<'a> {
+        #[serde(borrow)]
+        records: Vec<&'a RawValue>,
+    }
     let heads = server_heads(client)?;
     for head in &heads {
         let mut from = 0;
         while from < head.size {
-            let query = [("stream", head.stream.clone()), ("from", from.to_string()), ("limit", PAGE.to_string())];
-            let page = client.get("/v1/records", &query)?;
-            let records = page.get("records").and_then(Value::as_array).cloned().unwrap_or_default();
-            if records.is_empty() {
+            let query = [
+                ("stream", head.stream.clone()),
+                ("from", from.to_string()),
+                ("limit", SERVER_PAGE.to_string()),
+            ];
+            let text = client.text("/v1/records", &query)?;
+            let page: Page<'_> = serde_json::from_str(&text).map_err(|_| strange())?;
+            if page.records.is_empty() {
                 break;
             }
-            for record in &records {
-                // What was sent as an object is printed again; the verifier wants canonical bytes.
-                visit(Some(&head.stream), &canonical(record))?;
+            for record in page.records {
+                // A record that is no JSON any more comes as a string.
+                match serde_json::from_str::<String>(record.get()) {
+                    Ok(body) => visit(Some(&head.stream), &body)?,
+                    Err(_) => visit(Some(&head.stream), record.get())?,
+                }
                 from = from.saturating_add(1);
             }
         }
@@ -74,13 +90,8 @@ pub(super) fn of_server(client: &Client, visit: Visit<'_>) -> Result<Vec<Head>, 
     Ok(heads)
 }
 
-fn canonical(record: &Value) -> String {
-    engine::canonical::Canonical::serialize(record).map_or_else(|_| record.to_string(), engine::canonical::Canonical::into_string)
-}
-
 fn server_heads(client: &Client) -> Result<Vec<Head>, Failure> {
-    let answer = client.get("/v1/records", &[("limit", "1".to_owned())])?;
-    let heads = answer.get("heads").or_else(|| answer.get("streams")).and_then(Value::as_array);
+    let answer = client.get("/v1/records/heads", &[])?;
     let head = |value: &Value| {
         Some(Head {
             stream: value.get("stream")?.as_str()?.to_owned(),
@@ -88,8 +99,12 @@ fn server_heads(client: &Client) -> Result<Vec<Head>, Failure> {
             record_hash: value.get("record_hash")?.as_str()?.parse().ok()?,
         })
     };
-    let heads: Option<Vec<Head>> = heads.map(|heads| heads.iter().map(head).collect()).unwrap_or_default();
-    heads.ok_or_else(|| Failure::unreachable("the server does not say which streams of records it has"))
+    let heads = answer.get("heads").and_then(Value::as_array).ok_or_else(strange)?;
+    heads.iter().map(head).collect::<Option<_>>().ok_or_else(strange)
+}
+
+fn strange() -> Failure {
+    Failure::unreachable("the server answers with something that is no list of records")
 }
 
 /// A database, read beside a server that may be writing to it.

@@ -1,1 +1,360 @@
-//! x
+//! The contract over SQLite, and what only a file on a disk can suffer: other processes, other versions, no space,
+//! other people's hands.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use engine::decision::Outcome;
+use engine::lifecycle::Status;
+use engine::record::{Draft, Head, RecordKind};
+use rusqlite::Connection;
+use tempfile::TempDir;
+
+use super::SqliteStore;
+use super::writer::Op;
+use crate::store::contract::{self, all_records, checked, for_each_contract, verified};
+use crate::store::fixtures::{change, draft, id, new_action, submit};
+use crate::store::{Filter, Store, StoreError, Written};
+
+macro_rules! over_sqlite {
+    ($($name:ident)*) => {$(
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $name() {
+            let (_folder, store) = fresh();
+            contract::$name(Arc::new(store)).await;
+        }
+    )*};
+}
+for_each_contract!(over_sqlite);
+
+fn fresh() -> (TempDir, SqliteStore) {
+    let folder = TempDir::new().unwrap();
+    let store = SqliteStore::open(file(&folder)).unwrap();
+    (folder, store)
+}
+
+fn file(folder: &TempDir) -> PathBuf {
+    folder.path().join("data").join("faramesh.db")
+}
+
+impl SqliteStore {
+    /// Runs `sql` in the writer, inside the transaction of whatever else is written then.
+    async fn sql(&self, sql: &str) -> Result<(), StoreError> {
+        self.write(|reply| Op::Sql(sql.to_owned(), reply)).await
+    }
+}
+
+#[tokio::test]
+async fn reopening_goes_on_with_the_chain() {
+    let (folder, store) = fresh();
+    assert!(store.is_new());
+    let stream = store.stream().to_owned();
+    assert_eq!(stream.len(), "server-".len() + 8);
+    submit(&store, 1, Outcome::Execute).await;
+    store.close().await;
+    let closed = store.submit(new_action(2, Outcome::Execute), None).await;
+    assert!(matches!(closed, Err(StoreError::Failed(_))), "{closed:?}");
+
+    let store = SqliteStore::open(file(&folder)).unwrap();
+    assert!(!store.is_new());
+    assert_eq!(store.stream(), stream);
+    submit(&store, 2, Outcome::Execute).await;
+    assert_eq!(verified(&store).await.size, 2);
+    assert_eq!(store.heads().await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_store_that_nothing_was_written_to_is_still_new() {
+    let (folder, store) = fresh();
+    let stream = store.stream().to_owned();
+    store.close().await;
+    let store = SqliteStore::open(file(&folder)).unwrap();
+    assert!(store.is_new());
+    assert_eq!(store.stream(), stream);
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn only_the_owner_can_read_the_files() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let (folder, store) = fresh();
+    submit(&store, 1, Outcome::Execute).await;
+    let mode = |path: PathBuf| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(folder.path().join("data")), 0o700);
+    for name in ["faramesh.db", "faramesh.db-wal", "faramesh.db-shm", "faramesh.db.lock"] {
+        assert_eq!(mode(folder.path().join("data").join(name)), 0o600, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_second_writer_is_refused_and_a_reader_is_not() {
+    let (folder, store) = fresh();
+    submit(&store, 1, Outcome::Execute).await;
+    let second = SqliteStore::open(file(&folder)).err();
+    assert!(matches!(second, Some(StoreError::InUse(_))), "{second:?}");
+    #[cfg(unix)]
+    {
+        // Another name of the same file is the same database.
+        let link = folder.path().join("link.db");
+        std::os::unix::fs::symlink(file(&folder), &link).unwrap();
+        assert!(matches!(SqliteStore::open(link), Err(StoreError::InUse(_))));
+    }
+
+    let reader = SqliteStore::open_read_only(file(&folder)).unwrap();
+    assert_eq!(reader.stream(), store.stream());
+    submit(&store, 2, Outcome::Execute).await;
+    assert_eq!(verified(&reader).await.size, 2);
+    assert_eq!(reader.action(id(2)).await.unwrap().id, id(2));
+    let written = reader.submit(new_action(3, Outcome::Execute), None).await;
+    assert!(matches!(written, Err(StoreError::Failed(_))), "{written:?}");
+
+    // With no server beside it the reader works as well.
+    store.close().await;
+    drop((store, reader));
+    let reader = SqliteStore::open_read_only(file(&folder)).unwrap();
+    assert_eq!(verified(&reader).await.size, 2);
+    assert!(SqliteStore::open_read_only(folder.path().join("nothing.db")).is_err());
+}
+
+#[tokio::test]
+async fn a_newer_schema_is_refused_untouched() {
+    let (folder, store) = fresh();
+    store.close().await;
+    drop(store);
+    let other = Connection::open(file(&folder)).unwrap();
+    other.execute_batch("PRAGMA journal_mode = DELETE; PRAGMA user_version = 99;").unwrap();
+    for refused in [SqliteStore::open(file(&folder)).err(), SqliteStore::open_read_only(file(&folder)).err()]
+    {
+        assert!(matches!(refused, Some(StoreError::TooNew { found: 99, known: 1 })), "{refused:?}");
+    }
+    let mode: String = other.pragma_query_value(None, "journal_mode", |row| row.get(0)).unwrap();
+    assert_eq!(mode, "delete");
+}
+
+#[tokio::test]
+async fn callers_who_come_together_share_a_transaction() {
+    let (_folder, store) = fresh();
+    let before = store.commits();
+    // On one thread all are asked before the writer is done with the first.
+    let all: Vec<_> = (0..200).map(|n| store.submit(new_action(n, Outcome::Execute), None)).collect();
+    let answers = futures_all(all).await;
+    assert!(answers.iter().all(|answer| matches!(answer, Ok(Written::Fresh(_)))));
+    let commits = store.commits() - before;
+    assert!((1..=20).contains(&commits), "200 submits took {commits} transactions");
+    assert_eq!(verified(&store).await.size, 200);
+}
+
+/// Polls all of `futures` until each is done.
+async fn futures_all<F: Future + Unpin>(mut futures: Vec<F>) -> Vec<F::Output> {
+    let mut done: Vec<Option<F::Output>> = futures.iter().map(|_| None).collect();
+    std::future::poll_fn(|context| {
+        for (future, done) in futures.iter_mut().zip(&mut done) {
+            if done.is_none() {
+                if let std::task::Poll::Ready(output) = std::pin::Pin::new(future).poll(context) {
+                    *done = Some(output);
+                }
+            }
+        }
+        if done.iter().all(Option::is_some) { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
+    })
+    .await;
+    done.into_iter().flatten().collect()
+}
+
+/// One that fails among many: none of the others suffers.
+#[tokio::test]
+async fn a_refusal_undoes_nobody_elses_work() {
+    let (_folder, store) = fresh();
+    submit(&store, 0, Outcome::Execute).await;
+    let numbers = [1, 0, 2, 0, 3];
+    let answers =
+        futures_all(numbers.map(|n| store.submit(new_action(n, Outcome::Execute), None)).into()).await;
+    assert_eq!(answers.iter().map(Result::is_ok).collect::<Vec<_>>(), [true, false, true, false, true]);
+    assert_eq!(verified(&store).await.size, 4);
+}
+
+/// Without space nothing is acknowledged, nothing acknowledged is lost, and with space again all goes on.
+#[tokio::test]
+async fn without_space_every_write_fails_until_there_is_space() {
+    let (folder, store) = fresh();
+    let mut events = store.subscribe();
+    let mut acknowledged = Vec::new();
+    for n in 0..20 {
+        submit(&store, n, Outcome::Execute).await;
+        acknowledged.push(n);
+    }
+    let before = store.heads().await.unwrap();
+    store.sql("PRAGMA max_page_count = 1").await.unwrap();
+    let big = |n| {
+        let mut new = new_action(n, Outcome::Execute);
+        new.tool = "x".repeat(20_000);
+        new
+    };
+    for n in 100..103 {
+        let all = vec![store.submit(big(n), None), store.submit(big(n + 100), None)];
+        for answer in futures_all(all).await {
+            assert!(matches!(answer, Err(StoreError::Failed(_))), "{answer:?}");
+        }
+    }
+    let lost = store
+        .append(Draft { fields: vec![], ..draft(RecordKind::Access, 0, Some("x".repeat(20_000))) })
+        .await;
+    assert!(matches!(lost, Err(StoreError::Failed(_))), "{lost:?}");
+    assert_eq!(store.heads().await.unwrap(), before);
+
+    store.sql("PRAGMA max_page_count = 1000000").await.unwrap();
+    submit(&store, 300, Outcome::Execute).await;
+    acknowledged.push(300);
+    store.close().await;
+    let store = SqliteStore::open(file(&folder)).unwrap();
+    for n in &acknowledged {
+        store.action(id(*n)).await.unwrap();
+    }
+    assert!(matches!(store.action(id(100)).await, Err(StoreError::NotFound)));
+    assert_eq!(verified(&store).await.size, 21);
+    // Nobody was told of what did not happen.
+    let mut told = Vec::new();
+    while let Ok(event) = events.try_recv() {
+        told.push(event.record.seq);
+    }
+    assert_eq!(told, (0..21).collect::<Vec<_>>());
+}
+
+/// The commit itself fails, after every statement went well.
+#[tokio::test]
+async fn a_failed_commit_fails_everybody_in_it() {
+    let (_folder, store) = fresh();
+    let row = submit(&store, 1, Outcome::Execute).await;
+    let mut events = store.subscribe();
+    let broken = "PRAGMA defer_foreign_keys = ON;
+         INSERT INTO records (stream_id, seq, kind, body) VALUES (99, 0, 'start', '{}')";
+    let start = change(&row, Status::Executing, RecordKind::Start);
+    let (submitted, sql, conflict, started) = tokio::join!(
+        store.submit(new_action(2, Outcome::Execute), None),
+        store.sql(broken),
+        store.submit(new_action(1, Outcome::Execute), None),
+        store.advance(start.clone(), None),
+    );
+    // They may have met in one transaction or not: the first can have been alone.
+    assert!(matches!(sql, Err(StoreError::Failed(_))), "{sql:?}");
+    assert!(conflict.is_err());
+    let recorded = 1 + u64::from(submitted.is_ok()) + u64::from(started.is_ok());
+    assert_eq!(verified(&store).await.size, recorded);
+    assert_eq!(store.action(id(2)).await.is_ok(), submitted.is_ok());
+    assert_eq!(store.action(id(1)).await.unwrap().version, 1 + u64::from(started.is_ok()));
+    let told = std::iter::from_fn(|| events.try_recv().ok()).count() as u64;
+    assert_eq!(told, recorded - 1);
+
+    submit(&store, 3, Outcome::Execute).await;
+    assert_eq!(verified(&store).await.size, recorded + 1);
+}
+
+#[tokio::test]
+async fn who_finds_the_stream_taken_stops_for_good() {
+    let (folder, store) = fresh();
+    submit(&store, 1, Outcome::Execute).await;
+    let other = Connection::open(file(&folder)).unwrap();
+    let head = store.heads().await.unwrap().remove(0);
+    other.execute("UPDATE streams SET size = size + 1", []).unwrap();
+    for _ in 0..2 {
+        let refused = store.submit(new_action(2, Outcome::Execute), None).await;
+        assert!(matches!(refused, Err(StoreError::StreamTaken(stream)) if stream == head.stream));
+        let refused = store.probe().await;
+        assert!(matches!(refused, Err(StoreError::StreamTaken(_))), "{refused:?}");
+        // Putting it back does not help: who lost the stream once cannot know what else happened.
+        other.execute("UPDATE streams SET size = 1", []).unwrap();
+    }
+    assert!(matches!(store.action(id(2)).await, Err(StoreError::NotFound)));
+    assert_eq!(verified(&store).await, head);
+}
+
+#[tokio::test]
+async fn a_record_in_our_place_means_the_stream_is_taken() {
+    let (folder, store) = fresh();
+    submit(&store, 1, Outcome::Execute).await;
+    let other = Connection::open(file(&folder)).unwrap();
+    other
+        .execute("INSERT INTO records (stream_id, seq, kind, body) VALUES (1, 1, 'start', '{}')", [])
+        .unwrap();
+    let refused = store.append(draft(RecordKind::Access, 0, None)).await;
+    assert!(matches!(refused, Err(StoreError::StreamTaken(_))), "{refused:?}");
+}
+
+/// Somebody with the file in hand changes, removes, swaps or inserts a record, whatever it tells of.
+#[tokio::test]
+async fn tampering_is_found_at_the_record() {
+    for (at, kind) in (1_i64..).zip(RecordKind::ALL) {
+        let next = at + 1;
+        let end = i64::try_from(RecordKind::ALL.len()).unwrap() + 1;
+        let hands: [(String, Option<i64>); 9] = [
+            (format!("UPDATE records SET body = replace(body, 'alice', 'alicf') WHERE seq = {at}"), Some(at)),
+            (format!("UPDATE records SET body = body || ' ' WHERE seq = {at}"), Some(at)),
+            (format!("UPDATE records SET body = CAST(x'ff' AS TEXT) WHERE seq = {at}"), Some(at)),
+            (format!("DELETE FROM records WHERE seq = {at}"), Some(at)),
+            (
+                format!("DELETE FROM records WHERE seq = {at}; UPDATE records SET seq = seq - 1 WHERE seq > {at}"),
+                Some(at),
+            ),
+            (
+                format!(
+                    "UPDATE records SET seq = 1000 WHERE seq = {at}; UPDATE records SET seq = {at} WHERE seq = {next};
+                     UPDATE records SET seq = {next} WHERE seq = 1000"
+                ),
+                Some(at),
+            ),
+            (
+                format!(
+                    "UPDATE records SET seq = -seq WHERE seq >= {at}; UPDATE records SET seq = 1 - seq WHERE seq < 0;
+                     INSERT INTO records (stream_id, seq, kind, body)
+                     SELECT stream_id, {at}, kind, body FROM records WHERE seq = {at} - 1"
+                ),
+                Some(at),
+            ),
+            (format!("UPDATE records SET body = (SELECT body FROM records WHERE seq = 0) WHERE seq = {at}"), Some(at)),
+            // A chain cannot show that its end is gone; the head beside it does.
+            (format!("DELETE FROM records WHERE seq >= {at}"), None),
+        ];
+        for (sql, broken) in hands {
+            let (folder, store) = fresh();
+            store.append(draft(RecordKind::Access, 0, None)).await.unwrap();
+            for kind in RecordKind::ALL {
+                store.append(draft(kind, 1, Some(id(1)))).await.unwrap();
+            }
+            store.append(draft(RecordKind::Access, 2, None)).await.unwrap();
+            store.close().await;
+            let head = verified(&store).await;
+            assert_eq!(head.size, u64::try_from(end).unwrap() + 1);
+
+            Connection::open(file(&folder)).unwrap().execute_batch(&sql).unwrap();
+            let reader = SqliteStore::open_read_only(file(&folder)).unwrap();
+            let found = checked(&read_by_place(&reader, &head).await, &head.stream);
+            match broken {
+                Some(at) => assert_eq!(found, Err(u64::try_from(at).unwrap()), "{kind}: {sql}"),
+                None => assert_ne!(found.unwrap(), head, "{kind}: {sql}"),
+            }
+        }
+    }
+}
+
+/// As an auditor reads: on and on behind the last place seen.
+async fn read_by_place(store: &SqliteStore, head: &Head) -> Vec<crate::store::StoredRecord> {
+    store.records(head.stream.clone(), 0, 1000).await.unwrap()
+}
+
+#[tokio::test]
+async fn reading_does_not_wait_for_a_writer() {
+    let (folder, store) = fresh();
+    submit(&store, 1, Outcome::Execute).await;
+    let other = Connection::open(file(&folder)).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let waiting = store.submit(new_action(2, Outcome::Execute), None);
+    let page = tokio::select! {
+        biased;
+        written = waiting => panic!("written under another's lock: {written:?}"),
+        page = store.actions(Filter { limit: 9, ..Filter::default() }) => page.unwrap(),
+    };
+    assert_eq!(page.total, 1);
+    other.execute_batch("ROLLBACK").unwrap();
+    store.close().await;
+    assert_eq!(all_records(&store, store.stream()).await.len(), 2);
+}

@@ -1,0 +1,117 @@
+//! The engine module, run by wasmtime: compiled once, kept warm in instances that hold the policies.
+//!
+//! Every call has a memory limit and an execution limit. An instance that trapped, ran out of either, or said
+//! something that cannot be read is thrown away, and what it was asked counts as not decided. What an answer means
+//! is not known here.
+
+mod instance;
+mod module;
+mod pool;
+
+use std::fmt;
+
+use engine::diagnostic::Diagnostic;
+use engine::hash::{FileHash, PolicyHash, RequestHash};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+pub use instance::Instance;
+pub use module::{ENGINE_WASM, Module, engine_hash};
+pub use pool::Pool;
+
+/// The most memory of one instance. A policy of 10,000 rules takes about a quarter of it.
+pub const MAX_MEMORY_BYTES: usize = 128 << 20;
+/// The fuel of one decision. A common one takes about 50 thousand; this is a tenth of a second.
+pub const DECIDE_FUEL: u64 = 1_000_000_000;
+/// The fuel of loading policies. One mebibyte of rules takes about a tenth of it.
+pub const LOAD_FUEL: u64 = 20_000_000_000;
+
+/// What came of loading policies.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Loaded {
+    /// Every finding about every file.
+    pub diagnostics: Vec<Diagnostic>,
+    /// The files, by name; empty when one of them has an error.
+    pub files: Vec<FileSummary>,
+    /// Under what the instance keeps them; none when one of them has an error.
+    pub handle: Option<u32>,
+    /// The hash over all files.
+    pub policy_hash: PolicyHash,
+}
+
+/// What a policy file says of itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileSummary {
+    /// The agents it speaks of, as globs; empty means all.
+    pub agents: Vec<String>,
+    /// What it is for.
+    pub description: Option<String>,
+    /// Its name in the folder.
+    pub file: String,
+    /// The SHA-256 of its bytes.
+    pub hash: FileHash,
+    /// `enforce` or `shadow`.
+    pub mode: String,
+    /// What it is called.
+    pub name: String,
+    /// How many rules it has.
+    pub rules: usize,
+}
+
+/// A decision, as the engine printed it.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Verdict {
+    /// The canonical action; none when it could not be read.
+    pub action: Option<Box<RawValue>>,
+    /// The decision: [`engine::decision::Decision`].
+    pub decision: Box<RawValue>,
+    /// Why the action could not be read: [`engine::json::JsonError`].
+    #[serde(default)]
+    pub error: Option<Box<RawValue>>,
+    /// The consulted state.
+    pub state: Box<RawValue>,
+}
+
+/// An action in canonical form.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Canonicalized {
+    /// The canonical bytes.
+    pub canonical: Box<RawValue>,
+    /// Their SHA-256.
+    pub request_hash: RequestHash,
+}
+
+/// Why the engine gave no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum RuntimeError {
+    /// The module cannot be compiled or instantiated.
+    #[error("the engine module cannot be started: {0}")]
+    Start(String),
+    /// The call trapped, or ran out of fuel or memory.
+    #[error("the engine stopped: {0}")]
+    Trapped(String),
+    /// The answer cannot be read.
+    #[error("the engine's answer cannot be read: {0}")]
+    Garbled(String),
+    /// The engine refused the call.
+    #[error("{0}")]
+    Refused(Refusal),
+}
+
+/// What the engine says when a call cannot be made.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Refusal {
+    /// The kind, for programs.
+    pub code: String,
+    /// The sentence, for people.
+    pub message: String,
+    /// Where an input cannot be read.
+    #[serde(default)]
+    pub error: Option<Box<RawValue>>,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}

@@ -1,0 +1,108 @@
+//! Actions, changes and keys for tests of stores. Their times stand still.
+
+use engine::canonical::Canonical;
+use engine::decision::{Outcome, ReasonCode};
+use engine::lifecycle::Status;
+use engine::record::{Draft, RecordKind};
+use engine::risk::RiskLevel;
+use engine::value::Value;
+use serde_json::value::RawValue;
+
+use super::{ActionRow, ApprovalRow, Change, DecisionRow, Idempotency, KeyRow, NewAction, Store, Written};
+
+/// 2026-01-01T00:00:00.000Z
+pub(crate) const NOW: i64 = 1_767_225_600_000;
+
+pub(crate) fn id(n: u32) -> String {
+    format!("{n:08x}-0000-4000-8000-{n:012x}")
+}
+
+pub(crate) fn raw(text: &str) -> Box<RawValue> {
+    RawValue::from_string(text.to_owned()).unwrap()
+}
+
+pub(crate) fn decision(outcome: Outcome, reason_code: ReasonCode) -> DecisionRow {
+    let json = format!(r#"{{"outcome":"{}","reason":"ça va"}}"#, outcome.as_str());
+    DecisionRow { json: raw(&json), outcome, reason_code, risk_level: RiskLevel::Medium, state: raw("{}") }
+}
+
+pub(crate) fn draft(kind: RecordKind, at_ms: i64, action_id: Option<String>) -> Draft {
+    let principal = Canonical::of(&Value::from("alice"));
+    Draft { kind, at_ms, action_id, fields: vec![("principal", principal)] }
+}
+
+pub(crate) fn new_action(n: u32, outcome: Outcome) -> NewAction {
+    NewAction {
+        id: id(n),
+        principal: "alice".into(),
+        agent_id: "support-agent".into(),
+        tool: "process_refund".into(),
+        operation: "call".into(),
+        action: raw(&format!(r#"{{"params":{{"customer_id":"Customer-{n}"}}}}"#)),
+        decision: decision(outcome, ReasonCode::PolicyAllow),
+        policy_version: "1".into(),
+        approval_token: None,
+        expires_at_ms: None,
+        duration_us: 11,
+        draft: draft(RecordKind::Decision, NOW, Some(id(n))),
+    }
+}
+
+pub(crate) async fn submit(store: &dyn Store, n: u32, outcome: Outcome) -> ActionRow {
+    match store.submit(new_action(n, outcome), None).await.unwrap() {
+        Written::Fresh(row) => *row,
+        Written::Replayed(answer) => panic!("replayed {answer}"),
+    }
+}
+
+pub(crate) fn change(row: &ActionRow, status: Status, kind: RecordKind) -> Change {
+    Change {
+        id: row.id.clone(),
+        version: row.version,
+        status,
+        decision: None,
+        policy_version: None,
+        approval: None,
+        error: None,
+        result: None,
+        draft: draft(kind, row.updated_at_ms + 1, Some(row.id.clone())),
+    }
+}
+
+pub(crate) fn approval(principal: &str) -> ApprovalRow {
+    ApprovalRow {
+        principal: principal.into(),
+        roles: vec!["finance".into()],
+        approve: true,
+        reason: Some("seen".into()),
+        at: "2026-01-01T00:00:00.000Z".into(),
+    }
+}
+
+pub(crate) fn idempotency(
+    scope: &str,
+    key: &str,
+    body_hash: &str,
+    render: impl FnOnce(&ActionRow) -> String + Send + 'static,
+) -> Idempotency {
+    Idempotency {
+        scope: scope.into(),
+        key: key.into(),
+        body_hash: body_hash.into(),
+        render: Box::new(render),
+    }
+}
+
+pub(crate) fn key(id: &str, name: &str) -> KeyRow {
+    KeyRow {
+        id: id.into(),
+        name: name.into(),
+        role: "agent".into(),
+        agents: vec!["support-*".into()],
+        approver_roles: vec!["finance".into()],
+        secret_hash: "00ff".into(),
+        created_at: "2026-01-01T00:00:00.000Z".into(),
+        expires_at_ms: Some(NOW + 1),
+        revoked_at_ms: None,
+    }
+}
