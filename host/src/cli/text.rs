@@ -40,11 +40,6 @@ pub(crate) fn visible(text: &str) -> String {
     out
 }
 
-/// The same for text of several lines: line breaks stay.
-pub(crate) fn visible_lines(text: &str) -> String {
-    text.split('\n').map(visible).collect::<Vec<_>>().join("\n")
-}
-
 /// JSON text with the characters that could steer a terminal as `\u` escapes. They can stand only in strings, where
 /// the escape means the same; line breaks between tokens stay.
 pub(crate) fn tame_json(json: &str) -> String {
