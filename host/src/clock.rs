@@ -67,7 +67,8 @@ pub fn parse_time(text: &str) -> Option<i64> {
     if hms.get(2..3)? != ":" || hms.get(5..6)? != ":" {
         return None;
     }
-    let part = |range: std::ops::Range<usize>, below: i64| digits(hms.get(range)?).filter(|part| *part < below);
+    let part =
+        |range: std::ops::Range<usize>, below: i64| digits(hms.get(range)?).filter(|part| *part < below);
     let (hour, minute, second) = (part(0..2, 24)?, part(3..5, 60)?, part(6..8, 61)?);
     let mut rest = time.get(8..)?;
     let mut fraction_ms = 0;
@@ -134,7 +135,9 @@ mod tests {
 
     #[test]
     fn what_is_no_time_is_refused() {
-        for text in ["", "yesterday", "2024-13-01", "2024-02-30", "2024-01-01T25:00:00Z", "2024-01-01T00:00:00"] {
+        for text in
+            ["", "yesterday", "2024-13-01", "2024-02-30", "2024-01-01T25:00:00Z", "2024-01-01T00:00:00"]
+        {
             assert_eq!(parse_time(text), None, "for {text}");
         }
     }

@@ -199,11 +199,16 @@ mod tests {
 
     #[test]
     fn a_database_may_be_named_with_its_kind() {
-        for (db, path) in [("sqlite:a.db", "a.db"), ("sqlite:///var/a.db", "/var/a.db"), ("dir/a.db", "dir/a.db")] {
+        for (db, path) in
+            [("sqlite:a.db", "a.db"), ("sqlite:///var/a.db", "/var/a.db"), ("dir/a.db", "dir/a.db")]
+        {
             let config = Config::new(Settings { db: db.into(), ..settings() }).unwrap();
             assert_eq!(config.db, Path::new(path));
         }
-        assert_eq!(Config::new(Settings { db: "a.db".into(), ..settings() }).unwrap().data_dir(), Path::new("."));
+        assert_eq!(
+            Config::new(Settings { db: "a.db".into(), ..settings() }).unwrap().data_dir(),
+            Path::new(".")
+        );
     }
 
     #[test]

@@ -70,6 +70,12 @@ impl Waiting {
     }
 }
 
+/// Is done when the server stops.
+pub async fn closed(closing: &mut watch::Receiver<bool>) {
+    // Without a sender there is no server any more.
+    _ = closing.wait_for(|closing| *closing).await;
+}
+
 /// Somebody who waits for one action.
 #[derive(Debug)]
 pub struct Watch<'a> {

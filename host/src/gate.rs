@@ -242,7 +242,8 @@ impl Gate {
     async fn answered(&self, once: Option<&Once>) -> Result<Option<Answer>, GateError> {
         let Some(once) = once else { return Ok(None) };
         let (scope, key) = (once.scope.clone(), once.key.clone());
-        let answered = self.store.answered(scope, key, once.body_hash.clone()).await?;
+        let body_hash = once.body_hash.clone();
+        let answered = self.store.answered(scope, key, body_hash, self.clock.now_ms()).await?;
         Ok(answered.map(Answer::Again))
     }
 

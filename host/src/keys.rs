@@ -82,7 +82,7 @@ impl Keys {
     pub async fn load(
         store: Arc<dyn Store>,
         clock: Arc<dyn Clock>,
-            metrics: Arc<Metrics>,
+        metrics: Arc<Metrics>,
     ) -> Result<Self, StoreError> {
         let by_id = store.keys().await?.into_iter().map(|row| (row.id.clone(), row)).collect();
         let failures = Mutex::default();
@@ -298,7 +298,8 @@ pub fn random_secret() -> Result<String, getrandom::Error> {
     getrandom::fill(&mut bytes)?;
     let mut secret = String::with_capacity(43);
     for chunk in bytes.chunks(3) {
-        let bits = chunk.iter().fold(0, |bits: u32, byte| bits << 8 | u32::from(*byte)) << (8 * (3 - chunk.len()));
+        let bits =
+            chunk.iter().fold(0, |bits: u32, byte| bits << 8 | u32::from(*byte)) << (8 * (3 - chunk.len()));
         for at in 0..=chunk.len() {
             let digit = (bits >> (18 - 6 * at)) & 63;
             secret.push(char::from(ALPHABET.get(digit as usize).copied().unwrap_or(b'A')));

@@ -72,13 +72,14 @@ pub enum Reload {
 impl Metrics {
     /// Registers everything. `engine_hash` is part of the build's info.
     pub fn new(engine_hash: &str) -> Self {
-        let request_buckets = || Histogram::new([0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5, 30.0]);
+        let request_buckets =
+            || Histogram::new([0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5, 30.0]);
         let mut metrics = Metrics {
             registry: Registry::with_prefix("faramesh"),
             decisions: Family::default(),
             decision_duration: Histogram::new([
-                0.000_005, 0.000_01, 0.000_025, 0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.0025, 0.005, 0.01,
-                0.05,
+                0.000_005, 0.000_01, 0.000_025, 0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.0025, 0.005,
+                0.01, 0.05,
             ]),
             requests: Family::new_with_constructor(request_buckets),
             approvals_pending: Gauge::default(),

@@ -292,8 +292,7 @@ impl Policies {
     ) -> Result<Arc<InForce>, PolicyError> {
         let at_ms = self.clock.now_ms();
         // INVARIANT: a set is recorded before it decides.
-        let in_force =
-            activate(self.store.as_ref(), &self.module, at_ms, pool, loaded, sources, by).await?;
+        let in_force = activate(self.store.as_ref(), &self.module, at_ms, pool, loaded, sources, by).await?;
         let in_force = Arc::new(in_force);
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&in_force);
         *self.trouble.write().unwrap_or_else(PoisonError::into_inner) = None;
@@ -338,8 +337,16 @@ impl Policies {
         tracing::error!(reason, "the policy folder is not in force");
         self.metrics.reloaded(reload);
         let at_ms = self.clock.now_ms();
-        match policy_draft(&self.module, at_ms, false, policy_hash, sources, &diagnostics, SYSTEM, Some(&reason))
-        {
+        match policy_draft(
+            &self.module,
+            at_ms,
+            false,
+            policy_hash,
+            sources,
+            &diagnostics,
+            SYSTEM,
+            Some(&reason),
+        ) {
             Ok(draft) => {
                 if let Err(error) = self.store.append(draft).await {
                     tracing::error!(%error, "a refused policy set could not be recorded");
@@ -387,10 +394,7 @@ async fn read(folder: &Path) -> Result<Vec<PolicySource>, PolicyError> {
 }
 
 /// Reads the folder until it stands still, so that a file that is being written is not taken for an edit.
-async fn read_settled(
-    folder: &Path,
-    in_force: &[PolicySource],
-) -> Result<Vec<PolicySource>, PolicyError> {
+async fn read_settled(folder: &Path, in_force: &[PolicySource]) -> Result<Vec<PolicySource>, PolicyError> {
     const PAUSE: std::time::Duration = std::time::Duration::from_millis(40);
     const TRIES: usize = 10;
     let mut last = read(folder).await?;
@@ -408,9 +412,7 @@ async fn read_settled(
     Ok(last)
 }
 
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> T + Send + 'static,
-) -> Result<T, PolicyError> {
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, PolicyError> {
     tokio::task::spawn_blocking(work).await.map_err(|error| PolicyError::Engine(error.to_string()))
 }
 
@@ -445,7 +447,8 @@ fn policy_draft(
     let text = |text: &str| Canonical::of(&Value::from(text));
     let diagnostics =
         Canonical::serialize(diagnostics).map_err(|error| PolicyError::Engine(error.to_string()))?;
-    let hashes: Vec<_> = sources.iter().map(|source| (source.name.as_str(), text(&source.hash().to_hex()))).collect();
+    let hashes: Vec<_> =
+        sources.iter().map(|source| (source.name.as_str(), text(&source.hash().to_hex()))).collect();
     let parts: Vec<_> = hashes.iter().map(|(name, hash)| (*name, hash)).collect();
     let mut fields = vec![
         ("diagnostics", diagnostics),

@@ -61,7 +61,8 @@ impl Gate {
                 let row = self.expire(row).await?;
                 return Err(GateError::WrongStatus(Box::new(row)));
             }
-            if answer.approve && row.approvals.iter().any(|earlier| earlier.approve && earlier.principal == name)
+            if answer.approve
+                && row.approvals.iter().any(|earlier| earlier.approve && earlier.principal == name)
             {
                 return Err(GateError::AlreadyApproved);
             }
@@ -106,7 +107,12 @@ impl Gate {
     }
 
     /// The change that a new pass leads to, and how long the pass took.
-    fn resolve(&self, row: &ActionRow, resolution: Resolution, now_ms: i64) -> Result<(Change, Duration), GateError> {
+    fn resolve(
+        &self,
+        row: &ActionRow,
+        resolution: Resolution,
+        now_ms: i64,
+    ) -> Result<(Change, Duration), GateError> {
         // Gather.
         let answer = match &resolution {
             Resolution::Answered(answer) => Some(answer),

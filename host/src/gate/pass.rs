@@ -153,12 +153,15 @@ fn failure(set: &InForce, bytes: &[u8], state: &str) -> Parts {
     let action = Action::parse(bytes, MAX_BYTES).ok();
     let request_hash = action.as_ref().map(Action::request_hash);
     let policy_hash = set.policy_hash();
-    let state_value =
-        engine::json::parse(state.as_bytes(), MAX_BYTES).unwrap_or_else(|_| Value::Object(Default::default()));
+    let state_value = engine::json::parse(state.as_bytes(), MAX_BYTES)
+        .unwrap_or_else(|_| Value::Object(Default::default()));
     let state = Canonical::of(&state_value);
     let provenance = Canonical::object(&[
         ("policy_hash", &text(&policy_hash.to_hex())),
-        ("request_hash", &request_hash.map_or_else(|| Canonical::of(&Value::Null), |hash| text(&hash.to_hex()))),
+        (
+            "request_hash",
+            &request_hash.map_or_else(|| Canonical::of(&Value::Null), |hash| text(&hash.to_hex())),
+        ),
         ("runtime_version", &text(engine::RUNTIME_VERSION)),
         ("state", &state),
     ]);

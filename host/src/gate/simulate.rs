@@ -10,9 +10,9 @@ use engine::state::State;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use super::Gate;
 use super::pass::state_json;
 use super::replay::blocking;
-use super::Gate;
 use crate::policies::{PolicyError, compile};
 use crate::runtime::Pool;
 use crate::store::PolicySource;

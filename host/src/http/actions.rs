@@ -16,6 +16,7 @@ use super::auth::Caller;
 use super::error::Problem;
 use super::extract::{JsonBytes, Params, json, json_text};
 use crate::clock::parse_time;
+use crate::events::closed;
 use crate::gate::Answer;
 use crate::principal::{Permission, Principal};
 use crate::store::{ActionRow, ApprovalRow, Filter, Receipt};
@@ -101,8 +102,8 @@ impl<'a> ActionView<'a> {
     fn of(row: &'a ActionRow, caller: Option<&Principal>) -> Result<Self, serde_json::Error> {
         let action: ActionParts<'a> = serde_json::from_str(row.action.get())?;
         // INVARIANT: the token never goes to who proposed the action, nor to anybody who may not approve.
-        let may_approve = caller
-            .is_some_and(|caller| caller.role.may(Permission::Approve) && caller.name != row.principal);
+        let may_approve =
+            caller.is_some_and(|caller| caller.role.may(Permission::Approve) && caller.name != row.principal);
         Ok(ActionView {
             id: &row.id,
             agent_id: &row.agent_id,
@@ -324,7 +325,7 @@ pub async fn wait(
             () = tokio::time::sleep_until(deadline) => {
                 return render(&row, Some(&caller.principal)).map(json_text);
             }
-            _ = closing.wait_for(|closing| *closing) => {
+            () = closed(&mut closing) => {
                 return render(&row, Some(&caller.principal)).map(json_text);
             }
         }

@@ -33,7 +33,11 @@ impl Caller {
     /// # Errors
     /// 403 if not.
     pub fn needs(&self, permission: Permission) -> Result<&Principal, Problem> {
-        if self.principal.role.may(permission) { Ok(&self.principal) } else { Err(Problem::forbidden(permission)) }
+        if self.principal.role.may(permission) {
+            Ok(&self.principal)
+        } else {
+            Err(Problem::forbidden(permission))
+        }
     }
 
     /// Whether the caller is still who it was when its request came: a key can be revoked while an answer streams.
@@ -89,7 +93,10 @@ impl FromRequestParts<Shared> for MaybeCaller {
             }
             _ => {
                 app.keys.login_failed(source(parts)).await;
-                Err(Problem::unauthorized("wrong_key", "this key is not one of this server's, or not any more"))
+                Err(Problem::unauthorized(
+                    "wrong_key",
+                    "this key is not one of this server's, or not any more",
+                ))
             }
         }
     }

@@ -181,8 +181,10 @@ impl From<PolicyError> for Problem {
             PolicyError::BadName(_) => Problem::bad_request("bad_policy_name", detail),
             PolicyError::NotFound(_) => Problem::new(StatusCode::NOT_FOUND, "not_found", detail),
             PolicyError::PreconditionRequired => {
-                Problem::new(StatusCode::PRECONDITION_REQUIRED, "precondition_required", detail)
-                    .with("help", "send `If-Match` with the file's hash, or `If-None-Match: *` for a new file")
+                Problem::new(StatusCode::PRECONDITION_REQUIRED, "precondition_required", detail).with(
+                    "help",
+                    "send `If-Match` with the file's hash, or `If-None-Match: *` for a new file",
+                )
             }
             PolicyError::PreconditionFailed(hash) => {
                 Problem::new(StatusCode::PRECONDITION_FAILED, "precondition_failed", detail)

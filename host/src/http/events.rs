@@ -16,10 +16,11 @@ use tokio::sync::broadcast::Receiver;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
+use super::Shared;
 use super::auth::Caller;
 use super::error::Problem;
 use super::extract::Params;
-use super::Shared;
+use crate::events::closed;
 use crate::principal::Permission;
 use crate::store::{Event, StoreError, StoredRecord};
 
@@ -69,7 +70,7 @@ pub async fn stream(
         tokio::select! {
             _ = reader.run(live, from) => {}
             () = gone.closed() => {}
-            _ = closing.wait_for(|closing| *closing) => {}
+            () = closed(&mut closing) => {}
         }
     });
     let keep_alive = KeepAlive::new().interval(HEARTBEAT).text("alive");
@@ -180,8 +181,7 @@ impl Reader {
         }
         // Canonical JSON has no line breaks; a record that somebody changed in the database might.
         let body = record.body.replace(['\r', '\n'], " ");
-        let event =
-            SseEvent::default().id(format!("{stream}:{seq}")).event(record.kind.as_str()).data(body);
+        let event = SseEvent::default().id(format!("{stream}:{seq}")).event(record.kind.as_str()).data(body);
         self.out.send(Ok(event)).await.map_err(|_| End::Gone)
     }
 

@@ -73,9 +73,8 @@ fn is_local(host: Option<&str>, port: u16) -> bool {
 }
 
 fn is_own(origin: Option<&str>, host: Option<&str>) -> bool {
-    let authority = origin.and_then(|origin| {
-        origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"))
-    });
+    let authority =
+        origin.and_then(|origin| origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://")));
     authority.is_some_and(|authority| host.is_some_and(|host| authority.eq_ignore_ascii_case(host)))
 }
 
@@ -88,9 +87,14 @@ mod tests {
         for host in ["localhost:8000", "LocalHost:8000", "127.0.0.1:8000", "[::1]:8000"] {
             assert!(is_local(Some(host), 8000), "{host}");
         }
-        for host in
-            ["localhost", "localhost:8001", "evil.example:8000", "127.0.0.1.evil.example:8000", "", "::1:8000"]
-        {
+        for host in [
+            "localhost",
+            "localhost:8001",
+            "evil.example:8000",
+            "127.0.0.1.evil.example:8000",
+            "",
+            "::1:8000",
+        ] {
             assert!(!is_local(Some(host), 8000), "{host}");
         }
         assert!(is_local(Some("localhost"), 80));
@@ -100,7 +104,8 @@ mod tests {
     #[test]
     fn only_the_page_of_the_server_itself_is_its_own_origin() {
         assert!(is_own(Some("http://localhost:8000"), Some("localhost:8000")));
-        for origin in ["null", "http://localhost:3000", "https://evil.example", "http://localhost:8000.evil.example"]
+        for origin in
+            ["null", "http://localhost:3000", "https://evil.example", "http://localhost:8000.evil.example"]
         {
             assert!(!is_own(Some(origin), Some("localhost:8000")), "{origin}");
         }

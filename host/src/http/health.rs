@@ -46,10 +46,7 @@ impl Probe {
 
 /// `GET /ready`: a policy is in force, the store writes and the engine answers. `degraded` means that all of it
 /// works, but what is in the policy folder is not what is in force.
-pub async fn ready(
-    State(app): State<Shared>,
-    MaybeCaller(caller): MaybeCaller,
-) -> Result<Response, Problem> {
+pub async fn ready(State(app): State<Shared>, MaybeCaller(caller): MaybeCaller) -> Result<Response, Problem> {
     let set = app.policies.in_force();
     let store = app.probe.store_writes(&app).await;
     // The bytes are no action, so any engine that lives says so.
@@ -97,7 +94,6 @@ pub async fn metrics(
     let heads = app.store.heads().await?;
     let text = app.metrics.text(pending.map_or(0, |(_, count)| *count), &heads);
     let text = text.map_err(|error| Problem::failed(&error.to_string()))?;
-    let content_type =
-        HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
+    let content_type = HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
     Ok(([(header::CONTENT_TYPE, content_type)], text).into_response())
 }

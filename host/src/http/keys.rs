@@ -117,7 +117,8 @@ fn from_now(now_ms: i64, text: &str) -> Option<i64> {
 }
 
 fn bad_expiry() -> Problem {
-    let detail = "a key has either `expires_in`, such as `30d`, or `expires_at`, an RFC 3339 time in the future";
+    let detail =
+        "a key has either `expires_in`, such as `30d`, or `expires_at`, an RFC 3339 time in the future";
     Problem::bad_request("invalid_key", detail)
 }
 

@@ -90,10 +90,7 @@ struct Heads {
 pub async fn heads(State(app): State<Shared>, caller: Caller) -> Result<Response, Problem> {
     caller.needs(Permission::SeeAll)?;
     let heads = app.store.heads().await?.into_iter();
-    let view = heads.map(|head| HeadView {
-        stream: head.stream,
-        size: head.size,
-        record_hash: head.record_hash,
-    });
+    let view =
+        heads.map(|head| HeadView { stream: head.stream, size: head.size, record_hash: head.record_hash });
     json(&Heads { heads: view.collect() })
 }

@@ -118,7 +118,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         write(folder.path(), "a.yaml", b"one").unwrap();
         write(folder.path(), "a.yaml", b"two").unwrap();
-        let names: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        let names: Vec<_> =
+            fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         assert_eq!(names, ["a.yaml"]);
         assert_eq!(read(folder.path()).unwrap()[0].content, b"two");
         remove(folder.path(), "a.yaml").unwrap();

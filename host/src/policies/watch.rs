@@ -12,6 +12,7 @@ use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 use tokio::sync::{mpsc, watch};
 
 use super::Policies;
+use crate::events::closed;
 
 /// How long the folder must have been quiet: an editor writes a file in several steps.
 const QUIET: Duration = Duration::from_millis(60);
@@ -32,7 +33,7 @@ pub async fn follow(policies: Arc<Policies>, mut closing: watch::Receiver<bool>)
         }
         policies.reload().await;
         tokio::select! {
-            _ = closing.wait_for(|closing| *closing) => return,
+            () = closed(&mut closing) => return,
             () = tokio::time::sleep(POLL) => {}
             _ = told.recv() => {
                 let quiet = async { while tokio::time::timeout(QUIET, told.recv()).await.is_ok() {} };

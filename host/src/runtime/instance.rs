@@ -7,9 +7,7 @@ use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use wasmtime::{InstancePre, Memory, Store, StoreLimits, TypedFunc};
 
-use super::{
-    Canonicalized, DECIDE_FUEL, LOAD_FUEL, Loaded, Refusal, RuntimeError, Verdict,
-};
+use super::{Canonicalized, DECIDE_FUEL, LOAD_FUEL, Loaded, Refusal, RuntimeError, Verdict};
 use crate::store::PolicySource;
 
 /// A running engine. After an error other than [`RuntimeError::Refused`] it must not be used again.
@@ -144,7 +142,8 @@ impl Instance {
     fn put(&mut self, fuel: u64, parts: &[&[u8]]) -> Result<u32, RuntimeError> {
         self.store.set_fuel(fuel).map_err(trapped)?;
         let whole: usize = parts.iter().map(|part| part.len()).sum();
-        let whole = u32::try_from(whole).map_err(|_| RuntimeError::Trapped("the input is too long".into()))?;
+        let whole =
+            u32::try_from(whole).map_err(|_| RuntimeError::Trapped("the input is too long".into()))?;
         let mut at = self.buffer.call(&mut self.store, whole).map_err(trapped)? as usize;
         for part in parts {
             self.memory

@@ -2,7 +2,10 @@
 //!
 //! Compiling takes a good part of a second, so the compiled form is kept in a folder that only its owner can
 //! write, named by the digest of the module and the version of the compiler.
-#![expect(unsafe_code, reason = "wasmtime trusts a compiled module; `read_cached` says why this one can be trusted")]
+#![expect(
+    unsafe_code,
+    reason = "wasmtime trusts a compiled module; `read_cached` says why this one can be trusted"
+)]
 
 use std::fs;
 use std::io::Write as _;
@@ -46,7 +49,8 @@ impl Module {
         config.cranelift_opt_level(OptLevel::Speed);
         config.wasm_backtrace_max_frames(None);
         let engine = Engine::new(&config).map_err(start)?;
-        let file = cache.join(format!("engine-{}-{COMPILER}-{}.cwasm", engine_hash(), std::env::consts::ARCH));
+        let file =
+            cache.join(format!("engine-{}-{COMPILER}-{}.cwasm", engine_hash(), std::env::consts::ARCH));
         let module = match read_cached(&engine, &file) {
             Some(module) => module,
             None => {
@@ -72,7 +76,8 @@ impl Module {
     /// # Errors
     /// When the module cannot be instantiated.
     pub fn instance(&self) -> Result<Instance, RuntimeError> {
-        let limits = StoreLimitsBuilder::new().memory_size(MAX_MEMORY_BYTES).trap_on_grow_failure(true).build();
+        let limits =
+            StoreLimitsBuilder::new().memory_size(MAX_MEMORY_BYTES).trap_on_grow_failure(true).build();
         let mut store = Store::new(&self.engine, limits);
         store.limiter(|limits| limits);
         Instance::start(store, &self.pre)

@@ -82,9 +82,9 @@ impl Pool {
     fn warm_up(&self) -> Result<(Instance, u32), RuntimeError> {
         let mut instance = self.module.instance()?;
         let loaded = instance.load(&self.files)?;
-        let handle = loaded.handle.ok_or_else(|| {
-            RuntimeError::Garbled("policies that were sound have errors now".to_owned())
-        })?;
+        let handle = loaded
+            .handle
+            .ok_or_else(|| RuntimeError::Garbled("policies that were sound have errors now".to_owned()))?;
         Ok((instance, handle))
     }
 }

@@ -38,6 +38,19 @@ pub trait Store: Send + Sync {
     /// [`StoreError::Conflict`] with what the action has become.
     fn advance(&self, change: Change, idempotency: Option<Idempotency>) -> Answer<'_, Written>;
 
+    /// The answer that was given under an idempotency key until `now_ms`; none when the key is new. Asked before a
+    /// request is refused for where its action stands by now.
+    ///
+    /// # Errors
+    /// [`StoreError::KeyReused`] when the body was another one.
+    fn answered(
+        &self,
+        scope: String,
+        key: String,
+        body_hash: String,
+        now_ms: i64,
+    ) -> Answer<'_, Option<String>>;
+
     /// Appends a record that no action hangs on.
     fn append(&self, draft: Draft) -> Answer<'_, Receipt>;
 

@@ -162,6 +162,19 @@ impl Store for SqliteStore {
         Box::pin(self.write(|reply| Op::Advance(Box::new(change), idempotency, reply)))
     }
 
+    fn answered(
+        &self,
+        scope: String,
+        key: String,
+        body_hash: String,
+        now_ms: i64,
+    ) -> Answer<'_, Option<String>> {
+        Box::pin(
+            self.readers
+                .read(move |db| read::same_body(read::kept_answer(db, (&scope, &key), now_ms)?, &body_hash)),
+        )
+    }
+
     fn append(&self, draft: Draft) -> Answer<'_, Receipt> {
         Box::pin(self.write(|reply| Op::Append(draft, reply)))
     }

@@ -9,18 +9,15 @@ use engine::hash::FileHash;
 use engine::lifecycle::Status;
 use engine::record::{Draft, Head, Sealed};
 use engine::time::rfc3339;
-use rusqlite::{Connection, ErrorCode, OptionalExtension as _, params};
+use rusqlite::{Connection, ErrorCode, params};
 
-use super::read::{action_by_id, all};
+use super::read::{IDEMPOTENCY_MS, action_by_id, all, kept_answer, same_body};
 use super::rows::{self, json, signed};
 use super::writer::Failure;
 use crate::store::{
     ActionRow, Change, Event, Idempotency, KeyRow, NewAction, NewPolicySet, PolicyVersion, Receipt,
     StoreError, StoredRecord, Written,
 };
-
-/// How long an answer is kept for a request that comes again: 24 hours.
-const IDEMPOTENCY_MS: i64 = 24 * 60 * 60 * 1000;
 
 /// Why a verb did not happen.
 pub(super) enum Trouble {
@@ -365,20 +362,8 @@ impl<'a> Batch<'a> {
     /// The answer that was given to this request before, if it came before.
     fn answered(&self, idempotency: Option<&Idempotency>, now_ms: i64) -> Result<Option<String>, Trouble> {
         let Some(asked) = idempotency else { return Ok(None) };
-        let found: Option<(String, String)> = self
-            .connection
-            .prepare_cached(
-                "SELECT body_hash, response FROM idempotency WHERE scope = ?1 AND key = ?2 AND at_ms > ?3",
-            )?
-            .query_row(params![asked.scope, asked.key, now_ms.saturating_sub(IDEMPOTENCY_MS)], |row| {
-                Ok((row.get(0)?, row.get(1)?))
-            })
-            .optional()?;
-        match found {
-            None => Ok(None),
-            Some((body_hash, response)) if body_hash == asked.body_hash => Ok(Some(response)),
-            Some(_) => Err(Trouble::Refused(StoreError::KeyReused)),
-        }
+        let found = kept_answer(self.connection, (&asked.scope, &asked.key), now_ms)?;
+        Ok(same_body(found, &asked.body_hash)?)
     }
 
     /// Keeps the answer, and drops a few that are too old: more than one, so that they grow fewer.

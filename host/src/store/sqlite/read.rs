@@ -12,6 +12,35 @@ use crate::store::{ActionRow, KeyRow, PolicySource, PolicyVersion, StoreError, S
 /// Shorter prefixes fit too many actions to be meant.
 const SHORTEST_PREFIX: usize = 8;
 
+/// How long an answer is kept for a request that comes again: 24 hours.
+pub(super) const IDEMPOTENCY_MS: i64 = 24 * 60 * 60 * 1000;
+
+/// The hash of the body that came under this scope and key, and the answer to it.
+pub(super) fn kept_answer(
+    connection: &Connection,
+    (scope, key): (&str, &str),
+    now_ms: i64,
+) -> rusqlite::Result<Option<(String, String)>> {
+    connection
+        .prepare_cached(
+            "SELECT body_hash, response FROM idempotency WHERE scope = ?1 AND key = ?2 AND at_ms > ?3",
+        )?
+        .query_row((scope, key, now_ms.saturating_sub(IDEMPOTENCY_MS)), |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()
+}
+
+/// The answer, if it was given to the same body.
+pub(super) fn same_body(
+    found: Option<(String, String)>,
+    body_hash: &str,
+) -> Result<Option<String>, StoreError> {
+    match found {
+        None => Ok(None),
+        Some((known, answer)) if known == body_hash => Ok(Some(answer)),
+        Some(_) => Err(StoreError::KeyReused),
+    }
+}
+
 /// One action by its id or a prefix of it.
 pub(super) fn action(connection: &Connection, id_or_prefix: &str) -> Result<ActionRow, StoreError> {
     if let Some((_, row)) = action_by_id(connection, id_or_prefix)? {

@@ -1,0 +1,353 @@
+//! The server: opens everything, listens, and lets go of everything in order.
+//!
+//! What can go wrong at the start has a message of its own, which says what to do.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::serve::ListenerExt as _;
+use tokio::net::TcpListener;
+
+use crate::clock::{Clock, SystemClock};
+use crate::config::{Config, ConfigError};
+use crate::events::{Waiting, closed};
+use crate::gate::Gate;
+use crate::http::{App, Listening, Shared, router};
+use crate::keys::{KeyError, Keys};
+use crate::metrics::Metrics;
+use crate::policies::{Policies, PolicyError, watch};
+use crate::runtime::Module;
+use crate::store::sqlite::SqliteStore;
+use crate::store::{Store, StoreError};
+
+/// How often overdue actions are looked for.
+const SWEEP: Duration = Duration::from_secs(1);
+/// How long requests may still take when the server stops.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// Why the server did not start, or stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A setting cannot be used.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// Something else listens there.
+    #[error("port {port} of {host} is in use")]
+    PortInUse {
+        /// The address.
+        host: IpAddr,
+        /// The port.
+        port: u16,
+    },
+    /// The address cannot be listened on.
+    #[error("cannot listen on {host} port {port}: {error}")]
+    Listen {
+        /// The address.
+        host: IpAddr,
+        /// The port.
+        port: u16,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// Others could reach a server to which anybody may talk.
+    #[error("`{0}` can be reached from other machines, and no API key is set up")]
+    KeysRequired(IpAddr),
+    /// There is no such folder.
+    #[error("there is no policy folder `{0}`")]
+    NoPolicyFolder(PathBuf),
+    /// The policies cannot be read or run.
+    #[error("the policies cannot be brought into force: {0}")]
+    Policies(PolicyError),
+    /// The database is of a newer version.
+    #[error("the database `{path}` was made by a newer version: {error}")]
+    DatabaseTooNew {
+        /// The file.
+        path: PathBuf,
+        /// Which versions.
+        error: StoreError,
+    },
+    /// Another server writes to the database.
+    #[error("another server uses the database `{0}`")]
+    DatabaseInUse(PathBuf),
+    /// The database cannot be opened.
+    #[error("cannot open the database `{path}`: {error}")]
+    Database {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        error: StoreError,
+    },
+    /// The admin key cannot be made.
+    #[error("cannot make the admin key: {0}")]
+    AdminKey(KeyError),
+    /// The engine cannot be loaded.
+    #[error("the engine cannot be loaded: {0}")]
+    Engine(String),
+    /// The system does not give what every program needs.
+    #[error("the server cannot run: {0}")]
+    System(io::Error),
+}
+
+impl StartError {
+    /// What to do about it.
+    pub fn help(&self) -> String {
+        match self {
+            StartError::Config(error) => error.help.clone(),
+            StartError::PortInUse { .. } => {
+                "stop what listens there, or choose another port with `--port` or `FARAMESH_PORT`".to_owned()
+            }
+            StartError::Listen { .. } => {
+                "choose an address of this machine with `--host` or `FARAMESH_HOST`".to_owned()
+            }
+            StartError::KeysRequired(_) => {
+                "start it once on 127.0.0.1 and make a key with `faramesh keys create`; \
+                the admin key alone does not count"
+                    .to_owned()
+            }
+            StartError::NoPolicyFolder(folder) => {
+                format!("make it with `mkdir -p {}`, or set `FARAMESH_POLICIES`", folder.display())
+            }
+            StartError::Policies(_) => {
+                "see that the policy folder and the database can be read and written".to_owned()
+            }
+            StartError::DatabaseTooNew { .. } => {
+                "use the version that made it, or another database with `FARAMESH_DB`".to_owned()
+            }
+            StartError::DatabaseInUse(_) => {
+                "stop the other server, or use another database with `FARAMESH_DB`".to_owned()
+            }
+            StartError::Database { .. } => {
+                "see that the file and its folder can be written, or set `FARAMESH_DB`".to_owned()
+            }
+            StartError::AdminKey(_) => "see that the folder of the database can be written".to_owned(),
+            StartError::Engine(_) => {
+                "see that the cache folder can be written, or set `FARAMESH_CACHE_DIR`".to_owned()
+            }
+            StartError::System(_) => "see that the machine has memory and threads to give".to_owned(),
+        }
+    }
+}
+
+/// A server that is ready to answer.
+pub struct Server {
+    /// What the handlers share.
+    pub app: Shared,
+    store: Arc<SqliteStore>,
+    listener: TcpListener,
+    address: SocketAddr,
+    sweep: Duration,
+}
+
+impl Server {
+    /// Opens everything, up to the socket.
+    ///
+    /// # Errors
+    /// The first thing that cannot be had.
+    pub async fn open(config: &Config, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
+        let listener = listen(config).await?;
+        let address = listener.local_addr().map_err(StartError::System)?;
+        if !config.policies.is_dir() {
+            return Err(StartError::NoPolicyFolder(config.policies.clone()));
+        }
+        // Both block, on the disk and on the compiler, and neither needs the other.
+        let (path, cache) = (config.db.clone(), config.cache_dir.clone());
+        let opening = tokio::task::spawn_blocking(move || SqliteStore::open(path));
+        let compiling = tokio::task::spawn_blocking(move || Module::embedded(&cache));
+        let store = opening.await.map_err(|error| StartError::System(io::Error::other(error)))?;
+        let store = Arc::new(store.map_err(|error| database_error(config, error))?);
+        let module = compiling.await.map_err(|error| StartError::System(io::Error::other(error)))?;
+        let module = module.map_err(|error| StartError::Engine(error.to_string()))?;
+
+        let dyn_store: Arc<dyn Store> = store.clone();
+        let metrics = Arc::new(Metrics::new(&module.hash().to_hex()));
+        let keys = Keys::load(dyn_store.clone(), clock.clone(), metrics.clone())
+            .await
+            .map_err(|error| database_error(config, error))?;
+        let loopback = config.host.is_loopback();
+        if !loopback && !keys.configured() {
+            return Err(StartError::KeysRequired(config.host));
+        }
+        keys.ensure_admin(&config.admin_key_file()).await.map_err(StartError::AdminKey)?;
+        let policies = Policies::start(
+            config.policies.clone(),
+            module,
+            dyn_store.clone(),
+            clock.clone(),
+            metrics.clone(),
+        )
+        .await
+        .map_err(StartError::Policies)?;
+        let policies = Arc::new(policies);
+        let gate = Gate::new(
+            dyn_store.clone(),
+            policies.clone(),
+            clock.clone(),
+            metrics.clone(),
+            config.approval_ttl,
+            config.result_ttl,
+        );
+        let app = Arc::new(App {
+            gate,
+            policies,
+            keys,
+            store: dyn_store,
+            waiting: Arc::new(Waiting::default()),
+            metrics,
+            clock,
+            listening: Listening { loopback, port: address.port() },
+            max_body: config.max_body,
+            probe: Default::default(),
+            created: Default::default(),
+        });
+        Ok(Server { app, store, listener, address, sweep: SWEEP })
+    }
+
+    /// Looks for overdue actions more or less often than every second.
+    #[must_use]
+    pub fn sweeping_every(mut self, interval: Duration) -> Self {
+        self.sweep = interval;
+        self
+    }
+
+    /// Where everything is recorded.
+    pub fn store(&self) -> Arc<SqliteStore> {
+        Arc::clone(&self.store)
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Answers until `stop` is done; then ends what streams, finishes what was begun and closes the store.
+    ///
+    /// # Errors
+    /// When the socket fails.
+    pub async fn serve(self, stop: impl Future<Output = ()> + Send + 'static) -> io::Result<()> {
+        let Server { app, store, listener, sweep, .. } = self;
+        let waiting = app.waiting.clone();
+        let records = app.store.subscribe();
+        let following = {
+            let waiting = waiting.clone();
+            tokio::spawn(async move { waiting.follow(records).await })
+        };
+        let watching = tokio::spawn(watch::follow(app.policies.clone(), waiting.closing()));
+        let sweeping = tokio::spawn(sweep_until_closed(app.clone(), sweep));
+
+        // A decision is one small packet each way: waiting to fill packets would cost more than deciding.
+        let listener = listener.tap_io(|stream| {
+            if let Err(error) = stream.set_nodelay(true) {
+                tracing::debug!(%error, "a connection may be slower than it could be");
+            }
+        });
+        let mut closing = waiting.closing();
+        let service = router::app(app).into_make_service_with_connect_info::<SocketAddr>();
+        let serving = axum::serve(listener, service).with_graceful_shutdown(async move {
+            stop.await;
+            waiting.close();
+        });
+        let overtime = async {
+            closed(&mut closing).await;
+            tokio::time::sleep(GRACE).await;
+        };
+        let served = tokio::select! {
+            served = serving.into_future() => served,
+            () = overtime => Ok(()),
+        };
+        following.abort();
+        for task in [watching, sweeping] {
+            // A task that panicked has said so already, and the store is closed in any case.
+            _ = tokio::time::timeout(GRACE, task).await;
+        }
+        store.close().await;
+        served
+    }
+}
+
+async fn sweep_until_closed(app: Shared, every: Duration) {
+    let mut closing = app.waiting.closing();
+    loop {
+        app.gate.sweep().await;
+        tokio::select! {
+            () = closed(&mut closing) => return,
+            () = tokio::time::sleep(every) => {}
+        }
+    }
+}
+
+/// Runs the server until it is told to stop by SIGINT or SIGTERM.
+///
+/// # Errors
+/// When it cannot start.
+pub fn run(config: Config) -> Result<(), StartError> {
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(StartError::System)?;
+    runtime.block_on(async {
+        // From here on a signal stops the server in order, also while it starts.
+        let stop = stop_signal().map_err(StartError::System)?;
+        let server = Server::open(&config, Arc::new(SystemClock)).await?;
+        print_banner(&config, &server);
+        server.serve(stop).await.map_err(StartError::System)
+    })
+}
+
+async fn listen(config: &Config) -> Result<TcpListener, StartError> {
+    let (host, port) = (config.host, config.port);
+    TcpListener::bind((host, port)).await.map_err(|error| match error.kind() {
+        io::ErrorKind::AddrInUse => StartError::PortInUse { host, port },
+        _ => StartError::Listen { host, port, error },
+    })
+}
+
+fn database_error(config: &Config, error: StoreError) -> StartError {
+    let path = config.db.clone();
+    match error {
+        StoreError::TooNew { .. } => StartError::DatabaseTooNew { path, error },
+        StoreError::InUse(_) | StoreError::StreamTaken(_) => StartError::DatabaseInUse(path),
+        error => StartError::Database { path, error },
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "what a person who starts the server wants to know")]
+fn print_banner(config: &Config, server: &Server) {
+    let set = server.app.policies.in_force();
+    let hash = set.policy_hash().to_hex();
+    let files = set.sources.len();
+    println!("Faramesh {}", env!("CARGO_PKG_VERSION"));
+    println!("  listening  http://{}", server.address);
+    match files {
+        0 => println!("  policies   none in `{}`: every action halts", config.policies.display()),
+        1 => println!("  policies   1 file in `{}`, hash {hash}", config.policies.display()),
+        _ => println!("  policies   {files} files in `{}`, hash {hash}", config.policies.display()),
+    }
+    if let Some(trouble) = server.app.policies.trouble() {
+        println!("             {}; see `faramesh policy check`", trouble.reason);
+    }
+    println!("  database   {}", config.db.display());
+    println!("  admin key  {}", config.admin_key_file().display());
+    println!("  engine     {}", server.app.policies.module().hash().to_hex());
+}
+
+#[cfg(unix)]
+fn stop_signal() -> io::Result<impl Future<Output = ()> + Send + 'static> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
+}
+
+#[cfg(not(unix))]
+fn stop_signal() -> io::Result<impl Future<Output = ()> + Send + 'static> {
+    Ok(async {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    })
+}

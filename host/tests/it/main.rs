@@ -1,0 +1,17 @@
+//! The server as its callers see it: one test binary, a file for each resource.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+
+mod actions;
+mod app;
+mod approvals;
+mod events;
+mod execution;
+mod failure;
+mod guard;
+mod health;
+mod keys;
+mod openapi;
+mod policies;
+mod records;
+mod start;
