@@ -10,9 +10,12 @@
 //! | `abi_version()` | – | the number 1, not an address |
 //! | `load(length)` | for each file: name length, name, content length, content (lengths as `u32`, little-endian) | `{"diagnostics":[…],"files":[…],"handle":n or null,"policy_hash":"…"}` |
 //! | `unload(handle)` | – | 1 if the handle was there, else 0; not an address |
-//! | `decide(handle, action, state)` | `action` bytes of JSON, then `state` bytes of JSON (0 means `{}`) | `{"action":…,"decision":{…},"error"?:{…},"state":{…}}` |
-//! | `explain(handle, action, state)` | the same | an [`crate::explain::Explanation`], or a failure |
+//! | `decide(handle, action, state, form)` | `action` bytes of JSON, then `state` bytes of JSON (0 means `{}`) | `{"action":…,"decision":{…},"error"?:{…},"state":{…}}` |
+//! | `explain(handle, action, state, form)` | the same | an [`crate::explain::Explanation`], or a failure |
 //! | `canonicalize(length)` | an action | `{"canonical":{…},"request_hash":"…"}`, or a failure |
+//!
+//! `form` says what the action's bytes are: [`AS_RECEIVED`] from a caller, or [`AS_RECORDED`], the canonical form that
+//! this engine printed before.
 //!
 //! A call that cannot be made answers `{"failure":{"code":"…","message":"…"}}` with more about it where there is
 //! more. Policies are compiled once, by `load`, and kept under their handle; deciding reads no YAML.
@@ -26,9 +29,9 @@ use serde::Serialize;
 
 use crate::action::Action;
 use crate::canonical::Canonical;
-use crate::decide::decide_bytes;
+use crate::decide::{decide_bytes, decide_recorded};
 use crate::diagnostic::Diagnostic;
-use crate::explain::explain_bytes;
+use crate::explain::{explain_bytes, explain_recorded};
 use crate::hash::{FileHash, PolicyHash};
 use crate::json::{self, JsonError};
 use crate::policy::{PolicySet, policy_hash};
@@ -37,6 +40,11 @@ use crate::value::Value;
 
 /// The version of this interface.
 pub const ABI_VERSION: u32 = 1;
+
+/// The action's bytes are a caller's.
+pub const AS_RECEIVED: u32 = 0;
+/// The action's bytes are the canonical form that a record holds.
+pub const AS_RECORDED: u32 = 1;
 
 /// The policies that a host has loaded, by handle.
 #[derive(Debug, Default)]
@@ -99,24 +107,33 @@ impl Engine {
     }
 
     /// Decides an action.
-    pub fn decide(&self, handle: u32, action: &[u8], state: &[u8]) -> Canonical {
+    pub fn decide(&self, handle: u32, action: &[u8], state: &[u8], form: u32) -> Canonical {
         let (set, state) = match self.prepared(handle, state) {
             Ok(prepared) => prepared,
             Err(failure) => return failure,
         };
-        match decide_bytes(set, action, &state).canonical() {
+        let decided = match form {
+            AS_RECORDED => decide_recorded(set, action, &state),
+            // Bytes of unknown origin are read as strictly as a caller's.
+            _ => decide_bytes(set, action, &state),
+        };
+        match decided.canonical() {
             Ok(answer) => answer,
             Err(error) => failure("no_json_form", &error.to_string(), None),
         }
     }
 
     /// Explains the decision on an action.
-    pub fn explain(&self, handle: u32, action: &[u8], state: &[u8]) -> Canonical {
+    pub fn explain(&self, handle: u32, action: &[u8], state: &[u8], form: u32) -> Canonical {
         let (set, state) = match self.prepared(handle, state) {
             Ok(prepared) => prepared,
             Err(failure) => return failure,
         };
-        match explain_bytes(set, action, &state) {
+        let explained = match form {
+            AS_RECORDED => explain_recorded(set, action, &state),
+            _ => explain_bytes(set, action, &state),
+        };
+        match explained {
             Ok(explanation) => answer(&explanation),
             Err(error) => invalid_action(&error),
         }
@@ -273,18 +290,18 @@ mod exports {
     }
 
     #[unsafe(no_mangle)]
-    extern "C" fn decide(handle: u32, action: u32, state: u32) -> u64 {
+    extern "C" fn decide(handle: u32, action: u32, state: u32, form: u32) -> u64 {
         call(action.saturating_add(state), |engine, input| {
             let (action, state) = split(input, action);
-            engine.decide(handle, action, state)
+            engine.decide(handle, action, state, form)
         })
     }
 
     #[unsafe(no_mangle)]
-    extern "C" fn explain(handle: u32, action: u32, state: u32) -> u64 {
+    extern "C" fn explain(handle: u32, action: u32, state: u32, form: u32) -> u64 {
         call(action.saturating_add(state), |engine, input| {
             let (action, state) = split(input, action);
-            engine.explain(handle, action, state)
+            engine.explain(handle, action, state, form)
         })
     }
 

@@ -11,6 +11,9 @@ use crate::value::{Object, Value};
 /// The most bytes of `agent_id`, `tool` and `operation`.
 pub const MAX_NAME_BYTES: usize = 256;
 
+/// The most bytes of an action's canonical form. A number of 4 bytes, `1e20`, becomes 21.
+const MAX_CANONICAL_BYTES: usize = 8 * json::MAX_BYTES;
+
 /// A tool call that an agent proposes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Action {
@@ -39,7 +42,24 @@ impl Action {
     /// # Ok::<(), engine::json::JsonError>(())
     /// ```
     pub fn parse(bytes: &[u8], max_bytes: usize) -> Result<Self, JsonError> {
-        let Value::Object(object) = json::parse(bytes, max_bytes)? else {
+        Action::from_value(json::parse(bytes, max_bytes)?)
+    }
+
+    /// Reads an action back from its canonical form, as it stands in a record.
+    ///
+    /// # Errors
+    /// As for [`Action::parse`], and when the bytes are not the canonical form of an action.
+    pub fn parse_canonical(bytes: &[u8]) -> Result<Self, JsonError> {
+        let action = Action::from_value(json::parse_canonical(bytes, MAX_CANONICAL_BYTES)?)?;
+        if action.canonical.as_bytes() == bytes {
+            Ok(action)
+        } else {
+            Err(shape("the bytes are not the canonical form of an action"))
+        }
+    }
+
+    fn from_value(value: Value) -> Result<Self, JsonError> {
+        let Value::Object(object) = value else {
             return Err(shape("an action is a JSON object"));
         };
         let mut action = Action {

@@ -9,12 +9,12 @@ use serde::Serialize;
 
 use crate::canonical::Canonical;
 use crate::hash::RecordHash;
-use crate::json;
+use crate::json::{self, JsonErrorCode};
 use crate::record::Head;
 use crate::value::{Object, Value};
 
-/// A record may hold an action of [`json::MAX_BYTES`] and as much beside it.
-const MAX_RECORD_BYTES: usize = 4 * json::MAX_BYTES;
+/// A record may hold the canonical form of an action of [`json::MAX_BYTES`] and as much beside it.
+const MAX_RECORD_BYTES: usize = 16 * json::MAX_BYTES;
 
 /// The first thing that is wrong with a chain.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -75,10 +75,13 @@ impl Verifier {
     pub fn next(&mut self, body: &[u8]) -> Result<(), Break> {
         let expected = self.head.size;
         let wrong = |kind, message: String| Err(Break { seq: expected, kind, message });
-        let record = match json::parse(body, MAX_RECORD_BYTES) {
+        let record = match json::parse_canonical(body, MAX_RECORD_BYTES) {
             Ok(Value::Object(record)) => record,
             Ok(_) => {
                 return wrong(BreakKind::Unreadable, format!("record {expected} is not a JSON object"));
+            }
+            Err(error) if error.code == JsonErrorCode::Shape => {
+                return wrong(BreakKind::Changed, format!("record {expected} is not in canonical form"));
             }
             Err(error) => {
                 return wrong(BreakKind::Unreadable, format!("record {expected} cannot be read: {error}"));
@@ -103,10 +106,6 @@ impl Verifier {
         let Some(stored) = stored else {
             return wrong(BreakKind::Changed, format!("record {expected} has no valid `record_hash`"));
         };
-        let whole = Canonical::of(&Value::Object(record.clone()));
-        if whole.as_bytes() != body {
-            return wrong(BreakKind::Changed, format!("record {expected} is not in canonical form"));
-        }
         if hash_of(&record) != stored {
             return wrong(
                 BreakKind::Changed,

@@ -35,7 +35,16 @@ pub struct Answer {
 ///
 /// Total: bytes that are no action have a decision too, and it is `HALT`.
 pub fn decide_bytes(policies: &PolicySet, bytes: &[u8], state: &State) -> Answer {
-    match Action::parse(bytes, json::MAX_BYTES) {
+    answer(policies, Action::parse(bytes, json::MAX_BYTES), bytes, state)
+}
+
+/// Decides an action again from its canonical form, as it stands in a record.
+pub fn decide_recorded(policies: &PolicySet, canonical: &[u8], state: &State) -> Answer {
+    answer(policies, Action::parse_canonical(canonical), canonical, state)
+}
+
+fn answer(policies: &PolicySet, action: Result<Action, JsonError>, bytes: &[u8], state: &State) -> Answer {
+    match action {
         Ok(action) => {
             let decision = decide(policies, &action, state);
             let state = consulted(policies, state);
@@ -350,9 +359,11 @@ impl ApprovalRequirement {
     /// What meets every one of them, so that a second file can only ask for more.
     pub(crate) fn of_all<'a>(wanted: impl Iterator<Item = &'a ApprovalRequirement>) -> Option<Self> {
         wanted.cloned().reduce(|mut sum, next| {
-            sum.requires.extend(next.requires);
-            order::sort_by(&mut sum.requires, Quorum::cmp);
-            sum.requires.dedup();
+            for quorum in next.requires {
+                if !sum.requires.contains(&quorum) {
+                    sum.requires.push(quorum);
+                }
+            }
             sum.expires_ms = match (sum.expires_ms, next.expires_ms) {
                 (Some(one), Some(other)) => Some(one.min(other)),
                 (one, other) => one.or(other),

@@ -34,9 +34,9 @@ pub enum Code {
     WrongType,
     /// A value of the right type that is not allowed.
     InvalidValue,
-    /// A rule with more than one effect.
+    /// A rule with more than one effect, or a risk rule with both a level and a score.
     ConflictingEffects,
-    /// A rule without an effect.
+    /// A rule without an effect, or a risk rule without a level or a score.
     MissingEffect,
     /// A rule that would match everything, because it has no condition.
     EmptyMatch,
@@ -232,8 +232,18 @@ pub(crate) fn conflicting_effects(span: Span, effects: &[&str]) -> Finding {
     error(Code::ConflictingEffects, span, message, some("make it a rule for each effect"))
 }
 
+pub(crate) fn risk_effects(span: Span) -> Finding {
+    let message = "a risk rule has a `risk_level` or a `score`, this one has both".to_owned();
+    error(Code::ConflictingEffects, span, message, some("leave one of them out"))
+}
+
+pub(crate) fn missing_risk_effect(span: Span) -> Finding {
+    let message = "the risk rule says nothing about the risk".to_owned();
+    error(Code::MissingEffect, span, message, some("add `risk_level: high` or `score: 45`"))
+}
+
 pub(crate) fn missing_effect(span: Span) -> Finding {
-    let help = "add `allow: true`, `require_approval: true` or `deny: true`";
+    let help = "add one of `allow`, `require_approval` and `deny`, such as `deny: true`";
     error(Code::MissingEffect, span, "the rule has no effect".into(), some(help))
 }
 

@@ -104,6 +104,18 @@ pub fn explain_bytes(policies: &PolicySet, bytes: &[u8], state: &State) -> Resul
     Action::parse(bytes, json::MAX_BYTES).map(|action| explain(policies, &action, state))
 }
 
+/// Explains an action from its canonical form, as it stands in a record.
+///
+/// # Errors
+/// When the bytes are not the canonical form of an action.
+pub fn explain_recorded(
+    policies: &PolicySet,
+    canonical: &[u8],
+    state: &State,
+) -> Result<Explanation, JsonError> {
+    Action::parse_canonical(canonical).map(|action| explain(policies, &action, state))
+}
+
 /// Explains `action`.
 pub fn explain(policies: &PolicySet, action: &Action, state: &State) -> Explanation {
     let decision = decide(policies, action, state);

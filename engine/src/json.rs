@@ -8,6 +8,7 @@ use std::fmt::{self, Display};
 
 use serde::Serialize;
 
+use crate::canonical::Canonical;
 use crate::value::{Object, Value};
 
 /// The most bytes of one document, so that reading is bounded: 1 MiB.
@@ -85,6 +86,34 @@ impl std::error::Error for JsonError {}
 /// # Errors
 /// The first thing that is wrong, with its place.
 pub fn parse(bytes: &[u8], max_bytes: usize) -> Result<Value, JsonError> {
+    read(bytes, max_bytes, Integers::Safe)
+}
+
+/// Reads a document that [`crate::canonical`] printed.
+///
+/// RFC 8785 prints the double `1e20` as an integer literal, which [`parse`] refuses; here it is read.
+///
+/// # Errors
+/// As for [`parse`], and [`JsonErrorCode::Shape`] when the bytes are not in canonical form.
+pub fn parse_canonical(bytes: &[u8], max_bytes: usize) -> Result<Value, JsonError> {
+    let value = read(bytes, max_bytes, Integers::AsPrinted)?;
+    if Canonical::of(&value).as_bytes() == bytes {
+        return Ok(value);
+    }
+    let message = "the document is not in canonical form".to_owned();
+    Err(JsonError { code: JsonErrorCode::Shape, message, offset: 0, line: 1, column: 1 })
+}
+
+/// Which integer literals are read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Integers {
+    /// Up to 2^53 - 1.
+    Safe,
+    /// Whatever the canonicalizer prints.
+    AsPrinted,
+}
+
+fn read(bytes: &[u8], max_bytes: usize, integers: Integers) -> Result<Value, JsonError> {
     if bytes.len() > max_bytes {
         return Err(error_at(
             bytes,
@@ -100,7 +129,7 @@ pub fn parse(bytes: &[u8], max_bytes: usize) -> Result<Value, JsonError> {
             return Err(error_at(bytes, error.valid_up_to(), JsonErrorCode::InvalidUtf8, message));
         }
     };
-    let mut reader = Reader { text, bytes, at: 0, depth: 0 };
+    let mut reader = Reader { text, bytes, at: 0, depth: 0, integers };
     reader.document().map_err(|(code, offset, message)| error_at(bytes, offset, code, message))
 }
 
@@ -119,6 +148,7 @@ struct Reader<'a> {
     bytes: &'a [u8],
     at: usize,
     depth: usize,
+    integers: Integers,
 }
 
 impl Reader<'_> {
@@ -296,7 +326,7 @@ impl Reader<'_> {
     /// Where `key` stands for the second time among the keys that start at `offsets`.
     fn second_key(&self, offsets: &[usize], key: &str) -> usize {
         let mut same = offsets.iter().copied().filter(|offset| {
-            let mut reader = Reader { text: self.text, bytes: self.bytes, at: *offset, depth: 0 };
+            let mut reader = Reader { at: *offset, depth: 0, ..*self };
             reader.string().is_ok_and(|read| read == key)
         });
         _ = same.next();
@@ -441,7 +471,8 @@ impl Reader<'_> {
         }
         let literal = self.text.get(start..self.at).unwrap_or_default();
         let magnitude = literal.strip_prefix('-').unwrap_or(literal);
-        if integer && magnitude.parse::<u64>().map_or(true, |whole| whole > MAX_SAFE_INTEGER) {
+        let bounded = integer && self.integers == Integers::Safe;
+        if bounded && magnitude.parse::<u64>().map_or(true, |whole| whole > MAX_SAFE_INTEGER) {
             let shown: String = literal.chars().take(24).collect();
             let message = format!("the integer `{shown}` is over 2^53 - 1, so hosts would disagree about it");
             return Err((JsonErrorCode::IntegerTooLarge, start, message));
@@ -528,6 +559,22 @@ mod tests {
     #[test]
     fn a_long_document_is_refused_unread() {
         assert_eq!(parse(b"[1,2,3]", 3).unwrap_err().code, JsonErrorCode::TooLarge);
+    }
+
+    #[test]
+    fn what_the_canonicalizer_prints_is_read_back() {
+        let value = parse(b"[1e20,-123456789012345680000.0]", 99).unwrap();
+        let printed = Canonical::of(&value);
+        assert_eq!(printed.as_str(), "[100000000000000000000,-123456789012345680000]");
+        assert_eq!(code(printed.as_bytes()), JsonErrorCode::IntegerTooLarge);
+        assert_eq!(parse_canonical(printed.as_bytes(), 99).unwrap(), value);
+        for other in ["[1e20]", "[ 1]", "[100000000000000000001]", "{\"b\":1,\"a\":1}"] {
+            assert_eq!(
+                parse_canonical(other.as_bytes(), 99).unwrap_err().code,
+                JsonErrorCode::Shape,
+                "{other}"
+            );
+        }
     }
 
     #[test]

@@ -57,8 +57,16 @@ pub(super) fn file(name: &str, bytes: &[u8], hash: FileHash) -> (Option<Policy>,
             reads_time: false,
         },
     };
-    if let Some(root) = &document.root {
-        compiler.root(root);
+    match &document.root {
+        Some(root) => compiler.root(root),
+        // A file that was cut to nothing must not replace the policy in force.
+        None => compiler.reader.report(diagnostic::wrong_type_with_help(
+            Span::default(),
+            "the policy",
+            "a mapping with `rules`",
+            "an empty file",
+            "write `rules: []` to deny everything".to_owned(),
+        )),
     }
     let Compiler { reader, mut policy, .. } = compiler;
     policy.reads_time = policy.rules.iter().map(|rule| &rule.matcher).any(reads_time)
@@ -144,7 +152,11 @@ impl Compiler<'_> {
         match node.kind {
             Kind::Number(1.0) => {}
             Kind::Nothing => self.reader.report(diagnostic::missing_value(node.span, "version", "`1`")),
-            _ => self.reader.report(diagnostic::unsupported_version(node.span, &shown(node))),
+            Kind::Null | Kind::Bool(_) | Kind::Text(_) | Kind::List(_) | Kind::Map(_) => {
+                let found = node.described();
+                self.reader.report(diagnostic::wrong_type(node.span, "version", "the number 1", found));
+            }
+            Kind::Number(_) => self.reader.report(diagnostic::unsupported_version(node.span, &shown(node))),
         }
     }
 
@@ -255,8 +267,10 @@ impl Compiler<'_> {
                 None
             }
             (_, Effect::Allow | Effect::Deny) => {
-                let found = one.value.described();
-                self.reader.report(diagnostic::wrong_type(one.value.span, effect.as_str(), "`true`", found));
+                let (word, found) = (effect.as_str(), one.value.described());
+                let help = format!("write `{word}: true`");
+                let finding = diagnostic::wrong_type_with_help(one.value.span, word, "`true`", found, help);
+                self.reader.report(finding);
                 None
             }
         }
@@ -277,7 +291,9 @@ impl Compiler<'_> {
                     quorum.approvers = self.reader.whole(&one.value, "approvers", 1, MAX_APPROVERS)?
                 }
                 "roles" => {
-                    let roles = self.reader.texts(&one.value, "roles", "a role, or a list of them")?;
+                    let takes = "a list of roles";
+                    self.reader.list(&one.value, "roles", takes)?;
+                    let roles = self.reader.texts(&one.value, "roles", takes)?;
                     quorum.roles = roles.into_iter().map(|(role, _)| role.to_owned()).collect();
                     order::sort_by(&mut quorum.roles, Ord::cmp);
                     quorum.roles.dedup();
@@ -326,8 +342,8 @@ impl Compiler<'_> {
         }
         let declared = std::mem::take(&mut self.policy.tools);
         let mut first_lines: BTreeMap<String, u32> = BTreeMap::new();
-        for (index, item) in items.iter().enumerate() {
-            let Some(rule) = self.risk_rule(item, index, &declared) else { continue };
+        for item in items {
+            let Some(rule) = self.risk_rule(item, &declared) else { continue };
             match first_lines.get(&rule.name) {
                 Some(line) => {
                     let line = usize::try_from(*line).unwrap_or(0);
@@ -340,19 +356,19 @@ impl Compiler<'_> {
         self.policy.tools = declared;
     }
 
-    fn risk_rule(
-        &mut self,
-        node: &Node,
-        index: usize,
-        declared: &BTreeMap<String, ToolDecl>,
-    ) -> Option<RiskRule> {
+    fn risk_rule(&mut self, node: &Node, declared: &BTreeMap<String, ToolDecl>) -> Option<RiskRule> {
         const KEYS: [&str; 5] = ["name", "when", "risk_level", "score", "description"];
         let takes = "a mapping with `when` and `risk_level` or `score`";
         let entries = self.reader.map(node, "a risk rule", takes)?;
         let keys_known = self.reader.only(entries, &KEYS, "a risk rule");
         let name = match entry(entries, "name") {
             Some(one) => self.reader.name(&one.value, "name")?.to_owned(),
-            None => format!("risk-rule-{}", index.saturating_add(1)),
+            None => {
+                let help = "give it one: decisions name the risk rules that counted";
+                let span = first_line_span(node, entries);
+                self.reader.report(diagnostic::missing_key(span, "name", "a risk rule", help));
+                return None;
+            }
         };
         if let Some(one) = entry(entries, "description") {
             self.reader.text(&one.value, "description", "a text")?;
@@ -374,14 +390,12 @@ impl Compiler<'_> {
                 u8::try_from(whole).ok().and_then(RiskScore::new)
             }
             (Some(_), Some(score)) => {
-                let message = "a risk rule has a `risk_level` or a `score`, not both".to_owned();
-                self.reader.report(diagnostic::invalid(score.key_span, message, "leave one of them out"));
+                self.reader.report(diagnostic::risk_effects(score.key_span));
                 None
             }
             (None, None) => {
                 if keys_known {
-                    let help = "add `risk_level: high` or `score: 45`";
-                    self.reader.report(diagnostic::missing_key(span, "risk_level", "a risk rule", help));
+                    self.reader.report(diagnostic::missing_risk_effect(span));
                 }
                 None
             }

@@ -172,7 +172,7 @@ impl<'t> Builder<'_, '_, 't> {
     fn matches(&mut self, node: &Node, key: &str) -> Option<Vec<Match>> {
         let items = self.reader.list(node, key, "a list of matches")?;
         if items.is_empty() {
-            self.reader.report(diagnostic::empty_list(node.span, key, "its conditions"));
+            self.reader.report(diagnostic::empty_match(node.span, key));
             return None;
         }
         let place = self.inner(self.place.every);
@@ -389,7 +389,7 @@ impl<'t> Builder<'_, '_, 't> {
                 let Some(day) = DAYS.iter().position(|day| *day == text) else {
                     let message = format!("`{text}` is not a day");
                     let help = format!("the days are {}", alternatives(&DAYS));
-                    self.reader.report(diagnostic::invalid_time(span, message, &help));
+                    self.reader.report(diagnostic::invalid(span, message, &help));
                     return None;
                 };
                 window.days.iter_mut().skip(day).take(1).for_each(|on| *on = true);

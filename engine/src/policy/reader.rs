@@ -167,10 +167,13 @@ impl Reader {
 
     /// `90s`, `30m`, `4h` or `7d` in milliseconds; more than nothing and at most 366 days.
     pub(super) fn duration_ms(&mut self, node: &Node, key: &str) -> Option<u64> {
-        let text = self.text(node, key, "a duration such as `30m`")?;
-        let milliseconds = duration_ms(text);
+        let milliseconds = match &node.kind {
+            Kind::Text(text) => duration_ms(text),
+            Kind::Nothing => return self.nothing(node, key, "a duration such as `30m`"),
+            _ => None,
+        };
         if milliseconds.is_none() {
-            self.report(diagnostic::invalid_duration(node.span, text));
+            self.report(diagnostic::invalid_duration(node.span, &shown(node)));
         }
         milliseconds
     }
@@ -233,9 +236,10 @@ pub(super) fn nearest<'k>(word: &str, known: impl Iterator<Item = &'k str>) -> O
     let length = word.chars().count();
     let most = length.div_ceil(3).min(3);
     let scored = known.map(|candidate| (edits(word, candidate), candidate));
+    // Of two as near, a word that only has something too much is the likelier slip.
     scored
         .filter(|(edits, _)| *edits <= most && *edits < length)
-        .min_by_key(|(edits, _)| *edits)
+        .min_by_key(|(edits, known)| (*edits, !word.starts_with(known)))
         .map(|(_, word)| word)
 }
 

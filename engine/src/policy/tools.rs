@@ -85,6 +85,20 @@ fn spec(reader: &mut Reader, node: &Node, name: &str) -> Option<ParamSpec> {
             _ => {}
         }
     }
+    // A bound says of which type it is; a value of another type must not pass because nothing bounds it.
+    if spec.types.is_empty() {
+        spec.types = if spec.min.is_some() || spec.max.is_some() {
+            vec![DeclType::Number]
+        } else if spec.pattern.is_some() {
+            vec![DeclType::String]
+        } else if spec.items.is_some() {
+            vec![DeclType::Array]
+        } else if spec.min_length.is_some() || spec.max_length.is_some() {
+            vec![DeclType::String, DeclType::Array]
+        } else {
+            Vec::new()
+        };
+    }
     let never =
         [("min", spec.min, "max", spec.max), ("min_length", spec.min_length, "max_length", spec.max_length)];
     for (low, least, high, most) in never {

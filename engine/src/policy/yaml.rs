@@ -175,6 +175,10 @@ impl<'a> Reader<'a> {
             Some(Ok((event, marks))) => Ok((event, self.offsets.span(marks))),
             Some(Err(error)) => {
                 let at = self.offsets.byte(error.marker().index());
+                if error.info().contains("recursion limit") {
+                    // The scanner counts open brackets in a byte, and reads ahead of the events.
+                    return Err(diagnostic::too_deep(Span { start: at, end: at }, MAX_DEPTH));
+                }
                 Err(diagnostic::yaml_syntax(Span { start: at, end: at }, error.info()))
             }
             None => {
