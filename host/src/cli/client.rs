@@ -200,7 +200,8 @@ impl Client {
     fn advice(&self, status: StatusCode) -> Option<String> {
         match (status.as_u16(), &self.key) {
             (401, None) => Some(
-                "set FARAMESH_API_KEY, or run this where the server's `admin.key` lies beside its database".to_owned(),
+                "set FARAMESH_API_KEY, or run this where the server's `admin.key` lies beside its database"
+                    .to_owned(),
             ),
             (401, Some(key)) => Some(format!("the key from {} is not one of this server's", key.source)),
             (403, None) => Some("set FARAMESH_API_KEY to a key with the role that this takes".to_owned()),
@@ -244,7 +245,8 @@ pub(crate) fn id_segment(id: &str) -> Result<&str, Failure> {
 
 /// The file of the database that the settings name, unless it is a database server.
 pub(crate) fn database_file(setting: Option<String>) -> Option<PathBuf> {
-    let setting = setting.filter(|text| !text.is_empty()).unwrap_or_else(|| ".faramesh/faramesh.db".to_owned());
+    let setting =
+        setting.filter(|text| !text.is_empty()).unwrap_or_else(|| ".faramesh/faramesh.db".to_owned());
     match setting.strip_prefix("sqlite:") {
         Some(path) => Some(PathBuf::from(path.strip_prefix("//").unwrap_or(path))),
         None if setting.contains("://") => None,
@@ -310,10 +312,13 @@ mod tests {
 
     #[test]
     fn only_this_machine_is_loopback() {
-        for url in ["http://127.0.0.1:8000", "http://localhost", "https://[::1]:8000/base", "http://127.9.9.9"] {
+        for url in
+            ["http://127.0.0.1:8000", "http://localhost", "https://[::1]:8000/base", "http://127.9.9.9"]
+        {
             assert!(host_of(url).is_some_and(|host| is_loopback(&host)), "{url}");
         }
-        for url in ["http://example.com", "http://127.0.0.1.example.com", "http://0.0.0.0:1", "http://[::2]"] {
+        for url in ["http://example.com", "http://127.0.0.1.example.com", "http://0.0.0.0:1", "http://[::2]"]
+        {
             assert!(host_of(url).is_some_and(|host| !is_loopback(&host)), "{url}");
         }
         for url in ["", "example.com", "ftp://x", "http://", "http://localhost@example.com", "http://a?b=c"] {

@@ -9,7 +9,9 @@ use super::screen::Screen;
 
 /// Arguments of `completions`.
 #[derive(Debug, Args)]
-#[command(after_help = "Example: faramesh completions bash > ~/.local/share/bash-completion/completions/faramesh")]
+#[command(
+    after_help = "Example: faramesh completions bash > ~/.local/share/bash-completion/completions/faramesh"
+)]
 pub(crate) struct Completions {
     /// The shell
     shell: Shell,

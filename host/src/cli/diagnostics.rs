@@ -18,7 +18,8 @@ pub(crate) fn draw(diagnostic: &Diagnostic, path: &str, source: &str, paint: Pai
     let number = diagnostic.line.to_string();
     let margin = " ".repeat(number.len());
     let (arrow, bar) = (paint.cyan("-->"), paint.cyan("|"));
-    let _ = writeln!(out, "{margin} {arrow} {}:{}:{}", text::visible(path), diagnostic.line, diagnostic.column);
+    let _ =
+        writeln!(out, "{margin} {arrow} {}:{}:{}", text::visible(path), diagnostic.line, diagnostic.column);
     let line = source.lines().nth(diagnostic.line.saturating_sub(1));
     if let Some(line) = line.filter(|line| !line.trim().is_empty()) {
         let first = diagnostic.column.saturating_sub(1);
@@ -132,7 +133,8 @@ mod tests {
     #[test]
     fn the_caret_stands_under_what_is_meant() {
         let source = "rules:\n  - alow: true\n";
-        let drawing = draw(&found(source, 11..15, Some("did you mean `allow`?")), "p/a.yaml", source, Paint::PLAIN);
+        let drawing =
+            draw(&found(source, 11..15, Some("did you mean `allow`?")), "p/a.yaml", source, Paint::PLAIN);
         let expected = "\
 error[unknown_key]: unknown key `alow`
   --> p/a.yaml:2:5

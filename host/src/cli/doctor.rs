@@ -127,15 +127,25 @@ fn policies(dir: &Path, screen: &Screen) -> Finding {
     let files = match PolicyFiles::of_folder(dir) {
         Ok(files) => files,
         Err(failure) => {
-            return bad("policies", failure.message(), "`faramesh init` writes a first one; without any everything halts");
+            return bad(
+                "policies",
+                failure.message(),
+                "`faramesh init` writes a first one; without any everything halts",
+            );
         }
     };
     if files.sources.is_empty() {
-        return bad("policies", format!("`{}` has none, so everything halts", dir.display()), "`faramesh init` writes a first one");
+        return bad(
+            "policies",
+            format!("`{}` has none, so everything halts", dir.display()),
+            "`faramesh init` writes a first one",
+        );
     }
     let loaded = match offline::engine().map(|mut engine| engine.load(&files.sources)) {
         Ok(Ok(loaded)) => loaded,
-        Ok(Err(error)) => return bad("policies", format!("the engine failed: {error}"), "nothing can be decided"),
+        Ok(Err(error)) => {
+            return bad("policies", format!("the engine failed: {error}"), "nothing can be decided");
+        }
         Err(failure) => return bad("policies", failure.message(), "nothing can be decided"),
     };
     let count = text::counted(u64::try_from(files.sources.len()).unwrap_or(u64::MAX), "file");
@@ -155,17 +165,27 @@ fn database(config: &Config) -> Finding {
     if config.db.exists() {
         return match SqliteStore::open_read_only(&config.db) {
             Ok(_) => good("database", format!("`{shown}` can be read")),
-            Err(error) => bad("database", format!("`{shown}`: {error}"), "`faramesh audit verify --db` says more, where it can be read"),
+            Err(error) => bad(
+                "database",
+                format!("`{shown}`: {error}"),
+                "`faramesh audit verify --db` says more, where it can be read",
+            ),
         };
     }
     // The nearest folder that is there decides whether the file can be made.
     let dir = config.data_dir().ancestors().find(|dir| dir.is_dir()).unwrap_or(Path::new("."));
     match std::fs::metadata(dir) {
-        Ok(metadata) if metadata.permissions().readonly() => {
-            bad("database", format!("`{}` cannot be written", dir.display()), "set FARAMESH_DB to a path that can")
+        Ok(metadata) if metadata.permissions().readonly() => bad(
+            "database",
+            format!("`{}` cannot be written", dir.display()),
+            "set FARAMESH_DB to a path that can",
+        ),
+        Ok(_) => {
+            note("database", format!("`{shown}` is not there yet"), "the first start of a server makes it")
         }
-        Ok(_) => note("database", format!("`{shown}` is not there yet"), "the first start of a server makes it"),
-        Err(error) => bad("database", format!("`{}`: {error}", dir.display()), "set FARAMESH_DB to another path"),
+        Err(error) => {
+            bad("database", format!("`{}`: {error}", dir.display()), "set FARAMESH_DB to another path")
+        }
     }
 }
 
@@ -179,7 +199,9 @@ fn port(config: &Config, server_answers: bool) -> Finding {
     match bound {
         Ok(_) => good("port", format!("{shown} is free")),
         Err(_) if server_answers => good("port", format!("{shown} is in use, by the server that answers")),
-        Err(error) => bad("port", format!("{shown}: {error}"), "choose another with `--port` or FARAMESH_PORT"),
+        Err(error) => {
+            bad("port", format!("{shown}: {error}"), "choose another with `--port` or FARAMESH_PORT")
+        }
     }
 }
 
@@ -187,13 +209,19 @@ fn engine(findings: &mut Vec<Finding>) {
     let dir = offline::cache_dir();
     match Module::embedded(&dir) {
         Ok(module) => findings.push(good("engine", format!("{}", module.hash()))),
-        Err(error) => findings.push(bad("engine", error.to_string(), "this build cannot decide anything here")),
+        Err(error) => {
+            findings.push(bad("engine", error.to_string(), "this build cannot decide anything here"))
+        }
     }
     let cached = std::fs::read_dir(&dir).is_ok_and(|mut entries| entries.next().is_some());
     findings.push(if cached {
         good("cache", format!("`{}` holds the compiled engine", dir.display()))
     } else {
-        note("cache", format!("`{}` holds no compiled engine", dir.display()), "every start compiles it anew; set FARAMESH_CACHE_DIR to a folder that can be written")
+        note(
+            "cache",
+            format!("`{}` holds no compiled engine", dir.display()),
+            "every start compiles it anew; set FARAMESH_CACHE_DIR to a folder that can be written",
+        )
     });
 }
 

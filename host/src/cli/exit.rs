@@ -108,7 +108,8 @@ impl Failure {
         if self.quiet {
             return Exit::Done;
         }
-        if let (Format::Json | Format::Jsonl | Format::Yaml, Some(problem)) = (screen.format(), &self.problem) {
+        if let (Format::Json | Format::Jsonl | Format::Yaml, Some(problem)) = (screen.format(), &self.problem)
+        {
             // A failure to print while reporting a failure leaves nothing more to say.
             let _ = screen.value(problem);
         }

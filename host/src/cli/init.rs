@@ -28,7 +28,7 @@ const FILES: [(&str, &str); 3] = [
 pub(crate) fn run(args: &Init, screen: &Screen) -> Outcome {
     let mut done = Vec::new();
     for (name, content) in FILES {
-        let path = args.dir.join(name);
+        let path = if args.dir == Path::new(".") { PathBuf::from(name) } else { args.dir.join(name) };
         let written = write_new(&path, content).map_err(|error| {
             Failure::usage(format!("{} cannot be written: {error}", quoted(&path.to_string_lossy())))
         })?;
@@ -41,14 +41,16 @@ pub(crate) fn run(args: &Init, screen: &Screen) -> Outcome {
                 let why = if *written { "" } else { " (it was there already)" };
                 screen.data(&format!("{word} {}{why}", path.display()))?;
             }
-            let policies = args.dir.join("policies");
-            screen.message(&format!(
-                "next: `faramesh policy test {0}`, then `faramesh server start --policies {0}`",
-                policies.display()
-            ));
+            let inside = if args.dir == Path::new(".") {
+                String::new()
+            } else {
+                format!("`cd {}`, ", args.dir.display())
+            };
+            screen.message(&format!("next: {inside}`faramesh policy test`, then `faramesh server start`"));
         }
         Format::Json | Format::Jsonl | Format::Yaml => {
-            let files: Vec<_> = done.iter().map(|(path, written)| json!({ "file": path, "written": written })).collect();
+            let files: Vec<_> =
+                done.iter().map(|(path, written)| json!({ "file": path, "written": written })).collect();
             screen.list(&files)?;
         }
     }

@@ -29,7 +29,7 @@ pub(crate) fn read(path: &str) -> Result<Vec<u8>, Failure> {
 /// The failure that a file cannot be read.
 pub(crate) fn unreadable(path: &str, error: &std::io::Error) -> Failure {
     let why = match error.kind() {
-        std::io::ErrorKind::NotFound => "there is no such file".to_owned(),
+        std::io::ErrorKind::NotFound => "there is no such file or folder".to_owned(),
         std::io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
         std::io::ErrorKind::IsADirectory => "it is a folder".to_owned(),
         _ => error.to_string(),

@@ -25,7 +25,9 @@ pub(crate) enum Command {
 
 /// Arguments of `keys create`.
 #[derive(Debug, Args)]
-#[command(after_help = "Example: faramesh keys create --name support-bot --role agent --agent 'support-*' --expires 30d")]
+#[command(
+    after_help = "Example: faramesh keys create --name support-bot --role agent --agent 'support-*' --expires 30d"
+)]
 pub(crate) struct Create {
     /// The name that records show for what is done with the key
     #[arg(long)]
@@ -136,7 +138,8 @@ fn list(client: &Client, screen: &Screen) -> Outcome {
         screen.message("there are no keys; make one with `faramesh keys create`");
         return Ok(Exit::Done);
     }
-    let mut rows = table::Rows::new(screen, &["ID", "NAME", "ROLE", "AGENTS", "APPROVES AS", "EXPIRES", "STATE"]);
+    let mut rows =
+        table::Rows::new(screen, &["ID", "NAME", "ROLE", "AGENTS", "APPROVES AS", "EXPIRES", "STATE"]);
     for key in &keys {
         let names = |field| {
             let names = key.get(field).and_then(Value::as_array);

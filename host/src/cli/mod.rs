@@ -71,7 +71,13 @@ pub(crate) struct Global {
     color: ColorChoice,
 
     /// The server to talk to
-    #[arg(long, global = true, env = "FARAMESH_URL", default_value = "http://127.0.0.1:8000")]
+    #[arg(
+        long,
+        global = true,
+        env = "FARAMESH_URL",
+        hide_env_values = true,
+        default_value = "http://127.0.0.1:8000"
+    )]
     url: String,
 }
 

@@ -28,17 +28,26 @@ pub(crate) fn cache_dir() -> PathBuf {
 /// # Errors
 /// When the module cannot be run on this machine.
 pub(crate) fn engine() -> Result<Instance, Failure> {
-    Module::embedded(&cache_dir()).and_then(|module| module.instance()).map_err(|error| engine_failure(&error))
+    Module::embedded(&cache_dir())
+        .and_then(|module| module.instance())
+        .map_err(|error| engine_failure(&error))
 }
 
 /// The engine did not answer. Nothing was decided, which everybody takes for `HALT`.
 pub(crate) fn engine_failure(error: &RuntimeError) -> Failure {
-    Failure::refused(format!("the engine failed: {error}")).help("nothing was decided; treat this as `HALT`")
+    let message = match error {
+        RuntimeError::Refused(refusal) => refusal.message.clone(),
+        error => format!("the engine failed: {error}"),
+    };
+    Failure::refused(message).help("nothing was decided; treat this as `HALT`")
 }
 
 /// The folder of policies that the settings name.
 pub(crate) fn policies_setting() -> PathBuf {
-    std::env::var_os("FARAMESH_POLICIES").filter(|value| !value.is_empty()).unwrap_or_else(|| "policies".into()).into()
+    std::env::var_os("FARAMESH_POLICIES")
+        .filter(|value| !value.is_empty())
+        .unwrap_or_else(|| "policies".into())
+        .into()
 }
 
 /// Policy files that belong together, and where they were read from.
@@ -89,7 +98,10 @@ impl PolicyFiles {
     pub(crate) fn place(&self, name: &str) -> (String, String) {
         let path = self.paths.get(name).map_or_else(|| name.to_owned(), |path| path.display().to_string());
         let source = self.sources.iter().find(|source| source.name == name);
-        (path, source.map_or_else(String::new, |source| String::from_utf8_lossy(&source.content).into_owned()))
+        (
+            path,
+            source.map_or_else(String::new, |source| String::from_utf8_lossy(&source.content).into_owned()),
+        )
     }
 
     /// Loads the files into `engine`, and says on standard error what is wrong with them.
@@ -98,8 +110,11 @@ impl PolicyFiles {
     /// When a file has an error: then there is nothing to decide under.
     pub(crate) fn load(&self, engine: &mut Instance, screen: &Screen) -> Result<u32, Failure> {
         let loaded = engine.load(&self.sources).map_err(|error| engine_failure(&error))?;
-        let errors: Vec<Diagnostic> =
-            loaded.diagnostics.into_iter().filter(|found| diagnostics::any_error(std::slice::from_ref(found))).collect();
+        let errors: Vec<Diagnostic> = loaded
+            .diagnostics
+            .into_iter()
+            .filter(|found| diagnostics::any_error(std::slice::from_ref(found)))
+            .collect();
         diagnostics::report(screen, &errors, |file| self.place(file));
         loaded.handle.ok_or_else(|| {
             Failure::refused("the policies have errors, so nothing is decided under them")

@@ -22,31 +22,49 @@ pub(crate) enum Command {
 #[derive(Debug, Args)]
 pub(crate) struct Start {
     /// The address to listen on; other machines can reach it only when API keys are set up
-    #[arg(long, env = "FARAMESH_HOST", default_value = "127.0.0.1")]
+    #[arg(long, env = "FARAMESH_HOST", hide_env_values = true, default_value = "127.0.0.1")]
     host: String,
 
     /// The port; 0 takes a free one
-    #[arg(long, env = "FARAMESH_PORT", default_value_t = 8000)]
+    #[arg(long, env = "FARAMESH_PORT", hide_env_values = true, default_value_t = 8000)]
     port: u16,
 
     /// The database: a path, or `sqlite:PATH`
-    #[arg(long, env = "FARAMESH_DB", default_value = ".faramesh/faramesh.db")]
+    #[arg(long, env = "FARAMESH_DB", hide_env_values = true, default_value = ".faramesh/faramesh.db")]
     db: String,
 
     /// The folder of policies
-    #[arg(long, env = "FARAMESH_POLICIES", default_value = "policies", value_name = "DIR")]
+    #[arg(
+        long,
+        env = "FARAMESH_POLICIES",
+        hide_env_values = true,
+        default_value = "policies",
+        value_name = "DIR"
+    )]
     policies: PathBuf,
 
     /// How long an approval may take where no policy says
-    #[arg(long, env = "FARAMESH_APPROVAL_TTL", default_value = "1h", value_name = "TIME")]
+    #[arg(
+        long,
+        env = "FARAMESH_APPROVAL_TTL",
+        hide_env_values = true,
+        default_value = "1h",
+        value_name = "TIME"
+    )]
     approval_ttl: String,
 
     /// How long an action may run before it counts as `timeout`
-    #[arg(long, env = "FARAMESH_RESULT_TTL", default_value = "15m", value_name = "TIME")]
+    #[arg(
+        long,
+        env = "FARAMESH_RESULT_TTL",
+        hide_env_values = true,
+        default_value = "15m",
+        value_name = "TIME"
+    )]
     result_ttl: String,
 
     /// The most bytes of a request's body
-    #[arg(long, env = "FARAMESH_MAX_BODY", default_value_t = engine::json::MAX_BYTES, value_name = "BYTES")]
+    #[arg(long, env = "FARAMESH_MAX_BODY", hide_env_values = true, default_value_t = engine::json::MAX_BYTES, value_name = "BYTES")]
     max_body: usize,
 
     /// Open the dashboard in the browser

@@ -94,10 +94,7 @@ mod tests {
     #[test]
     fn events_are_told_apart_and_comments_are_not_events() {
         let stream = ":hello\n\nid: 7\nevent: decision\ndata: {\"a\":1}\n\n: keep-alive\n\nid:8\r\ndata:x\r\ndata\r\n\r\n";
-        assert_eq!(
-            read(stream),
-            [event("decision", "{\"a\":1}", Some("7")), event("", "x\n", Some("8"))]
-        );
+        assert_eq!(read(stream), [event("decision", "{\"a\":1}", Some("7")), event("", "x\n", Some("8"))]);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Tables for people: columns without lines between them, cut to the terminal's width, plain in pipes.
+//! Tables for people: columns without lines between them, fitted to the terminal's width, plain in pipes.
 
 use comfy_table::presets::NOTHING;
 use comfy_table::{Attribute, Cell, Color, ContentArrangement, Table};

@@ -57,8 +57,9 @@ pub(crate) fn parse_since(text: &str) -> Result<String, String> {
         return Ok(rfc3339(at));
     }
     let day = text.parse::<jiff::civil::Date>().ok().and_then(|day| day.to_zoned(TimeZone::system()).ok());
-    day.map(|day| rfc3339(day.timestamp()))
-        .ok_or_else(|| "expected a time (`2026-11-22T14:00:00Z`), a day (`2026-11-22`) or how long ago (`1h`)".to_owned())
+    day.map(|day| rfc3339(day.timestamp())).ok_or_else(|| {
+        "expected a time (`2026-11-22T14:00:00Z`), a day (`2026-11-22`) or how long ago (`1h`)".to_owned()
+    })
 }
 
 /// The time after `length` from now, RFC 3339 in UTC.
@@ -83,7 +84,8 @@ mod tests {
     fn lengths_of_time_have_a_number_and_a_unit() {
         assert_eq!(parse_duration("90s"), Ok(Duration::from_secs(90)));
         assert_eq!(parse_duration("2w"), Ok(Duration::from_secs(1_209_600)));
-        for wrong in ["", "m", "1", "-1m", "1.5h", "1 h", "1y", "99999999999999999999d", "200000000d", "1é"] {
+        for wrong in ["", "m", "1", "-1m", "1.5h", "1 h", "1y", "99999999999999999999d", "200000000d", "1é"]
+        {
             assert!(parse_duration(wrong).is_err(), "{wrong}");
         }
     }

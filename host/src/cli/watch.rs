@@ -26,7 +26,9 @@ const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
 /// Arguments of `watch`.
 #[derive(Debug, Args)]
-#[command(after_help = "Ctrl-C ends it, with exit code 0. With -o jsonl every record is printed as it is kept.")]
+#[command(
+    after_help = "Ctrl-C ends it, with exit code 0. With -o jsonl every record is printed as it is kept."
+)]
 pub(crate) struct Watch {
     /// Only these agents; `*` and `?` stand for any characters
     #[arg(long, value_name = "GLOB")]
@@ -81,7 +83,12 @@ pub(crate) fn run(args: &Watch, global: &Global, screen: &Screen) -> Outcome {
 }
 
 /// Prints the actions since `since`, the oldest first, and says which they are.
-fn list(since: &str, client: &Client, lines: &mut Lines, screen: &Screen) -> Result<HashSet<String>, Failure> {
+fn list(
+    since: &str,
+    client: &Client,
+    lines: &mut Lines,
+    screen: &Screen,
+) -> Result<HashSet<String>, Failure> {
     let query = [("since", since.to_owned()), ("limit", "500".to_owned())];
     let answer = client.get("/v1/actions", &query)?;
     let actions = answer.get("actions").and_then(Value::as_array).cloned().unwrap_or_default();

@@ -98,7 +98,10 @@ fn is_plain(text: &str) -> bool {
     let goes_well = chars.all(|c| c.is_ascii_alphanumeric() || "_-./ ".contains(c));
     // YAML 1.1 has more words for booleans and null than YAML 1.2, and `y` and `n` among them.
     const WORDS: [&str; 9] = ["y", "n", "yes", "no", "on", "off", "true", "false", "null"];
-    starts_well && goes_well && !text.ends_with(' ') && !WORDS.iter().any(|word| text.eq_ignore_ascii_case(word))
+    starts_well
+        && goes_well
+        && !text.ends_with(' ')
+        && !WORDS.iter().any(|word| text.eq_ignore_ascii_case(word))
 }
 
 #[cfg(test)]
@@ -124,8 +127,33 @@ mod tests {
     #[test]
     fn text_that_could_be_read_as_something_else_is_quoted() {
         for text in [
-            "no", "Yes", "off", "null", "~", "1", "1e3", "0x1f", "12:30:45", "2026-11-22", "", " x", "x ", "- x",
-            "a: b", "x #y", "*x", "&x", "!x", "@x", "`x", "%x", "a\nb", "\u{85}", ".inf", "=", "<<",
+            "no",
+            "Yes",
+            "off",
+            "null",
+            "~",
+            "1",
+            "1e3",
+            "0x1f",
+            "12:30:45",
+            "2026-11-22",
+            "",
+            " x",
+            "x ",
+            "- x",
+            "a: b",
+            "x #y",
+            "*x",
+            "&x",
+            "!x",
+            "@x",
+            "`x",
+            "%x",
+            "a\nb",
+            "\u{85}",
+            ".inf",
+            "=",
+            "<<",
         ] {
             let printed = print(&json!(text));
             assert!(printed.starts_with('"'), "{text:?} was printed as {printed:?}");

@@ -1,7 +1,5 @@
 //! `audit verify` and `audit export`: what was changed, removed or cut off is named.
 
-use std::path::Path;
-
 use rusqlite::Connection;
 
 use super::program::{Place, Run, Server};
@@ -12,7 +10,8 @@ fn recorded() -> (Place, Server) {
     let server = Server::start(&place);
     for (amount, code) in [("45", 0), ("340", 3), ("5000", 1)] {
         let amount = format!("amount={amount}");
-        let args = ["actions", "submit", "--agent", "s", "--tool", "process_refund", "--param", "customer_id=c"];
+        let args =
+            ["actions", "submit", "--agent", "s", "--tool", "process_refund", "--param", "customer_id=c"];
         let args: Vec<_> = args.into_iter().chain(["--param", &amount, "-o", "json"]).collect();
         let run = server.run(&place, &args);
         assert_eq!(run.code, code, "{}", run.err);
@@ -93,7 +92,14 @@ fn nothing_at_all_is_not_verified() {
     insta::assert_snapshot!(place.shown(&["audit", "verify", "--file", "empty.jsonl"]));
     insta::assert_snapshot!(place.shown(&["audit", "verify", "--file", "nowhere.jsonl"]));
     insta::assert_snapshot!(place.shown(&["audit", "verify", "--db", "nowhere.db"]));
-    insta::assert_snapshot!(place.shown(&["audit", "verify", "--file", "empty.jsonl", "--receipt", "receipt.json"]));
+    insta::assert_snapshot!(place.shown(&[
+        "audit",
+        "verify",
+        "--file",
+        "empty.jsonl",
+        "--receipt",
+        "receipt.json"
+    ]));
 }
 
 /// What is done to the database, and what `audit verify` then says.
@@ -101,8 +107,12 @@ fn nothing_at_all_is_not_verified() {
 fn a_database_that_was_touched_names_what_is_wrong() {
     let (place, server) = recorded();
     server.stop();
+    // Into one file, so that it can be put back as it was.
+    let mode: String =
+        database(&place).query_row("PRAGMA journal_mode = DELETE", [], |row| row.get(0)).unwrap();
+    assert_eq!(mode, "delete");
     let whole = std::fs::read(place.path(".faramesh/faramesh.db")).unwrap();
-    assert!(!Path::new(&place.path(".faramesh/faramesh.db-wal")).exists(), "the log was written back at the end");
+    assert_eq!(verify(&place).code, 0);
     let touch = |sql: &str| {
         std::fs::write(place.path(".faramesh/faramesh.db"), &whole).unwrap();
         let changed = database(&place).execute(sql, []).unwrap();
@@ -115,17 +125,29 @@ fn a_database_that_was_touched_names_what_is_wrong() {
         let said = touch(sql);
         assert!(said.contains(says), "after {sql}\n{said}");
     };
-    check("UPDATE records SET body = replace(body, '\"amount\":340', '\"amount\":34') WHERE kind = 'decision'", "is not what its `record_hash` says");
+    check(
+        "UPDATE records SET body = replace(body, '\"amount\":340', '\"amount\":34') WHERE kind = 'decision'",
+        "is not what its `record_hash` says",
+    );
     check("DELETE FROM records WHERE seq = 2", "stands where record 2 belongs");
     check("DELETE FROM records WHERE seq = (SELECT max(seq) FROM records)", "is missing");
-    check("UPDATE actions SET status = 'approved' WHERE status = 'denied'", "is `approved`, its records say `denied`");
+    check(
+        "UPDATE actions SET status = 'approved' WHERE status = 'denied'",
+        "is `approved`, its records say `denied`",
+    );
     check("UPDATE actions SET outcome = 'EXECUTE' WHERE outcome = 'HALT'", "is not the one of its decision");
     check("UPDATE actions SET tool = 'other' WHERE outcome = 'HALT'", "under another agent or tool");
-    check("UPDATE action_texts SET decision = replace(decision, 'policy_deny', 'policy_allow')", "is not the recorded one");
+    check(
+        "UPDATE action_texts SET decision = replace(decision, 'policy_deny', 'policy_allow')",
+        "is not the recorded one",
+    );
     check("UPDATE action_texts SET action = replace(action, '5000', '50')", "is not the recorded one");
     check("UPDATE actions SET seq = seq - 1 WHERE outcome = 'HALT'", "its last is");
     check("DELETE FROM actions WHERE outcome = 'HALT'", "was removed from the list of actions");
-    check("UPDATE streams SET record_hash = replace(record_hash, substr(record_hash, 1, 8), '00000000')", "the head kept beside the records");
+    check(
+        "UPDATE streams SET record_hash = replace(record_hash, substr(record_hash, 1, 8), '00000000')",
+        "the head kept beside the records",
+    );
 }
 
 #[test]

@@ -92,7 +92,8 @@ fn an_id_that_is_none_is_wrong_usage() {
 fn colours_come_when_asked_for_and_never_against_no_color() {
     let place = Place::new();
     let failing = |extra: &[&str], variables: &[(&str, &str)]| {
-        let args: Vec<_> = ["actions", "list", "--url", "http://127.0.0.1:1"].iter().chain(extra).copied().collect();
+        let args: Vec<_> =
+            ["actions", "list", "--url", "http://127.0.0.1:1"].iter().chain(extra).copied().collect();
         place.run_with(&args, variables).err.contains('\u{1b}')
     };
     assert!(!failing(&[], &[]), "a pipe is no terminal");

@@ -4,7 +4,8 @@ use insta::assert_snapshot;
 
 use super::program::Place;
 
-const REFUND: &str = r#"{"agent_id":"a","tool":"process_refund","params":{"customer_id":"c-1","amount":AMOUNT}}"#;
+const REFUND: &str =
+    r#"{"agent_id":"a","tool":"process_refund","params":{"customer_id":"c-1","amount":AMOUNT}}"#;
 
 fn refund(amount: &str) -> String {
     REFUND.replace("AMOUNT", amount)
@@ -52,7 +53,8 @@ fn decide_reads_many_actions_and_ends_with_the_strictest() {
     let place = Place::initialized();
     let lines = [refund("45"), refund("340"), "not JSON".to_owned()];
     place.write("many.jsonl", &lines.join("\n\n"));
-    let run = place.run(&["policy", "decide", "--policies", "policies", "--action", "many.jsonl", "-o", "json"]);
+    let run =
+        place.run(&["policy", "decide", "--policies", "policies", "--action", "many.jsonl", "-o", "json"]);
     assert_eq!(run.code, 1);
     let outcomes: Vec<_> = run
         .out
@@ -105,6 +107,9 @@ fn explain_shows_rules_and_conditions() {
     let run = place.run(&["policy", "explain", "--action", "action.json", "-o", "json"]);
     assert_eq!(run.code, 3);
     assert_eq!(run.json()["policies"][0]["rules"][0]["truth"], "false");
+    let unreadable = place.run_on(&["policy", "explain", "--action", "-"], "[]");
+    assert_eq!(unreadable.code, 1);
+    assert!(unreadable.err.contains("an action is a JSON object"), "{}", unreadable.err);
 }
 
 #[test]
@@ -120,8 +125,12 @@ fn nothing_in_an_action_steers_the_terminal() {
 #[test]
 fn hash_prints_the_canonical_form_and_its_digest() {
     let place = Place::new();
-    place.write("action.json", r#"{ "tool":"t", "agent_id":"a", "operation":"o", "params":{"id":7,"amount":45.0} }"#);
-    let canonical = r#"{"agent_id":"a","context":{},"operation":"o","params":{"amount":45,"id":7},"tool":"t"}"#;
+    place.write(
+        "action.json",
+        r#"{ "tool":"t", "agent_id":"a", "operation":"o", "params":{"id":7,"amount":45.0} }"#,
+    );
+    let canonical =
+        r#"{"agent_id":"a","context":{},"operation":"o","params":{"amount":45,"id":7},"tool":"t"}"#;
     let hash = "93c9488b420d43b69d245f2dcce59b9bfcdf5704fe82dc083d0fdd8f2a76b400";
     assert_eq!(place.run(&["actions", "hash", "action.json"]).out, format!("{canonical}\n{hash}\n"));
     let line = format!("{{\"canonical\":{canonical},\"request_hash\":\"{hash}\"}}\n");

@@ -25,7 +25,8 @@ fn the_first_actions_are_permitted_held_and_denied() {
     let list = server.run(&place, &["actions", "list"]);
     assert_eq!(list.code, 0, "{}", list.err);
     assert_eq!(list.out.lines().count(), 4, "{}", list.out);
-    for text in ["✓ EXECUTE", "◷ ABSTAIN", "✗ HALT", "amount=340 customer_id=c-1", "large-refunds", &id[..8]] {
+    for text in ["✓ EXECUTE", "◷ ABSTAIN", "✗ HALT", "amount=340 customer_id=c-1", "large-refunds", &id[..8]]
+    {
         assert!(list.out.contains(text), "{text} is not in\n{}", list.out);
     }
     let some = server.run(&place, &["actions", "list", "--outcome", "halt", "--since", "1h", "-o", "jsonl"]);
@@ -43,7 +44,9 @@ fn the_first_actions_are_permitted_held_and_denied() {
     assert_eq!(got.code, 0, "{}", got.err);
     let policy_hash = held["policy_hash"].as_str().unwrap();
     let request_hash = held["request_hash"].as_str().unwrap();
-    for text in ["approved by", "fine by me", "decided in", "history", "record_hash", policy_hash, request_hash] {
+    for text in
+        ["approved by", "fine by me", "decided in", "history", "record_hash", policy_hash, request_hash]
+    {
         assert!(got.out.contains(text), "{text} is not in\n{}", got.out);
     }
     let yaml = server.run(&place, &["actions", "get", id, "-o", "yaml"]);
@@ -87,7 +90,8 @@ fn the_admin_key_is_not_sent_to_another_machine() {
     place.write(".faramesh/admin.key", "fmk_00000000_secret\n");
     let key = |url: &str| {
         let found = place.run(&["doctor", "--port", "0", "--url", url, "-o", "json"]).json();
-        let found = found.as_array().unwrap().iter().find(|finding| finding["what"] == "key").unwrap().clone();
+        let found =
+            found.as_array().unwrap().iter().find(|finding| finding["what"] == "key").unwrap().clone();
         found["state"].clone()
     };
     assert_eq!(key("http://127.0.0.1:1"), "good");
@@ -117,7 +121,8 @@ fn actions_that_cannot_be_read_are_denied() {
 fn keys_are_made_listed_and_revoked() {
     let place = Place::initialized();
     let server = Server::start(&place);
-    let create = ["keys", "create", "--name", "bot", "--role", "agent", "--agent", "support-*", "--expires", "30d"];
+    let create =
+        ["keys", "create", "--name", "bot", "--role", "agent", "--agent", "support-*", "--expires", "30d"];
     let made = server.run(&place, &create);
     assert_eq!(made.code, 0, "{}", made.err);
     let key = made.out.trim();

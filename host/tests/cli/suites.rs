@@ -33,7 +33,8 @@ fn a_failure_shows_what_was_expected_and_what_came() {
 fn a_test_without_an_outcome_or_with_an_unknown_key_is_an_error() {
     let place = Place::initialized();
     let test = |expect: &str| {
-        let text = format!("tests:\n  - name: n\n    action: {{ agent_id: a, tool: t }}\n    expect: {expect}\n");
+        let text =
+            format!("tests:\n  - name: n\n    action: {{ agent_id: a, tool: t }}\n    expect: {expect}\n");
         place.write("policies/starter.test.yaml", &text);
         place.shown(&["policy", "test"])
     };

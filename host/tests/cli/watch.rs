@@ -19,7 +19,8 @@ fn every_action_is_a_line_as_it_happens() {
     let submit = |amount: &str| {
         let amount = format!("amount={amount}");
         let args = ["actions", "submit", "--agent", "support-1", "--tool", "process_refund", "-o", "json"];
-        let args: Vec<_> = args.into_iter().chain(["--param", "customer_id=c-1", "--param", &amount]).collect();
+        let args: Vec<_> =
+            args.into_iter().chain(["--param", "customer_id=c-1", "--param", &amount]).collect();
         server.run(&place, &args).json()["id"].as_str().unwrap().to_owned()
     };
     let mut watching = watch(&place, &server.url, &[]);
@@ -27,7 +28,14 @@ fn every_action_is_a_line_as_it_happens() {
 
     let id = submit("45");
     let line = watching.out_line();
-    for text in ["✓ EXECUTE", "support-1  process_refund(amount=45 customer_id=c-1)", "small-refunds", "low 0", " ms", &id[..8]] {
+    for text in [
+        "✓ EXECUTE",
+        "support-1  process_refund(amount=45 customer_id=c-1)",
+        "small-refunds",
+        "low 0",
+        " ms",
+        &id[..8],
+    ] {
         assert!(line.contains(text), "{text} is not in {line}");
     }
     let id = submit("340");
@@ -55,7 +63,10 @@ fn nothing_in_an_action_steers_the_terminal() {
     let place = Place::initialized();
     let server = Server::start(&place);
     let mut watching = watch(&place, &server.url, &["--color", "never"]);
-    place.write("action.json", r#"{"agent_id":"\u001b[31m","tool":"t\u009b","params":{"\u202e":"\u0007\r\n\u001b]0;x"}}"#);
+    place.write(
+        "action.json",
+        r#"{"agent_id":"\u001b[31m","tool":"t\u009b","params":{"\u202e":"\u0007\r\n\u001b]0;x"}}"#,
+    );
     server.run(&place, &["actions", "submit", "action.json"]);
     let line = watching.out_line();
     assert!(line.contains("\\u{1b}[31m"), "{line}");

@@ -11,7 +11,9 @@ use crate::cli::{Global, text};
 
 /// Arguments of `actions approve` and `actions deny`.
 #[derive(Debug, Args)]
-#[command(after_help = "Exit codes: 0 answered and settled, 3 more people must approve, 1 refused, or the policy now denies it")]
+#[command(
+    after_help = "Exit codes: 0 answered and settled, 3 more people must approve, 1 refused, or the policy now denies it"
+)]
 pub(crate) struct Answer {
     /// The action's id, or its first 8 or more characters
     id: String,

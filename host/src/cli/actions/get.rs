@@ -19,7 +19,9 @@ pub(crate) fn run(id: &str, global: &Global, screen: &Screen) -> Outcome {
     let full_id = action.get("id").and_then(Value::as_str).unwrap_or(id);
     let events = client.get(&format!("/v1/actions/{}/events", id_segment(full_id)?), &[])?;
     let records = events.get("records").or_else(|| events.get("events")).unwrap_or(&events);
-    let Some(records) = records.as_array().filter(|records| !records.is_empty()) else { return Ok(Exit::Done) };
+    let Some(records) = records.as_array().filter(|records| !records.is_empty()) else {
+        return Ok(Exit::Done);
+    };
     screen.data(&format!("\n{}", screen.paint().bold("history")))?;
     for record in records {
         screen.data(&history_line(record))?;
@@ -42,7 +44,9 @@ pub(crate) fn describe(screen: &Screen, action: &Value) -> String {
         ("tool", tool(action)),
     ];
     for (name, key) in [("params", "params"), ("context", "context")] {
-        if let Some(value) = action.get(key).filter(|value| value.as_object().is_some_and(|map| !map.is_empty())) {
+        if let Some(value) =
+            action.get(key).filter(|value| value.as_object().is_some_and(|map| !map.is_empty()))
+        {
             facts.push((name, text::visible(&text::tame_json(&value.to_string()))));
         }
     }
@@ -105,7 +109,8 @@ fn requirement(action: &Value) -> String {
         .map(|quorum| {
             let roles = quorum.get("roles").and_then(Value::as_array).into_iter().flatten();
             let roles: Vec<_> = roles.filter_map(Value::as_str).map(text::visible).collect();
-            let who = if roles.is_empty() { "anybody who may approve".to_owned() } else { roles.join(" or ") };
+            let who =
+                if roles.is_empty() { "anybody who may approve".to_owned() } else { roles.join(" or ") };
             format!("{} of {who}", text::at(quorum, "/approvers"))
         })
         .collect();

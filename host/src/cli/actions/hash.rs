@@ -61,7 +61,8 @@ pub(crate) fn run(args: &Hash, screen: &Screen) -> Outcome {
 }
 
 fn why(error: &Value) -> String {
-    let place = match (error.get("line").and_then(Value::as_u64), error.get("column").and_then(Value::as_u64)) {
+    let place = match (error.get("line").and_then(Value::as_u64), error.get("column").and_then(Value::as_u64))
+    {
         (Some(line), Some(column)) => format!(" at line {line} column {column}"),
         _ => String::new(),
     };

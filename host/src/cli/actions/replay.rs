@@ -17,14 +17,19 @@ pub(crate) fn run(id: &str, global: &Global, screen: &Screen) -> Outcome {
     }
     for pass in replay.get("passes").and_then(Value::as_array).into_iter().flatten() {
         let place = format!("{} #{}", text::at(pass, "/kind"), text::at(pass, "/seq"));
-        screen.data(&format!("{}  {place}  {}", sign(screen, is_match(pass)), text::at(pass, "/recorded/outcome")))?;
+        screen.data(&format!(
+            "{}  {place}  {}",
+            sign(screen, is_match(pass)),
+            text::at(pass, "/recorded/outcome")
+        ))?;
         for difference in pass.get("differences").and_then(Value::as_array).into_iter().flatten() {
             let at = |key: &str| difference.get(key).map_or_else(String::new, text::scalar);
             let field = text::at(difference, "/field");
             screen.data(&format!("    {field}: recorded {}, now {}", at("recorded"), at("replayed")))?;
         }
         if pass.get("same_engine") == Some(&Value::Bool(false)) {
-            screen.data(&format!("    it was decided by another engine: {}", text::at(pass, "/engine_hash")))?;
+            screen
+                .data(&format!("    it was decided by another engine: {}", text::at(pass, "/engine_hash")))?;
         }
     }
     screen.data(if matches { "the same decision, byte for byte" } else { "not the recorded decision" })?;

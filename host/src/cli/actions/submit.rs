@@ -93,7 +93,8 @@ impl Submit {
             ("params".to_owned(), sorted(params)?),
             ("context".to_owned(), sorted(object(self.context.as_deref(), "--context")?)?),
         ];
-        for (name, value) in [("agent_id", &self.agent), ("tool", &self.tool), ("operation", &self.operation)] {
+        for (name, value) in [("agent_id", &self.agent), ("tool", &self.tool), ("operation", &self.operation)]
+        {
             if let Some(value) = value {
                 members.push((name.to_owned(), Json::from(value.as_str())));
             }

@@ -172,7 +172,8 @@ mod tests {
     #[test]
     fn streams_may_come_mixed_and_each_names_its_first_break() {
         let (mut a, mut b) = (Head::genesis("a"), Head::genesis("b"));
-        let records = [record(&mut a, 0), record(&mut b, 1), record(&mut a, 2), record(&mut b, 3), record(&mut b, 4)];
+        let records =
+            [record(&mut a, 0), record(&mut b, 1), record(&mut a, 2), record(&mut b, 3), record(&mut b, 4)];
         let mut chains = Chains::default();
         for body in &records {
             assert!(chains.next(None, body).is_some());

@@ -38,8 +38,9 @@ impl Receipts {
             };
             for value in &values {
                 receipts.want(value).ok_or_else(|| {
-                    Failure::usage(format!("{} does not hold a receipt", quoted(path)))
-                        .help("a receipt has `stream`, `seq` and `record_hash`; every answer to an action has one")
+                    Failure::usage(format!("{} does not hold a receipt", quoted(path))).help(
+                        "a receipt has `stream`, `seq` and `record_hash`; every answer to an action has one",
+                    )
                 })?;
             }
             if values.is_empty() {
@@ -56,7 +57,11 @@ impl Receipts {
         let hash = receipt.get("record_hash")?.as_str()?.parse().ok()?;
         match self.wanted.insert((stream.clone(), seq), hash) {
             Some(other) if other != hash => {
-                self.problems.push(problem(&stream, seq, format!("two receipts disagree about record {seq}")));
+                self.problems.push(problem(
+                    &stream,
+                    seq,
+                    format!("two receipts disagree about record {seq}"),
+                ));
             }
             _ => {}
         }
@@ -82,7 +87,9 @@ impl Receipts {
         for (stream, seq) in self.wanted.keys() {
             let size = chains.size(stream);
             let message = if *seq >= size {
-                format!("record {seq} of the receipt is not in the chain, which ends before record {size}: its tail was cut off, or cannot be trusted")
+                format!(
+                    "record {seq} of the receipt is not in the chain, which ends before record {size}: its tail was cut off, or cannot be trusted"
+                )
             } else {
                 format!("record {seq} of the receipt is not in the chain")
             };

@@ -109,7 +109,8 @@ impl Lives {
         }
         if facts.status != Some(row.status) {
             let recorded = facts.status.map_or("nothing", Status::as_str);
-            let message = format!("the action {} is `{}`, its records say `{recorded}`", row.id, row.status.as_str());
+            let message =
+                format!("the action {} is `{}`, its records say `{recorded}`", row.id, row.status.as_str());
             return wrong(message);
         }
         if facts.decision != Digest::of(row.decision.json.get().as_bytes()) {

@@ -167,7 +167,8 @@ fn report(chains: &Chains, problems: &[Problem], count: u64, screen: &Screen) ->
     let checked = chains.checked();
     let valid = problems.is_empty() && count > 0;
     if screen.format() != Format::Table {
-        screen.value(&json!({ "problems": problems, "records": count, "streams": checked, "valid": valid }))?;
+        screen
+            .value(&json!({ "problems": problems, "records": count, "streams": checked, "valid": valid }))?;
         return Ok(if valid { Exit::Done } else { Exit::No });
     }
     let paint = screen.paint();
@@ -179,9 +180,14 @@ fn report(chains: &Chains, problems: &[Problem], count: u64, screen: &Screen) ->
     }
     for problem in problems {
         let place = problem.seq.map_or_else(String::new, |seq| format!(" #{seq}"));
-        let kind = problem.kind.as_deref().map_or_else(String::new, |kind| format!(" ({})", text::visible(kind)));
+        let kind =
+            problem.kind.as_deref().map_or_else(String::new, |kind| format!(" ({})", text::visible(kind)));
         let message = text::visible(&problem.message);
-        screen.data(&format!("{}  {}{place}{kind}: {message}", paint.red("BROKEN"), text::visible(&problem.stream)))?;
+        screen.data(&format!(
+            "{}  {}{place}{kind}: {message}",
+            paint.red("BROKEN"),
+            text::visible(&problem.stream)
+        ))?;
     }
     if count == 0 {
         return Err(Failure::refused("there are no records, so nothing was verified"));

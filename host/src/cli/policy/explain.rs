@@ -54,7 +54,8 @@ pub(crate) fn tree(screen: &Screen, explanation: &Value) -> String {
             continue;
         }
         for violation in items(policy, "violations") {
-            let _ = writeln!(out, "  {} {}", screen.paint().red("invalid params:"), text::scalar_text(violation));
+            let _ =
+                writeln!(out, "  {} {}", screen.paint().red("invalid params:"), text::scalar_text(violation));
         }
         for rule in items(policy, "rules") {
             let heading = format!("{}: {}", text::at(rule, "/id"), text::at(rule, "/effect"));

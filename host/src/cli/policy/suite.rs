@@ -68,7 +68,8 @@ pub(crate) struct Expect {
 /// The first thing that is wrong with it.
 pub(crate) fn read(path: &Path, source: &str) -> Result<Suite, Box<Diagnostic>> {
     let file = File { path: path.display().to_string(), lines: LineIndex::new(source) };
-    let document = yaml::parse(source).map_err(|finding| Box::new(finding.located(&file.path, &file.lines)))?;
+    let document =
+        yaml::parse(source).map_err(|finding| Box::new(finding.located(&file.path, &file.lines)))?;
     let start = Span { start: 0, end: 0 };
     let Some(root) = document.root else {
         return Err(file.missing(start, "a file of tests", "tests"));
@@ -76,9 +77,15 @@ pub(crate) fn read(path: &Path, source: &str) -> Result<Suite, Box<Diagnostic>> 
     let root = file.map(&root, "a file of tests", &["now", "policies", "policy", "tests"])?;
     let now = root.get("now").map(|node| file.whole(node, "now")).transpose()?;
     let tests = root.get("tests").ok_or_else(|| file.missing(start, "a file of tests", "tests"))?;
-    let tests = file.list(tests, "tests")?.iter().map(|node| file.test(node, now)).collect::<Result<Vec<_>, _>>()?;
+    let tests =
+        file.list(tests, "tests")?.iter().map(|node| file.test(node, now)).collect::<Result<Vec<_>, _>>()?;
     if tests.is_empty() {
-        return Err(file.wrong(Code::MissingValue, start, "`tests` is empty", "a file of tests has at least one"));
+        return Err(file.wrong(
+            Code::MissingValue,
+            start,
+            "`tests` is empty",
+            "a file of tests has at least one",
+        ));
     }
     Ok(Suite { policies: file.policies(path, &root)?, tests })
 }
@@ -131,7 +138,12 @@ impl File<'_> {
     fn map<'n>(&self, node: &'n Node, what: &str, known: &[&str]) -> Read<Members<'n>> {
         let Kind::Map(entries) = &node.kind else {
             let message = format!("{what} is a mapping, not {}", node.described());
-            return Err(self.wrong(Code::WrongType, node.span, &message, &format!("its keys are {}", keys(known))));
+            return Err(self.wrong(
+                Code::WrongType,
+                node.span,
+                &message,
+                &format!("its keys are {}", keys(known)),
+            ));
         };
         match entries.iter().find(|entry| !known.contains(&entry.key.as_str())) {
             Some(entry) => {
@@ -249,14 +261,20 @@ impl File<'_> {
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "whole and in range")]
             let score = (0.0..=100.0).contains(&score).then_some(score as u8);
             let help = "a risk score is from 0 to 100";
-            score.ok_or_else(|| self.wrong(Code::InvalidValue, node.span, "`risk_score` is out of range", help))
+            score.ok_or_else(|| {
+                self.wrong(Code::InvalidValue, node.span, "`risk_score` is out of range", help)
+            })
         });
         let code = members.get("reason_code").map(|node| {
-            self.word(node, "reason_code", "the codes are in the documentation of decisions, such as `default_deny`")
+            self.word(
+                node,
+                "reason_code",
+                "the codes are in the documentation of decisions, such as `default_deny`",
+            )
         });
-        let level = members
-            .get("risk_level")
-            .map(|node| self.word(node, "risk_level", "the levels are `low`, `medium`, `high` and `critical`"));
+        let level = members.get("risk_level").map(|node| {
+            self.word(node, "risk_level", "the levels are `low`, `medium`, `high` and `critical`")
+        });
         Ok(Expect {
             outcome: self.word(outcome, "outcome", "the outcomes are `EXECUTE`, `ABSTAIN` and `HALT`")?,
             rule: rule.transpose()?,
@@ -280,7 +298,8 @@ mod tests {
         (found.line, found.column, found.message)
     }
 
-    const GOOD: &str = "now: 5\ntests:\n  - name: n\n    action: { tool: t }\n    expect: { outcome: HALT, rule: null }\n";
+    const GOOD: &str =
+        "now: 5\ntests:\n  - name: n\n    action: { tool: t }\n    expect: { outcome: HALT, rule: null }\n";
 
     #[test]
     fn a_file_of_tests_names_its_policy_by_its_own_name() {
@@ -312,8 +331,16 @@ mod tests {
         check(&test("expect: { outcome: HALT, risk_score: 101 }"), 4, "`risk_score` is out of range");
         check(&test("expect: { outcome: HALT, risk_level: severe }"), 4, "`severe` is no risk_level");
         check(&test("expect: { outcome: HALT, reason_code: nope }"), 4, "`nope` is no reason_code");
-        check(&test("state: { later: 1 }\n    expect: { outcome: HALT }"), 4, "`later` is not a field of the state");
+        check(
+            &test("state: { later: 1 }\n    expect: { outcome: HALT }"),
+            4,
+            "`later` is not a field of the state",
+        );
         check("tests:\n  - name: n\n    action: {}\n", 2, "a test has no `expect`");
-        check("policy: a.yaml\npolicies: [b.yaml]\ntests: [{ name: n, action: {}, expect: { outcome: HALT } }]\n", 2, "`policy` and `policies` are both given");
+        check(
+            "policy: a.yaml\npolicies: [b.yaml]\ntests: [{ name: n, action: {}, expect: { outcome: HALT } }]\n",
+            2,
+            "`policy` and `policies` are both given",
+        );
     }
 }

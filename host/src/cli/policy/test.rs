@@ -160,12 +160,17 @@ fn print(report: &Report, screen: &Screen) -> Result<(), Failure> {
     let place = paint.dim(&format!("{}:{}", text::visible(&report.file), report.line));
     screen.data(&format!("{sign}  {}  {place}", text::visible(&report.name)))?;
     for (field, expected, actual) in &report.differences {
-        screen.data(&format!("        {field}: expected {}, got {}", paint.bold(expected), paint.bold(actual)))?;
+        screen.data(&format!(
+            "        {field}: expected {}, got {}",
+            paint.bold(expected),
+            paint.bold(actual)
+        ))?;
     }
     if !passed {
         let decision = &report.decision;
         let code = text::at(decision, "/reason_code");
-        screen.data(&format!("        {}", paint.dim(&format!("{code}: {}", text::at(decision, "/reason")))))?;
+        screen
+            .data(&format!("        {}", paint.dim(&format!("{code}: {}", text::at(decision, "/reason")))))?;
     }
     Ok(())
 }

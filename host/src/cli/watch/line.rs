@@ -80,7 +80,8 @@ impl Lines {
         let id = record.get("action_id").and_then(Value::as_str).unwrap_or_default();
         let kind = record.get("kind").and_then(Value::as_str).unwrap_or_default();
         if id.is_empty() {
-            let shown = self.wanted.is_everything() || (kind == "decision" && self.wanted.call(&unreadable()));
+            let shown =
+                self.wanted.is_everything() || (kind == "decision" && self.wanted.call(&unreadable()));
             return shown.then(|| without_action(record, kind, screen));
         }
         let call = match self.calls.get(id) {
@@ -143,7 +144,12 @@ impl Lines {
 
 /// What stands for an action that could not be read.
 fn unreadable() -> Call {
-    Call { agent: String::new(), tool: String::new(), shown: "an action that cannot be read".to_owned(), wanted: false }
+    Call {
+        agent: String::new(),
+        tool: String::new(),
+        shown: "an action that cannot be read".to_owned(),
+        wanted: false,
+    }
 }
 
 fn ask(client: &Client, id: &str) -> Option<Value> {
@@ -163,7 +169,8 @@ fn decided(screen: &Screen, record: &Value, decision: &Value, call: &Call, time:
     let paint = screen.paint();
     let outcome = outcome(decision);
     let badge = paint.outcome(outcome, &format!("{:9}", screen.badge(outcome)));
-    let duration = record.get("duration_us").and_then(Value::as_u64).map_or_else(|| "-".to_owned(), text::duration);
+    let duration =
+        record.get("duration_us").and_then(Value::as_u64).map_or_else(|| "-".to_owned(), text::duration);
     format!(
         "{}  {badge}  {}  {}  {} {}  {duration}  {}",
         paint.dim(&at(record, time)),
@@ -193,7 +200,9 @@ fn followed(screen: &Screen, record: &Value, decision: &Value, call: &Call, kind
         "start" => (arrow("start"), format!("started by {principal}")),
         "result" => {
             let error = record.get("error").and_then(Value::as_str);
-            let error = error.map_or_else(String::new, |error| format!(": {}", text::shortened(&text::visible(error), 80, "...")));
+            let error = error.map_or_else(String::new, |error| {
+                format!(": {}", text::shortened(&text::visible(error), 80, "..."))
+            });
             let what = match record.get("success").and_then(Value::as_bool) {
                 Some(true) => "succeeded",
                 Some(false) => "failed",
@@ -230,7 +239,12 @@ fn without_action(record: &Value, kind: &str, screen: &Screen) -> String {
             }
         }
         "access" => {
-            format!("{} {} by {}", text::at(record, "/event"), text::at(record, "/key/name"), text::at(record, "/principal"))
+            format!(
+                "{} {} by {}",
+                text::at(record, "/event"),
+                text::at(record, "/key/name"),
+                text::at(record, "/principal")
+            )
         }
         _ => text::at(record, "/principal"),
     };
