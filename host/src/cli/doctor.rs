@@ -61,7 +61,7 @@ pub(crate) fn run(args: &Doctor, global: &Global, screen: &Screen) -> Outcome {
     match Config::new(args.start.settings()) {
         Ok(config) => {
             findings.push(good("settings", "they can be used"));
-            findings.push(policies(&config.policies, screen));
+            findings.push(policies(&config.policies));
             findings.push(database(&config));
             findings.push(port(&config, server));
         }
@@ -123,7 +123,7 @@ fn server(global: &Global, findings: &mut Vec<Finding>) -> bool {
     true
 }
 
-fn policies(dir: &Path, screen: &Screen) -> Finding {
+fn policies(dir: &Path) -> Finding {
     let files = match PolicyFiles::of_folder(dir) {
         Ok(files) => files,
         Err(failure) => {
@@ -155,7 +155,6 @@ fn policies(dir: &Path, screen: &Screen) -> Finding {
     } else if loaded.diagnostics.is_empty() {
         good("policies", format!("{says}; policy_hash {}", loaded.policy_hash))
     } else {
-        let _ = screen;
         note("policies", says, "`faramesh policy check` shows them")
     }
 }

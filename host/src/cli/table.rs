@@ -30,6 +30,9 @@ impl<'a> Rows<'a> {
             if screen.paint().is_on() { cell.add_attribute(Attribute::Bold) } else { cell }
         };
         table.set_header(columns.iter().map(header));
+        for column in table.column_iter_mut() {
+            column.set_padding((0, 2));
+        }
         Rows { screen, table }
     }
 

@@ -35,7 +35,6 @@ pub(super) fn of_file(path: &str, visit: Visit<'_>) -> Result<(), Failure> {
     lines(BufReader::new(file), visit).map_err(fail)?
 }
 
-#[expect(clippy::type_complexity, reason = "the outer error is of reading, the inner one of visiting")]
 fn lines(mut reader: impl BufRead, visit: Visit<'_>) -> Result<Result<(), Failure>, std::io::Error> {
     let mut line = Vec::new();
     loop {
