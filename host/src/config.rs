@@ -61,6 +61,8 @@ pub struct Config {
     pub result_ttl: Duration,
     /// The most bytes of a request's body.
     pub max_body: usize,
+    /// How long a reader of events may take nothing before it is dropped.
+    pub reader_patience: Duration,
 }
 
 /// A setting that cannot be used.
@@ -75,6 +77,9 @@ pub struct ConfigError {
 
 /// The longest time to wait that can be set: a year.
 const MAX_TTL: Duration = Duration::from_secs(366 * 86_400);
+
+/// Longer than any pause of a healthy network.
+const READER_PATIENCE: Duration = Duration::from_secs(10);
 
 impl Config {
     /// Checks the settings.
@@ -125,6 +130,7 @@ impl Config {
             approval_ttl: ttl("FARAMESH_APPROVAL_TTL", &settings.approval_ttl)?,
             result_ttl: ttl("FARAMESH_RESULT_TTL", &settings.result_ttl)?,
             max_body: settings.max_body,
+            reader_patience: READER_PATIENCE,
         })
     }
 

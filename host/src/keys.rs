@@ -194,7 +194,7 @@ impl Keys {
             revoked_at_ms: None,
         };
         self.store.create_key(row.clone(), access("key_created", &row, by, now_ms)?).await?;
-        self.by_id.write().unwrap_or_else(PoisonError::into_inner).insert(row.id.clone(), row.clone());
+        self.keep(row.clone());
         Ok((row, format!("fmk_{id}_{secret}")))
     }
 
@@ -214,9 +214,22 @@ impl Keys {
         }
         let now_ms = self.clock.now_ms();
         let draft = access("key_revoked", &found, by, now_ms)?;
-        let row = self.store.revoke_key(found.id.clone(), now_ms, draft).await?;
-        self.by_id.write().unwrap_or_else(PoisonError::into_inner).insert(row.id.clone(), row.clone());
-        Ok(row)
+        // The key stops before the record of it can be read; it works on only if it could not be recorded.
+        self.keep(KeyRow { revoked_at_ms: Some(now_ms), ..found.clone() });
+        match self.store.revoke_key(found.id.clone(), now_ms, draft).await {
+            Ok(row) => {
+                self.keep(row.clone());
+                Ok(row)
+            }
+            Err(error) => {
+                self.keep(found);
+                Err(error.into())
+            }
+        }
+    }
+
+    fn keep(&self, row: KeyRow) {
+        self.by_id.write().unwrap_or_else(PoisonError::into_inner).insert(row.id.clone(), row);
     }
 
     /// Makes the admin key on the first start, and again when its file is gone: who can read that folder has the

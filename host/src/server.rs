@@ -198,6 +198,7 @@ impl Server {
             metrics,
             clock,
             listening: Listening { loopback, port: address.port() },
+            reader_patience: config.reader_patience,
             max_body: config.max_body,
             probe: Default::default(),
             created: Default::default(),

@@ -132,7 +132,7 @@ impl Gate {
         let set = self.policies.in_force();
 
         // Call.
-        let pass = Pass::over(&set, self.policies.module(), row.action.get().as_bytes(), &state);
+        let pass = Pass::over_recorded(&set, self.policies.module(), &row.action, &state);
 
         // Act.
         let outcome = pass.decision.outcome;

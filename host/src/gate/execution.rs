@@ -53,7 +53,7 @@ impl Gate {
         if let Some(answered) = self.answered(once.as_ref()).await? {
             return Ok(answered);
         }
-        let result = report.result.as_deref().map(|result| canonical(result)).transpose()?;
+        let result = report.result.as_deref().map(canonical).transpose()?;
         let row = self.own(caller, id).await?;
         let event = Event::Result { success: report.success };
         let fields = result_fields(&row, &caller.name, event, report.error.as_deref(), result.as_ref());

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use engine::action::Action;
 use engine::canonical::Canonical;
 use engine::decision::{Decision, Outcome, ReasonCode};
-use engine::hash::{ProvenanceId, RawHash};
+use engine::hash::{PolicyHash, ProvenanceId, RawHash};
 use engine::json::MAX_BYTES;
 use engine::risk::{RiskLevel, RiskScore};
 use engine::state::State;
@@ -18,7 +18,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::policies::InForce;
-use crate::runtime::{Module, Verdict};
+use crate::runtime::{Module, Pool, RuntimeError, Verdict};
 use crate::store::DecisionRow;
 
 /// What the engine said of an action.
@@ -63,11 +63,26 @@ struct Named<'a> {
 }
 
 impl Pass {
-    /// Asks the engine.
+    /// Asks the engine about the bytes of an action as they came.
     pub fn over(set: &InForce, module: &Module, action: &[u8], state: &State) -> Self {
+        Pass::through(set, module, action, state, Pool::decide)
+    }
+
+    /// Asks the engine about an action that is recorded in its canonical form.
+    pub fn over_recorded(set: &InForce, module: &Module, action: &RawValue, state: &State) -> Self {
+        Pass::through(set, module, action.get().as_bytes(), state, Pool::decide_recorded)
+    }
+
+    fn through(
+        set: &InForce,
+        module: &Module,
+        action: &[u8],
+        state: &State,
+        decide: impl FnOnce(&Pool, &[u8], &[u8]) -> Result<Verdict, RuntimeError>,
+    ) -> Self {
         let state = state_json(state);
         let started = Instant::now();
-        let answer = set.pool.decide(action, state.as_bytes());
+        let answer = decide(&set.pool, action, state.as_bytes());
         let duration = started.elapsed();
         let read = match answer {
             Ok(verdict) => read(verdict).map_err(|error| error.to_string()),
@@ -75,7 +90,7 @@ impl Pass {
         };
         let (proposed, decision, row, error) = read.unwrap_or_else(|error| {
             tracing::error!(error, "the engine did not answer, so the action halts");
-            failure(set, action, &state)
+            failure(set.policy_hash(), action, &state)
         });
         let policy_version = set.policy_version.clone();
         let engine_hash = text(&module.hash().to_hex());
@@ -149,10 +164,9 @@ fn read(verdict: Verdict) -> Result<Parts, serde_json::Error> {
 }
 
 /// The decision for an action about which the engine said nothing. What can be read of the action is kept.
-fn failure(set: &InForce, bytes: &[u8], state: &str) -> Parts {
+fn failure(policy_hash: PolicyHash, bytes: &[u8], state: &str) -> Parts {
     let action = Action::parse(bytes, MAX_BYTES).ok();
     let request_hash = action.as_ref().map(Action::request_hash);
-    let policy_hash = set.policy_hash();
     let state_value = engine::json::parse(state.as_bytes(), MAX_BYTES)
         .unwrap_or_else(|_| Value::Object(Default::default()));
     let state = Canonical::of(&state_value);
@@ -206,4 +220,38 @@ pub fn raw(text: String) -> Box<RawValue> {
 
 fn text(text: &str) -> Canonical {
     Canonical::of(&Value::from(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_engine_that_does_not_answer_halts() {
+        let policy_hash = PolicyHash::of(b"{}");
+        let bytes = br#"{"tool":"t","agent_id":"a","params":{"amount":4.5e1}}"#;
+        let (proposed, decision, row, _) = failure(policy_hash, bytes, r#"{"now":1}"#);
+        assert_eq!((decision.outcome, decision.reason_code), (Outcome::Halt, ReasonCode::EngineFailure));
+        assert_eq!((row.outcome, row.reason_code), (Outcome::Halt, ReasonCode::EngineFailure));
+        let proposed = proposed.unwrap();
+        let canonical =
+            r#"{"agent_id":"a","context":{},"operation":"call","params":{"amount":45},"tool":"t"}"#;
+        assert_eq!(proposed.json.get(), canonical);
+        let request_hash = engine::hash::RequestHash::of(canonical.as_bytes());
+        assert_eq!(decision.request_hash, Some(request_hash));
+        assert_eq!(serde_json::from_str::<Decision>(row.json.get()).unwrap(), decision);
+        let provenance = format!(
+            r#"{{"policy_hash":"{policy_hash}","request_hash":"{request_hash}","runtime_version":"{}","state":{{"now":1}}}}"#,
+            engine::RUNTIME_VERSION
+        );
+        assert_eq!(decision.provenance_id, ProvenanceId::of(provenance.as_bytes()));
+    }
+
+    #[test]
+    fn an_unreadable_action_halts_too_when_the_engine_does_not_answer() {
+        let (proposed, decision, ..) = failure(PolicyHash::of(b"{}"), b"{", "");
+        assert!(proposed.is_none());
+        assert_eq!((decision.outcome, decision.reason_code), (Outcome::Halt, ReasonCode::EngineFailure));
+        assert_eq!((decision.request_hash, decision.raw_hash), (None, Some(RawHash::of(b"{"))));
+    }
 }

@@ -129,7 +129,7 @@ impl Gate {
         let explanation = blocking(move || {
             let mut instance = module.instance()?;
             let handle = instance.load(&sources)?.handle;
-            handle.map(|handle| instance.explain(handle, bytes(&action), bytes(&state))).transpose()
+            handle.map(|handle| instance.explain_recorded(handle, bytes(&action), bytes(&state))).transpose()
         })
         .await?;
         let explanation = explanation.ok_or_else(refused)?;
@@ -150,7 +150,7 @@ fn decide(
 ) -> Result<Option<Box<RawValue>>, RuntimeError> {
     let mut instance = module.instance()?;
     let Some(handle) = instance.load(sources)?.handle else { return Ok(None) };
-    Ok(Some(instance.decide(handle, bytes(action), bytes(state))?.decision))
+    Ok(Some(instance.decide_recorded(handle, bytes(action), bytes(state))?.decision))
 }
 
 fn compare(

@@ -134,5 +134,10 @@ impl Simulation {
 
 fn decide(pool: &Pool, sample: &Sample) -> Result<Box<RawValue>, crate::runtime::RuntimeError> {
     let state = state_json(&State { now: Some(sample.at_ms), approval: None });
-    Ok(pool.decide(sample.action.get().as_bytes(), state.as_bytes())?.decision)
+    let (action, state) = (sample.action.get().as_bytes(), state.as_bytes());
+    let verdict = match sample.id {
+        Some(_) => pool.decide_recorded(action, state),
+        None => pool.decide(action, state),
+    };
+    Ok(verdict?.decision)
 }

@@ -1,7 +1,8 @@
 //! `GET /v1/events`: every record as it is committed, as Server-Sent Events.
 //!
-//! A reader that comes back with `Last-Event-ID` gets what it missed from the store, without a gap. A reader that
-//! does not keep up is dropped; it comes back in the same way. Nothing is buffered without bound.
+//! A reader that comes back with `Last-Event-ID` gets what it missed from the store, without a gap, and so does one
+//! that falls behind for a moment. A reader that takes nothing for a while is dropped, and comes back in the same
+//! way. Nothing is buffered without bound.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -13,6 +14,7 @@ use axum::response::sse::{Event as SseEvent, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
@@ -55,20 +57,21 @@ pub async fn stream(
         Some(Err(_)) => Some(String::new()),
         None => params.last_event_id,
     };
-    let from = match last.as_deref() {
-        None => None,
-        Some(id) => Some(place_after(&app, id).await?),
-    };
     // From here on every record is in the channel; what was before comes from the store.
     let live = app.store.subscribe();
+    let heads = app.store.heads().await?;
+    let mut next: HashMap<String, u64> = heads.into_iter().map(|head| (head.stream, head.size)).collect();
+    if let Some(id) = last.as_deref() {
+        resume_behind(id, &mut next)?;
+    }
     let (out, events) = mpsc::channel(WAITING);
     tokio::spawn(async move {
-        let mut reader = Reader { app, caller, out, next: HashMap::new(), own: HashMap::new() };
+        let mut reader = Reader { app, caller, out, next, own: HashMap::new() };
         let mut closing = reader.app.waiting.closing();
         let gone = reader.out.clone();
         // Dropping the reader ends the stream, whatever the reason.
         tokio::select! {
-            _ = reader.run(live, from) => {}
+            () = reader.run(live, last.is_some()) => {}
             () = gone.closed() => {}
             () = closed(&mut closing) => {}
         }
@@ -81,21 +84,22 @@ pub async fn stream(
     Ok(response)
 }
 
-/// `<stream>:<seq>`, and the place behind it.
-async fn place_after(app: &Shared, id: &str) -> Result<(String, u64), Problem> {
+/// Puts the stream of `<stream>:<seq>` to the place behind it.
+fn resume_behind(id: &str, next: &mut HashMap<String, u64>) -> Result<(), Problem> {
     let bad = || Problem::bad_request("bad_event_id", "`Last-Event-ID` is not one that this server gave");
     let (stream, seq) = id.rsplit_once(':').ok_or_else(bad)?;
     let seq: u64 = seq.parse().map_err(|_| bad())?;
-    let known = app.store.heads().await?.iter().any(|head| head.stream == stream && seq < head.size);
-    if known { Ok((stream.to_owned(), seq.saturating_add(1))) } else { Err(bad()) }
+    let place = next.get_mut(stream).filter(|size| seq < **size).ok_or_else(bad)?;
+    *place = seq.saturating_add(1);
+    Ok(())
 }
 
 /// Why a stream ends.
 enum End {
     /// The reader has gone, or may not read any more.
     Gone,
-    /// The reader did not keep up, or the server stops writing.
-    Behind,
+    /// The reader takes nothing.
+    Stalled,
     /// The store could not be read.
     Store(StoreError),
 }
@@ -111,32 +115,45 @@ struct Reader {
 }
 
 impl Reader {
-    async fn run(&mut self, mut live: Receiver<Event>, from: Option<(String, u64)>) {
-        let ended = match from {
-            Some((stream, from)) => self.resume(&mut live, stream, from).await,
-            None => Ok(()),
-        };
-        let end = match ended {
-            Ok(()) => self.follow(live).await,
-            Err(end) => end,
-        };
-        match end {
+    async fn run(&mut self, live: Receiver<Event>, resumes: bool) {
+        match self.follow(live, resumes).await {
             End::Gone => {}
-            End::Behind => tracing::info!(
+            End::Stalled => tracing::info!(
                 principal = self.caller.principal.name,
-                "a reader of events did not keep up and was dropped"
+                "a reader of events took nothing for a while and was dropped"
             ),
             End::Store(error) => tracing::error!(%error, "a stream of events ended"),
         }
     }
 
-    /// Sends what is in the store. Reading a long history may take longer than the channel holds, so that it is
-    /// read again behind a fresh channel before the channel is used.
-    async fn resume(&mut self, live: &mut Receiver<Event>, stream: String, from: u64) -> Result<(), End> {
-        self.next.insert(stream.clone(), from);
-        self.catch_up(&stream).await?;
-        *live = self.app.store.subscribe();
-        self.catch_up(&stream).await
+    async fn follow(&mut self, mut live: Receiver<Event>, mut behind: bool) -> End {
+        loop {
+            if behind {
+                // The channel is made anew before the store is read, so that nothing falls between the two. A
+                // long history may fill it meanwhile; then this comes again, from further on.
+                live = self.app.store.subscribe();
+                for stream in self.next.keys().cloned().collect::<Vec<_>>() {
+                    if let Err(end) = self.catch_up(&stream).await {
+                        return end;
+                    }
+                }
+            }
+            let event = match live.recv().await {
+                Ok(event) => event,
+                Err(RecvError::Lagged(_)) => {
+                    behind = true;
+                    continue;
+                }
+                Err(RecvError::Closed) => return End::Gone,
+            };
+            behind = false;
+            let action = event.action.as_ref();
+            let visible = self.caller.principal.role.may(Permission::SeeAll)
+                || action.is_some_and(|action| self.caller.principal.sees(&action.principal));
+            if let Err(end) = self.send(&event.record, visible).await {
+                return end;
+            }
+        }
     }
 
     async fn catch_up(&mut self, stream: &str) -> Result<(), End> {
@@ -151,18 +168,6 @@ impl Reader {
             }
             if last_page {
                 return Ok(());
-            }
-        }
-    }
-
-    async fn follow(&mut self, mut live: Receiver<Event>) -> End {
-        loop {
-            let Ok(event) = live.recv().await else { return End::Behind };
-            let action = event.action.as_ref();
-            let visible = self.caller.principal.role.may(Permission::SeeAll)
-                || action.is_some_and(|action| self.caller.principal.sees(&action.principal));
-            if let Err(end) = self.send(&event.record, visible).await {
-                return end;
             }
         }
     }
@@ -182,7 +187,11 @@ impl Reader {
         // Canonical JSON has no line breaks; a record that somebody changed in the database might.
         let body = record.body.replace(['\r', '\n'], " ");
         let event = SseEvent::default().id(format!("{stream}:{seq}")).event(record.kind.as_str()).data(body);
-        self.out.send(Ok(event)).await.map_err(|_| End::Gone)
+        match tokio::time::timeout(self.app.reader_patience, self.out.send(Ok(event))).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) => Err(End::Gone),
+            Err(_) => Err(End::Stalled),
+        }
     }
 
     /// Whether the caller may see a record of the past.

@@ -45,6 +45,8 @@ pub struct App {
     pub clock: Arc<dyn Clock>,
     /// Where the server listens.
     pub listening: Listening,
+    /// How long a reader of events may take nothing.
+    pub reader_patience: std::time::Duration,
     /// The most bytes of a request's body.
     pub max_body: usize,
     /// Whether the store can write, as of a moment ago.

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use engine::abi::{ABI_VERSION, load_input};
+use engine::abi::{ABI_VERSION, AS_RECEIVED, AS_RECORDED, load_input};
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use wasmtime::{InstancePre, Memory, Store, StoreLimits, TypedFunc};
@@ -17,8 +17,8 @@ pub struct Instance {
     buffer: TypedFunc<u32, u32>,
     load: TypedFunc<u32, u64>,
     unload: TypedFunc<u32, u32>,
-    decide: TypedFunc<(u32, u32, u32), u64>,
-    explain: TypedFunc<(u32, u32, u32), u64>,
+    decide: TypedFunc<(u32, u32, u32, u32), u64>,
+    explain: TypedFunc<(u32, u32, u32, u32), u64>,
     canonicalize: TypedFunc<u32, u64>,
 }
 
@@ -83,7 +83,21 @@ impl Instance {
     /// When the engine stops, refuses the state, or answers nothing readable. An action that cannot be read has a
     /// decision and is no error.
     pub fn decide(&mut self, handle: u32, action: &[u8], state: &[u8]) -> Result<Verdict, RuntimeError> {
-        let answer = self.decide_call(handle, action, state)?;
+        let answer = self.decide_call(handle, action, state, AS_RECEIVED)?;
+        self.read(answer)
+    }
+
+    /// Decides an action again from its canonical form, as it stands in a record.
+    ///
+    /// # Errors
+    /// As for [`Instance::decide`].
+    pub fn decide_recorded(
+        &mut self,
+        handle: u32,
+        canonical: &[u8],
+        state: &[u8],
+    ) -> Result<Verdict, RuntimeError> {
+        let answer = self.decide_call(handle, canonical, state, AS_RECORDED)?;
         self.read(answer)
     }
 
@@ -92,13 +106,19 @@ impl Instance {
     /// # Errors
     /// When the engine stops.
     pub fn decide_raw(&mut self, handle: u32, action: &[u8], state: &[u8]) -> Result<&[u8], RuntimeError> {
-        let answer = self.decide_call(handle, action, state)?;
+        let answer = self.decide_call(handle, action, state, AS_RECEIVED)?;
         self.bytes(answer)
     }
 
-    fn decide_call(&mut self, handle: u32, action: &[u8], state: &[u8]) -> Result<u64, RuntimeError> {
+    fn decide_call(
+        &mut self,
+        handle: u32,
+        action: &[u8],
+        state: &[u8],
+        form: u32,
+    ) -> Result<u64, RuntimeError> {
         _ = self.put(DECIDE_FUEL, &[action, state])?;
-        let lengths = (handle, length(action)?, length(state)?);
+        let lengths = (handle, length(action)?, length(state)?, form);
         self.decide.call(&mut self.store, lengths).map_err(trapped)
     }
 
@@ -112,8 +132,31 @@ impl Instance {
         action: &[u8],
         state: &[u8],
     ) -> Result<Box<RawValue>, RuntimeError> {
+        self.explain_call(handle, action, state, AS_RECEIVED)
+    }
+
+    /// Explains an action from its canonical form, as it stands in a record.
+    ///
+    /// # Errors
+    /// As for [`Instance::explain`].
+    pub fn explain_recorded(
+        &mut self,
+        handle: u32,
+        canonical: &[u8],
+        state: &[u8],
+    ) -> Result<Box<RawValue>, RuntimeError> {
+        self.explain_call(handle, canonical, state, AS_RECORDED)
+    }
+
+    fn explain_call(
+        &mut self,
+        handle: u32,
+        action: &[u8],
+        state: &[u8],
+        form: u32,
+    ) -> Result<Box<RawValue>, RuntimeError> {
         _ = self.put(LOAD_FUEL, &[action, state])?;
-        let lengths = (handle, length(action)?, length(state)?);
+        let lengths = (handle, length(action)?, length(state)?, form);
         let answer = self.explain.call(&mut self.store, lengths).map_err(trapped)?;
         self.read(answer)
     }
@@ -163,13 +206,13 @@ impl Instance {
 
     fn read<T: DeserializeOwned>(&self, answer: u64) -> Result<T, RuntimeError> {
         let bytes = self.bytes(answer)?;
-        match serde_json::from_slice(bytes) {
-            Ok(read) => Ok(read),
-            Err(error) => match serde_json::from_slice::<Failed>(bytes) {
-                Ok(failed) => Err(RuntimeError::Refused(failed.failure)),
-                Err(_) => Err(RuntimeError::Garbled(error.to_string())),
-            },
+        // Looked for first, because some answers are read as whatever JSON they are.
+        if bytes.starts_with(b"{\"failure\":")
+            && let Ok(failed) = serde_json::from_slice::<Failed>(bytes)
+        {
+            return Err(RuntimeError::Refused(failed.failure));
         }
+        serde_json::from_slice(bytes).map_err(|error| RuntimeError::Garbled(error.to_string()))
     }
 }
 

@@ -50,6 +50,22 @@ impl Pool {
         self.with(|instance, handle| instance.decide(handle, action, state))
     }
 
+    /// Decides an action again from its canonical form; see [`Instance::decide_recorded`].
+    ///
+    /// # Errors
+    /// When the engine gave no answer: the action is not decided.
+    pub fn decide_recorded(&self, canonical: &[u8], state: &[u8]) -> Result<Verdict, RuntimeError> {
+        self.with(|instance, handle| instance.decide_recorded(handle, canonical, state))
+    }
+
+    /// Explains an action from its canonical form; see [`Instance::explain_recorded`].
+    ///
+    /// # Errors
+    /// When the engine gave no answer, or the bytes are no canonical action.
+    pub fn explain_recorded(&self, canonical: &[u8], state: &[u8]) -> Result<Box<RawValue>, RuntimeError> {
+        self.with(|instance, handle| instance.explain_recorded(handle, canonical, state))
+    }
+
     /// Explains the decision on an action; see [`Instance::explain`].
     ///
     /// # Errors

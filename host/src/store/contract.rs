@@ -192,6 +192,11 @@ pub(crate) async fn an_answer_is_kept_for_a_day(store: Fresh) {
         store.submit(new, Some(idempotency("alice", "key", body, |row| row.id.clone())))
     };
     assert!(matches!(submit(1, NOW, "body").await.unwrap(), Written::Fresh(_)));
+    let answered = |body: &str, at_ms: i64| store.answered("alice".into(), "key".into(), body.into(), at_ms);
+    assert_eq!(answered("body", NOW + DAY - 1).await.unwrap(), Some(id(1)));
+    assert_eq!(answered("body", NOW + DAY).await.unwrap(), None);
+    let other = answered("other", NOW).await;
+    assert!(matches!(other, Err(StoreError::KeyReused)), "{other:?}");
     assert!(matches!(submit(2, NOW + DAY - 1, "body").await.unwrap(), Written::Replayed(_)));
     assert!(matches!(submit(3, NOW + DAY, "other").await.unwrap(), Written::Fresh(_)));
     assert!(

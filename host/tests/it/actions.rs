@@ -230,6 +230,23 @@ fn a_decision_is_explained_and_replayed_under_the_policies_that_made_it() {
 }
 
 #[test]
+fn a_number_that_grows_in_its_canonical_form_is_approved_explained_and_replayed() {
+    let app = TestApp::start();
+    // 1e20 is canonically a literal of 21 digits, which the strict reader refuses from callers.
+    let body = br#"{"agent_id":"a","tool":"process_refund","params":{"amount":340,"serial":1e20}}"#;
+    let held = app.post("/v1/actions").raw(body).send().ok();
+    assert_eq!(held["status"], "pending_approval");
+    let path = format!("/v1/actions/{}", id(&held));
+    let approval = app.post(&format!("{path}/approval")).key(&app.admin).json(&json!({ "approve": true }));
+    assert_eq!(approval.send().ok()["status"], "approved");
+    assert_eq!(app.post(&format!("{path}/replay")).key(&app.admin).send().ok()["match"], true);
+    app.get(&format!("{path}/explain")).key(&app.admin).send().ok();
+    let body = json!({ "recorded": {} });
+    let simulation = app.post("/v1/policies/simulate").key(&app.admin).json(&body).send().ok();
+    assert_eq!(simulation["results"][0]["candidate"]["reason_code"], "policy_require_approval");
+}
+
+#[test]
 fn the_records_of_an_action_tell_its_life() {
     let app = TestApp::start();
     let action = app.refund(45.0);

@@ -9,7 +9,6 @@ use std::time::{Duration, Instant};
 
 use host::clock::HandClock;
 use host::config::{Config, Settings};
-use host::http::Shared;
 use host::server::{Server, StartError};
 use host::store::sqlite::SqliteStore;
 use serde_json::{Value, json};
@@ -46,7 +45,6 @@ pub struct TestApp {
     pub port: u16,
     pub clock: Arc<HandClock>,
     pub store: Arc<SqliteStore>,
-    pub app: Shared,
     pub folder: TempDir,
     pub admin: String,
     stop: Option<oneshot::Sender<()>>,
@@ -75,7 +73,8 @@ impl TestApp {
         now_ms: i64,
         change: impl FnOnce(&mut Settings),
     ) -> Result<Self, StartError> {
-        let config = config(folder.path(), change);
+        let mut config = config(folder.path(), change);
+        config.reader_patience = Duration::from_millis(300);
         let clock = Arc::new(HandClock::at(now_ms));
         let (opened, answer) = std::sync::mpsc::channel();
         let (stop, stopped) = oneshot::channel::<()>();
@@ -87,17 +86,17 @@ impl TestApp {
                     Ok(server) => server.sweeping_every(Duration::from_millis(20)),
                     Err(error) => return opened.send(Err(error)).unwrap(),
                 };
-                let parts = (server.address().port(), server.store(), Arc::clone(&server.app));
+                let parts = (server.address().port(), server.store());
                 opened.send(Ok(parts)).unwrap();
                 let stop = async { _ = stopped.await };
                 server.serve(stop).await.unwrap();
             });
         });
-        let (port, store, app) = answer.recv().unwrap()?;
+        let (port, store) = answer.recv().unwrap()?;
         let admin = fs::read_to_string(config.admin_key_file()).unwrap().trim().to_owned();
         let http = ureq::Agent::config_builder().http_status_as_error(false).build().into();
         let (stop, server) = (Some(stop), Some(server));
-        Ok(TestApp { port, clock, store, app, folder, admin, stop, server, http })
+        Ok(TestApp { port, clock, store, folder, admin, stop, server, http })
     }
 
     /// Stops the server, and gives back its folder.

@@ -14,7 +14,8 @@ impl Stream {
     fn open(app: &TestApp, key: Option<&str>, last: Option<&str>) -> Self {
         let mut stream = TcpStream::connect(("127.0.0.1", app.port)).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-        let mut request = format!("GET /v1/events HTTP/1.1\r\nHost: 127.0.0.1:{}\r\n", app.port);
+        let mut request =
+            format!("GET /v1/events HTTP/1.1\r\nHost: 127.0.0.1:{}\r\nConnection: close\r\n", app.port);
         if let Some(key) = key {
             request.push_str(&format!("Authorization: Bearer {key}\r\n"));
         }

@@ -32,8 +32,8 @@ fn the_first_start_makes_an_admin_key_for_its_owner_only() {
 fn a_key_is_shown_once_and_kept_as_a_hash() {
     let app = TestApp::start();
     let key = app.key("viewer", "viewer");
-    let secret = key.rsplit('_').next().unwrap();
-    let secret = &secret[..20];
+    // Behind `fmk_`, the id and another `_`; a secret may have a `_` in it.
+    let secret = &key[13..33];
     let list = app.get("/v1/keys").key(&app.admin).send();
     assert!(!list.body.contains(secret) && !list.body.contains("secret_hash"));
     assert!(!app.records().iter().any(|record| record.to_string().contains(secret)));
@@ -128,8 +128,6 @@ fn wrong_keys_are_refused_and_recorded_once_a_second() {
     let wrong = ["", "x", "fmk_", "fmk_00000000_x", &almost];
     let failures = || app.records().iter().filter(|record| record["event"] == "login_failed").count();
     for key in wrong {
-        let reply = app.get("/health-of-nothing").send();
-        assert_eq!(reply.status, 404);
         let refused = app.get("/v1/actions").key(key).send();
         refused.problem(401, "wrong_key");
         assert_eq!(refused.headers["www-authenticate"], "Bearer");

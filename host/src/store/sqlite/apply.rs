@@ -133,7 +133,7 @@ impl<'a> Batch<'a> {
                 row.decision.state.get(),
                 row.approval_token,
             ])?;
-        self.keep(&new.draft, sealed, Some(&row))?;
+        self.keep(&new.draft, sealed, Some((number, &row)))?;
         self.remember(idempotency, &row, new.draft.at_ms)?;
         Ok(Written::Fresh(Box::new(row)))
     }
@@ -210,7 +210,7 @@ impl<'a> Batch<'a> {
                     row.result.as_ref().map(|result| result.get()),
                 ])?;
         }
-        self.keep(&change.draft, sealed, Some(&row))?;
+        self.keep(&change.draft, sealed, Some((number, &row)))?;
         self.remember(idempotency, &row, change.draft.at_ms)?;
         Ok(Written::Fresh(Box::new(row)))
     }
@@ -326,17 +326,22 @@ impl<'a> Batch<'a> {
     }
 
     /// Writes the record, and has it told after the commit.
-    fn keep(&mut self, draft: &Draft, sealed: Sealed, action: Option<&ActionRow>) -> Result<(), Trouble> {
+    fn keep(
+        &mut self,
+        draft: &Draft,
+        sealed: Sealed,
+        action: Option<(i64, &ActionRow)>,
+    ) -> Result<(), Trouble> {
         let kept = self
             .connection
             .prepare_cached(
-                "INSERT INTO records (stream_id, seq, kind, action_id, body) VALUES (?1, ?2, ?3, ?4, ?5)",
+                "INSERT INTO records (stream_id, seq, kind, action_number, body) VALUES (?1, ?2, ?3, ?4, ?5)",
             )?
             .execute(params![
                 self.stream_id,
                 signed(sealed.seq),
                 draft.kind.as_str(),
-                draft.action_id,
+                action.map(|(number, _)| number),
                 sealed.body.as_str(),
             ]);
         match kept {
@@ -354,7 +359,10 @@ impl<'a> Batch<'a> {
                 kind: draft.kind,
                 body: sealed.body.into_string(),
             };
-            self.events.push(Event { record: Arc::new(record), action: action.cloned().map(Arc::new) });
+            self.events.push(Event {
+                record: Arc::new(record),
+                action: action.map(|(_, row)| Arc::new(row.clone())),
+            });
         }
         Ok(())
     }

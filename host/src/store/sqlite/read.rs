@@ -104,7 +104,7 @@ pub(super) fn records(
 /// The records about one action in the order in which they were written.
 pub(super) fn records_of(connection: &Connection, action_id: &str) -> Result<Vec<StoredRecord>, StoreError> {
     let sql = "SELECT s.stream, r.seq, r.kind, r.body FROM records r JOIN streams s ON s.id = r.stream_id
-               WHERE r.action_id = ?1 ORDER BY r.rowid";
+               WHERE r.action_number = (SELECT number FROM actions WHERE id = ?1) ORDER BY r.rowid";
     all(connection, sql, [action_id], rows::record)
 }
 

@@ -105,6 +105,9 @@ impl Writer {
                 open = !batch.iter().any(|op| matches!(op, Op::Close));
                 self.write(&mut batch);
             }
+            // Leaves all in the one file, so that a copy of it is whole. Who reads just now may prevent it, and then
+            // the log stays beside the file.
+            _ = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
         };
         let thread = std::thread::Builder::new().name("store-writer".to_owned());
         thread.spawn(run).map_err(|error| StoreError::Failed(format!("cannot start the writer: {error}")))

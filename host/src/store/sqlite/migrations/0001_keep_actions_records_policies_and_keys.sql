@@ -7,16 +7,17 @@ CREATE TABLE streams (
 ) STRICT;
 
 -- `body` is the whole record as canonical JSON. A record is larger than what fits well into an index page, so the
--- table has rowids and the place in the chain is an index of its own.
+-- table has rowids and the place in the chain is an index of its own. The action is named by its number and not by
+-- its id: numbers come in order, so that a transaction touches the end of that index and not pages all over it.
 CREATE TABLE records (
     stream_id INTEGER NOT NULL REFERENCES streams (id),
     seq INTEGER NOT NULL,
     kind TEXT NOT NULL,
-    action_id TEXT,
+    action_number INTEGER,
     body TEXT NOT NULL
 ) STRICT;
 CREATE UNIQUE INDEX records_by_place ON records (stream_id, seq);
-CREATE INDEX records_by_action ON records (action_id) WHERE action_id IS NOT NULL;
+CREATE INDEX records_by_action ON records (action_number) WHERE action_number IS NOT NULL;
 
 -- What lists filter by and what every change touches. Numbers are in the order of creation. The long texts are in
 -- `action_texts`, so that counting a hundred thousand actions reads little and a change of status writes little.
