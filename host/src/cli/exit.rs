@@ -106,7 +106,7 @@ impl Failure {
     /// Says what happened on standard error, and gives the code to end with.
     pub(crate) fn report(&self, screen: &Screen) -> Exit {
         if self.quiet {
-            return Exit::Done;
+            return self.exit;
         }
         if let (Format::Json | Format::Jsonl | Format::Yaml, Some(problem)) = (screen.format(), &self.problem)
         {
@@ -123,7 +123,8 @@ impl Failure {
 }
 
 impl From<std::io::Error> for Failure {
-    /// An error of writing to standard output. A reader that went away, such as `head`, is no failure.
+    /// An error of writing to standard output. A reader that went away, such as `head`, is nothing to speak of; still
+    /// the exit code is not 0, because nobody was told an outcome.
     fn from(error: std::io::Error) -> Self {
         let quiet = error.kind() == std::io::ErrorKind::BrokenPipe;
         Failure { quiet, ..Failure::refused(format!("the output cannot be written: {error}")) }

@@ -20,8 +20,13 @@ fn recorded() -> (Place, Server) {
             assert_eq!(server.run(&place, &["actions", "approve", &id]).code, 0);
             place.write("held.json", &server.run(&place, &["actions", "get", &id, "-o", "json"]).out);
         }
-        place.write("last.json", &run.out);
     }
+    // A number whose canonical form has more digits than an action may have.
+    let mail =
+        ["actions", "submit", "--agent", "s", "--tool", "send_email", "--param", "size=1e20", "-o", "json"];
+    let mail = server.run(&place, &mail);
+    assert_eq!(mail.code, 0, "{}", mail.err);
+    place.write("last.json", &mail.out);
     (place, server)
 }
 

@@ -49,6 +49,17 @@ fn decide_prints_the_engines_bytes_and_ends_with_the_outcome() {
 }
 
 #[test]
+fn an_outcome_that_nobody_could_read_is_no_success() {
+    let place = Place::initialized();
+    place.write("action.json", &refund("45"));
+    let mut command = place.command(&["policy", "decide", "--action", "action.json"]);
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let output = command.stdout(writer).output().unwrap();
+    assert_eq!((output.status.code(), output.stderr.as_slice()), (Some(1), &b""[..]));
+}
+
+#[test]
 fn decide_reads_many_actions_and_ends_with_the_strictest() {
     let place = Place::initialized();
     let lines = [refund("45"), refund("340"), "not JSON".to_owned()];

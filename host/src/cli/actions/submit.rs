@@ -2,7 +2,6 @@
 //! sent, because who proposes an action may not approve it.
 
 use clap::Args;
-use engine::canonical::Canonical;
 use engine::json;
 use engine::value::{Object, Value as Json};
 use serde_json::Value;
@@ -56,7 +55,7 @@ pub(crate) struct Submit {
 pub(crate) fn run(args: &Submit, global: &Global, screen: &Screen) -> Outcome {
     let actions = match &args.file {
         Some(file) => Actions::read(file)?,
-        None => Actions::One(args.action()?.into_string().into_bytes()),
+        None => Actions::One(args.action()?.into_bytes()),
     };
     let client = Client::new(global, KeyUse::OnlyGiven)?;
     let mut strictest = None;
@@ -79,7 +78,7 @@ pub(crate) fn run(args: &Submit, global: &Global, screen: &Screen) -> Outcome {
 
 impl Submit {
     /// The action that the flags describe. Whether it is a good one is the server's to say.
-    fn action(&self) -> Result<Canonical, Failure> {
+    fn action(&self) -> Result<String, Failure> {
         let mut params = object(self.params.as_deref(), "--params")?;
         for param in &self.param {
             let Some((name, value)) = param.split_once('=') else {
@@ -99,7 +98,9 @@ impl Submit {
                 members.push((name.to_owned(), Json::from(value.as_str())));
             }
         }
-        Ok(Canonical::of(&sorted(members)?))
+        // Not the canonical form, which spells out `1e20` as an integer that an action may not have.
+        serde_json::to_string(&sorted(members)?)
+            .map_err(|error| Failure::usage(format!("the action cannot be written: {error}")))
     }
 }
 

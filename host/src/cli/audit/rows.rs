@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use engine::action::Action;
 use engine::decision::Outcome;
 use engine::hash::Digest;
-use engine::json;
 use engine::lifecycle::Status;
 use host::store::{ActionRow, Receipt};
 use serde::Deserialize;
@@ -123,7 +122,7 @@ impl Lives {
         if facts.action != Digest::of(row.action.get().as_bytes()) {
             return wrong(format!("the action {} is not the recorded one", row.id));
         }
-        let action = Action::parse(row.action.get().as_bytes(), json::MAX_BYTES).ok();
+        let action = Action::parse_canonical(row.action.get().as_bytes()).ok();
         let hash = action.as_ref().map(|action| action.request_hash().to_string());
         if hash != facts.request_hash {
             return wrong(format!("the action {} is not what its `request_hash` says", row.id));
