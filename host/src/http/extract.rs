@@ -1,16 +1,19 @@
 //! Reading requests: bodies, queries, and requests that may come twice. What cannot be read has a problem.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use axum::body::Bytes;
-use axum::extract::rejection::{BytesRejection, QueryRejection};
+use axum::body::{Body, Bytes};
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{FromRequest, FromRequestParts, Query, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use engine::decision::ReasonCode;
 use engine::hash::Digest;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio_stream::StreamExt as _;
 
 use super::Shared;
 use super::error::Problem;
@@ -93,19 +96,57 @@ impl JsonBytes {
     }
 }
 
-/// Reads a body of any kind, up to the limit.
+/// How long the body of a request may take.
+const BODY_TIME: Duration = Duration::from_secs(30);
+/// How much of a body that is too large is read and thrown away, so that the answer is not lost in a connection
+/// that is cut while its caller still writes.
+const DISCARDED: usize = 4 * engine::json::MAX_BYTES;
+
+/// Takes in a whole body, so that whatever the answer is, its caller has said all and listens.
 ///
 /// # Errors
-/// 413 over the limit, with the outcome that it means for an action.
-pub async fn read(request: Request, app: &Shared) -> Result<Bytes, Problem> {
-    Bytes::from_request(request, app).await.map_err(|rejection| match rejection {
-        BytesRejection::FailedToBufferBody(error) if error.status() == StatusCode::PAYLOAD_TOO_LARGE => {
-            let detail = format!("the body has more than {} bytes", app.max_body);
-            Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail)
-                .halting(engine::decision::ReasonCode::InvalidAction)
+/// 413 over the limit, with the outcome that it means for an action; 408 for one that takes too long.
+pub async fn take_in(body: Body, most: usize) -> Result<Bytes, Problem> {
+    let taking = tokio::time::timeout(BODY_TIME, async {
+        let mut stream = body.into_data_stream();
+        let mut taken = Vec::new();
+        let mut size = 0_usize;
+        while let Some(chunk) = stream.next().await {
+            let chunk = chunk.map_err(|_| {
+                Problem::bad_request("incomplete_body", "the body could not be read to its end")
+            })?;
+            size = size.saturating_add(chunk.len());
+            if size <= most {
+                taken.push(chunk);
+            } else if size > most.saturating_add(DISCARDED) {
+                break;
+            }
         }
-        _ => Problem::bad_request("incomplete_body", "the body could not be read to its end"),
+        if size > most {
+            let detail = format!("the body has more than {most} bytes");
+            return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail)
+                .halting(ReasonCode::InvalidAction));
+        }
+        match <[Bytes; 1]>::try_from(taken) {
+            // Nearly every body comes in one piece, which is not copied.
+            Ok([whole]) => Ok(whole),
+            Err(pieces) => Ok(Bytes::from(pieces.concat())),
+        }
+    });
+    taking.await.unwrap_or_else(|_| {
+        let detail = "the body did not come in time";
+        Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "request_timeout", detail))
     })
+}
+
+/// The body that [`super::guard`] has taken in.
+///
+/// # Errors
+/// 400 when there is none, which does not happen behind the guard.
+pub async fn read(request: Request, app: &Shared) -> Result<Bytes, Problem> {
+    Bytes::from_request(request, app)
+        .await
+        .map_err(|_| Problem::bad_request("incomplete_body", "the body could not be read to its end"))
 }
 
 fn is_json(headers: &HeaderMap) -> bool {

@@ -3,12 +3,14 @@
 
 use std::time::Instant;
 
+use axum::body::Body;
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use super::error::Problem;
+use super::extract::take_in;
 use super::{Listening, Shared};
 
 /// Checks where a request comes from, and dresses the answer.
@@ -17,9 +19,10 @@ pub async fn guard(State(app): State<Shared>, request: Request, next: Next) -> R
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().cloned();
     let refused = refuse(app.listening, &method, request.headers(), request.uri().host());
-    let mut response = match refused {
-        None => next.run(request).await,
-        Some(problem) => problem.into_response(),
+    let (parts, body) = request.into_parts();
+    let mut response = match (take_in(body, app.max_body).await, refused) {
+        (_, Some(problem)) | (Err(problem), None) => problem.into_response(),
+        (Ok(body), None) => next.run(Request::from_parts(parts, Body::from(body))).await,
     };
     let headers = response.headers_mut();
     for (name, value) in [

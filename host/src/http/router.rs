@@ -65,7 +65,8 @@ pub fn app(state: Shared) -> Router {
             let detail = "this resource does not have that method";
             Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail)
         })
-        .layer(DefaultBodyLimit::max(state.max_body))
+        // The guard has taken in the whole body and knows the limit.
+        .layer(DefaultBodyLimit::disable())
         .layer(from_fn_with_state(state.clone(), guard::guard))
         .with_state(state)
 }

@@ -96,6 +96,7 @@ fn bodies_that_are_too_large_or_no_json_are_refused() {
     let large = vec![b' '; engine::json::MAX_BYTES + 1];
     let problem = app.post("/v1/actions").raw(&large).send().problem(413, "body_too_large");
     assert_eq!(problem["outcome"], "HALT");
+    app.get("/v1/actions").send().ok();
     let text = app.post("/v1/actions").header("content-type", "text/plain").raw(b"{}").send();
     text.problem(415, "unsupported_media_type");
     let form =

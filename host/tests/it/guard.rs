@@ -37,6 +37,25 @@ fn only_this_machine_s_own_names_are_answered() {
 }
 
 #[test]
+fn a_refusal_arrives_also_when_the_body_comes_late() {
+    let app = TestApp::start();
+    let mut stream = TcpStream::connect(("127.0.0.1", app.port)).unwrap();
+    let head = format!(
+        "POST /v1/actions HTTP/1.1\r\nHost: 127.0.0.1:{}\r\nAuthorization: Bearer x\r\n\
+         Content-Length: 200000\r\nConnection: close\r\n\r\n",
+        app.port
+    );
+    stream.write_all(head.as_bytes()).unwrap();
+    for _ in 0..20 {
+        std::thread::sleep(std::time::Duration::from_millis(2));
+        stream.write_all(&[b' '; 10_000]).unwrap();
+    }
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 401 ") && answer.contains("wrong_key"), "{answer}");
+}
+
+#[test]
 fn pages_of_other_origins_change_nothing() {
     let app = TestApp::start();
     let action = json!({ "agent_id": "a", "tool": "send_email" });

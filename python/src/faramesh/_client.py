@@ -1,0 +1,325 @@
+"""`Client` and `AsyncClient`: the HTTP API, one method a verb.
+
+They send, try again where that cannot do anything twice, and raise. Whether a tool may run is decided elsewhere:
+by the server, and by the road in `_govern`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import os
+import ssl
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+from types import TracebackType
+from typing import Any, Final, TypeVar
+
+import httpx
+from typing_extensions import Self
+
+from faramesh import _canonical, _wire
+from faramesh._types import Action, ActionPage, Outcome, PoliciesInForce, RiskLevel, Status
+from faramesh._wire import Request
+
+T = TypeVar("T")
+
+DEFAULT_URL: Final = "http://127.0.0.1:8000"
+DEFAULT_TIMEOUT: Final = 10.0
+RETRY_DELAYS: Final = (0.1, 0.5, 2.0)
+"""Seconds before each further try; long enough for a server to restart, short enough for a person to wait."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Where the server is and how to talk to it."""
+
+    base_url: str
+    api_key: str | None = field(repr=False)
+    timeout: float
+    retry_delays: tuple[float, ...]
+
+    @classmethod
+    def gather(cls, base_url: str | None = None, api_key: str | None = None, timeout: float = DEFAULT_TIMEOUT) -> Self:
+        """What was given, else what the environment says, else the defaults."""
+        url = base_url or os.environ.get("FARAMESH_URL") or DEFAULT_URL
+        key = api_key or os.environ.get("FARAMESH_API_KEY") or os.environ.get("FARAMESH_TOKEN") or None
+        return cls(url.rstrip("/"), key, timeout, RETRY_DELAYS)
+
+    def for_httpx(self) -> dict[str, Any]:
+        """The keyword arguments that both flavours of httpx's client take."""
+        headers = {"Accept": "application/json"}
+        if self.api_key:
+            headers["Authorization"] = f"Bearer {self.api_key}"
+        return {
+            "base_url": _parsed(self.base_url),
+            "headers": headers,
+            "timeout": self.timeout,
+            # Every held action keeps a connection of its own while it waits, and they must not wait for each other.
+            "limits": httpx.Limits(max_connections=None, max_keepalive_connections=20),
+            # A proxy is for servers elsewhere: what is on this machine is asked on this machine.
+            "trust_env": not _is_loopback(_parsed(self.base_url).host),
+            "verify": _tls_context(),
+        }
+
+    def timeout_of(self, request: Request[Any]) -> httpx.Timeout:
+        """The timeouts of one request."""
+        return httpx.Timeout(self.timeout, read=self.timeout + request.patience)
+
+
+class Client:
+    """The Faramesh server, for synchronous code; safe to use from many threads at once.
+
+    `base_url` defaults to `FARAMESH_URL`, then `http://127.0.0.1:8000`; `api_key` to `FARAMESH_API_KEY`, then
+    `FARAMESH_TOKEN`, then none; `timeout` is in seconds.
+
+    >>> with Client() as client:  # doctest: +SKIP
+    ...     action = client.submit("support-agent", "process_refund", {"amount": 45})
+    ...     action.outcome
+    'EXECUTE'
+    """
+
+    def __init__(
+        self,
+        base_url: str | None = None,
+        api_key: str | None = None,
+        *,
+        timeout: float = DEFAULT_TIMEOUT,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        self._settings = Settings.gather(base_url, api_key, timeout)
+        self._http = httpx.Client(**self._settings.for_httpx(), transport=transport)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def submit(
+        self,
+        agent_id: str,
+        tool: str,
+        params: Mapping[str, Any] | None = None,
+        *,
+        operation: str = "call",
+        context: Mapping[str, Any] | None = None,
+        idempotency_key: str | None = None,
+    ) -> Action:
+        """Submit an action: it is decided and recorded, and nothing runs by it."""
+        body = _canonical.action_body(agent_id, tool, params, operation=operation, context=context)
+        return self._send(_wire.submit(body, idempotency_key))
+
+    def get(self, action_id: str) -> Action:
+        """One action, by its id or a unique prefix of at least 8 characters."""
+        return self._send(_wire.get(action_id))
+
+    def list(
+        self,
+        *,
+        status: Status | None = None,
+        agent_id: str | None = None,
+        tool: str | None = None,
+        outcome: Outcome | None = None,
+        risk_level: RiskLevel | None = None,
+        since: str | None = None,
+        until: str | None = None,
+        q: str | None = None,
+        limit: int | None = None,
+        offset: int | None = None,
+        cursor: str | None = None,
+    ) -> ActionPage:
+        """Actions, newest first; times are RFC 3339, `limit` is at most 500."""
+        filters = {name: value for name, value in locals().items() if name != "self"}
+        return self._send(_wire.page(filters))
+
+    def wait(self, action_id: str, timeout: float = 30.0) -> Action:
+        """The action as soon as it leaves `pending_approval`, or as it stands after `timeout` seconds."""
+        return self._send(_wire.wait(action_id, timeout))
+
+    def approve(self, action_id: str, *, reason: str | None = None, token: str | None = None) -> Action:
+        """Approve a held action; needs a key with the approver role, or a one-time token."""
+        return self._send(_wire.approval(action_id, approve=True, reason=reason, token=token))
+
+    def deny(self, action_id: str, *, reason: str | None = None, token: str | None = None) -> Action:
+        """Reject a held action; needs a key with the approver role, or a one-time token."""
+        return self._send(_wire.approval(action_id, approve=False, reason=reason, token=token))
+
+    def start(self, action_id: str) -> Action:
+        """Redeem the permit of an action, once; raises `RequestRefusedError` when there is none."""
+        return self._send(_wire.start(action_id))
+
+    def result(self, action_id: str, *, success: bool, error: str | None = None, result: Any = None) -> Action:
+        """Say how a started action ended."""
+        return self._send(_wire.result(action_id, success=success, error=error, value=result))
+
+    def policies(self) -> PoliciesInForce:
+        """The policy files in force and their hashes."""
+        return self._send(_wire.policies())
+
+    def _send(self, request: Request[T]) -> T:
+        delays = iter(self._settings.retry_delays)
+        while True:
+            came_back: httpx.Response | httpx.HTTPError
+            try:
+                came_back = self._http.request(**_arguments(self._settings, request))
+            except httpx.HTTPError as error:
+                came_back = error
+            except (httpx.InvalidURL, UnicodeError) as error:
+                raise _wire.unreachable(self._settings.base_url, error) from error
+            delay = next(delays, None)
+            if delay is None or not _wire.is_worth_another_try(request, came_back):
+                return _answer(self._settings, request, came_back)
+            time.sleep(delay)
+
+
+class AsyncClient:
+    """The Faramesh server, for asynchronous code: `Client` with `await`.
+
+    It belongs to the event loop it is used in.
+    """
+
+    def __init__(
+        self,
+        base_url: str | None = None,
+        api_key: str | None = None,
+        *,
+        timeout: float = DEFAULT_TIMEOUT,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self._settings = Settings.gather(base_url, api_key, timeout)
+        self._http = httpx.AsyncClient(**self._settings.for_httpx(), transport=transport)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    async def submit(
+        self,
+        agent_id: str,
+        tool: str,
+        params: Mapping[str, Any] | None = None,
+        *,
+        operation: str = "call",
+        context: Mapping[str, Any] | None = None,
+        idempotency_key: str | None = None,
+    ) -> Action:
+        """Submit an action: it is decided and recorded, and nothing runs by it."""
+        body = _canonical.action_body(agent_id, tool, params, operation=operation, context=context)
+        return await self._send(_wire.submit(body, idempotency_key))
+
+    async def get(self, action_id: str) -> Action:
+        """One action, by its id or a unique prefix of at least 8 characters."""
+        return await self._send(_wire.get(action_id))
+
+    async def list(
+        self,
+        *,
+        status: Status | None = None,
+        agent_id: str | None = None,
+        tool: str | None = None,
+        outcome: Outcome | None = None,
+        risk_level: RiskLevel | None = None,
+        since: str | None = None,
+        until: str | None = None,
+        q: str | None = None,
+        limit: int | None = None,
+        offset: int | None = None,
+        cursor: str | None = None,
+    ) -> ActionPage:
+        """Actions, newest first; times are RFC 3339, `limit` is at most 500."""
+        filters = {name: value for name, value in locals().items() if name != "self"}
+        return await self._send(_wire.page(filters))
+
+    async def wait(self, action_id: str, timeout: float = 30.0) -> Action:
+        """The action as soon as it leaves `pending_approval`, or as it stands after `timeout` seconds."""
+        return await self._send(_wire.wait(action_id, timeout))
+
+    async def approve(self, action_id: str, *, reason: str | None = None, token: str | None = None) -> Action:
+        """Approve a held action; needs a key with the approver role, or a one-time token."""
+        return await self._send(_wire.approval(action_id, approve=True, reason=reason, token=token))
+
+    async def deny(self, action_id: str, *, reason: str | None = None, token: str | None = None) -> Action:
+        """Reject a held action; needs a key with the approver role, or a one-time token."""
+        return await self._send(_wire.approval(action_id, approve=False, reason=reason, token=token))
+
+    async def start(self, action_id: str) -> Action:
+        """Redeem the permit of an action, once; raises `RequestRefusedError` when there is none."""
+        return await self._send(_wire.start(action_id))
+
+    async def result(self, action_id: str, *, success: bool, error: str | None = None, result: Any = None) -> Action:
+        """Say how a started action ended."""
+        return await self._send(_wire.result(action_id, success=success, error=error, value=result))
+
+    async def policies(self) -> PoliciesInForce:
+        """The policy files in force and their hashes."""
+        return await self._send(_wire.policies())
+
+    async def _send(self, request: Request[T]) -> T:
+        delays = iter(self._settings.retry_delays)
+        while True:
+            came_back: httpx.Response | httpx.HTTPError
+            try:
+                came_back = await self._http.request(**_arguments(self._settings, request))
+            except httpx.HTTPError as error:
+                came_back = error
+            except (httpx.InvalidURL, UnicodeError) as error:
+                raise _wire.unreachable(self._settings.base_url, error) from error
+            delay = next(delays, None)
+            if delay is None or not _wire.is_worth_another_try(request, came_back):
+                return _answer(self._settings, request, came_back)
+            await asyncio.sleep(delay)
+
+
+def _arguments(settings: Settings, request: Request[Any]) -> dict[str, Any]:
+    return {
+        "method": request.method,
+        "url": request.path,
+        "params": request.query,
+        "content": request.body,
+        "headers": request.headers,
+        "timeout": settings.timeout_of(request),
+        "follow_redirects": False,
+    }
+
+
+def _answer(settings: Settings, request: Request[T], came_back: httpx.Response | httpx.HTTPError) -> T:
+    if isinstance(came_back, httpx.Response):
+        return _wire.read(request, came_back)
+    raise _wire.unreachable(settings.base_url, came_back) from came_back
+
+
+def _parsed(url: str) -> httpx.URL:
+    try:
+        return httpx.URL(url)
+    except httpx.InvalidURL as error:
+        raise _wire.unreachable(url, error) from error
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+@functools.cache
+def _tls_context() -> ssl.SSLContext:
+    """One for all clients: making it takes longer than everything else that a client does."""
+    return httpx.create_ssl_context()

@@ -1,0 +1,115 @@
+"""Everything that can be raised.
+
+    FarameshError
+    ├── ToolDeniedError              a policy says no, or the outcome is a word from a newer server
+    ├── ApprovalRequiredError        held for a person, and nobody has answered yet
+    ├── ApprovalRejectedError        a person said no
+    ├── ApprovalExpiredError         the server stopped waiting for a person
+    ├── ArgumentsChangedError        what was decided is not what would run
+    ├── InvalidActionError           the arguments have no canonical form
+    └── PolicyUnavailableError       nothing was decided
+        ├── ServerUnavailableError   no answer in time, a failing server, an answer that makes no sense
+        ├── AccessRefusedError       the server does not know this key, or the key may not do this
+        ├── RequestRefusedError      the server refused the request, above all a `start`
+        └── PolicyMismatchError      the file named by `policy=` is not what the server has in force
+
+Whichever of them a governed tool raises, the tool has not run.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from faramesh._types import Action, Decision
+
+
+class FarameshError(Exception):
+    """The base of all errors of this package.
+
+    `code` is stable and for programs; `action` is what the server said about the action, where it said anything.
+    """
+
+    default_code: ClassVar[str] = "error"
+    retryable: ClassVar[bool] = False
+    """Whether the same call may fare better later without anybody deciding anything anew."""
+
+    code: str
+    action: Action | None
+
+    def __init__(self, message: str, *, code: str | None = None, action: Action | None = None) -> None:
+        super().__init__(message)
+        self.code = code or self.default_code
+        self.action = action
+
+    @property
+    def decision(self) -> Decision | None:
+        """What was decided, where anything was."""
+        return self.action
+
+
+class ToolDeniedError(FarameshError):
+    """The outcome is `HALT`; `code` is the reason code, such as `policy_deny` or `default_deny`."""
+
+    default_code = "policy_deny"
+
+
+class ApprovalRequiredError(FarameshError):
+    """The action is held for a person and nobody has answered within `approval_timeout`; this is no rejection."""
+
+    default_code = "approval_required"
+
+
+class ApprovalRejectedError(FarameshError):
+    """A person looked at the action and rejected it."""
+
+    default_code = "approval_rejected"
+
+
+class ApprovalExpiredError(FarameshError):
+    """Nobody answered before the approval expired on the server; this is no rejection."""
+
+    default_code = "approval_expired"
+
+
+class ArgumentsChangedError(FarameshError):
+    """The hash that was decided is not the hash of the arguments that would be used."""
+
+    default_code = "arguments_changed"
+
+
+class InvalidActionError(FarameshError):
+    """The action cannot be written as canonical JSON, or the server cannot read it."""
+
+    default_code = "invalid_action"
+
+
+class PolicyUnavailableError(FarameshError):
+    """Nothing was decided, so nothing runs."""
+
+    default_code = "policy_unavailable"
+
+
+class ServerUnavailableError(PolicyUnavailableError):
+    """The server cannot be reached, does not answer in time, fails, or answers with something that makes no sense."""
+
+    default_code = "server_unavailable"
+    retryable = True
+
+
+class AccessRefusedError(PolicyUnavailableError):
+    """The server answered 401 or 403."""
+
+    default_code = "access_refused"
+
+
+class RequestRefusedError(PolicyUnavailableError):
+    """The server answered with another 4xx; 409 on `start` means that the permit is not there to redeem."""
+
+    default_code = "request_refused"
+
+
+class PolicyMismatchError(PolicyUnavailableError):
+    """The server does not have exactly the file in force that `policy=` names."""
+
+    default_code = "policy_mismatch"
