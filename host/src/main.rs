@@ -1,3 +1,10 @@
-//! The `faramesh` program: reads its arguments and calls one command. It decides nothing itself.
+//! The `faramesh` program: reads `.env`, then the arguments, and calls one command. What a command does is in
+//! [`cli`].
 
-fn main() {}
+mod cli;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::main()
+}

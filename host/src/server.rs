@@ -279,11 +279,11 @@ async fn sweep_until_closed(app: Shared, every: Duration) {
     }
 }
 
-/// Runs the server until it is told to stop by SIGINT or SIGTERM.
+/// Runs the server until it is told to stop by SIGINT or SIGTERM. `ready` is called with the address once it listens.
 ///
 /// # Errors
 /// When it cannot start.
-pub fn run(config: Config) -> Result<(), StartError> {
+pub fn run(config: Config, ready: impl FnOnce(SocketAddr)) -> Result<(), StartError> {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(StartError::System)?;
     runtime.block_on(async {
@@ -291,6 +291,7 @@ pub fn run(config: Config) -> Result<(), StartError> {
         let stop = stop_signal().map_err(StartError::System)?;
         let server = Server::open(&config, Arc::new(SystemClock)).await?;
         print_banner(&config, &server);
+        ready(server.address());
         server.serve(stop).await.map_err(StartError::System)
     })
 }

@@ -1,0 +1,137 @@
+//! `faramesh actions get`: one action in full, its decision, who answered, its place in the chain, its history.
+
+use serde_json::Value;
+
+use super::list::tool;
+use crate::cli::client::{Client, KeyUse, id_segment};
+use crate::cli::exit::{Exit, Outcome};
+use crate::cli::screen::{Format, Screen};
+use crate::cli::{Global, policy, table, text, time};
+
+pub(crate) fn run(id: &str, global: &Global, screen: &Screen) -> Outcome {
+    let client = Client::new(global, KeyUse::Found)?;
+    let action = client.get(&format!("/v1/actions/{}", id_segment(id)?), &[])?;
+    if screen.format() != Format::Table {
+        screen.value(&action)?;
+        return Ok(Exit::Done);
+    }
+    screen.data(&describe(screen, &action))?;
+    let full_id = action.get("id").and_then(Value::as_str).unwrap_or(id);
+    let events = client.get(&format!("/v1/actions/{}/events", id_segment(full_id)?), &[])?;
+    let records = events.get("records").or_else(|| events.get("events")).unwrap_or(&events);
+    let Some(records) = records.as_array().filter(|records| !records.is_empty()) else {
+        return Ok(Exit::Done);
+    };
+    screen.data(&format!("\n{}", screen.paint().bold("history")))?;
+    for record in records {
+        screen.data(&history_line(record))?;
+    }
+    Ok(Exit::Done)
+}
+
+/// An action in full, for people.
+pub(crate) fn describe(screen: &Screen, action: &Value) -> String {
+    let outcome = text::outcome(action.get("outcome").and_then(Value::as_str));
+    let mut facts = vec![
+        ("id", text::at(action, "/id")),
+        ("status", text::at(action, "/status")),
+        ("outcome", screen.paint().outcome(outcome, &screen.badge(outcome))),
+        ("reason", text::at(action, "/reason")),
+        ("reason_code", text::at(action, "/reason_code")),
+        ("rule", policy::rule_place(action)),
+        ("risk", policy::risk(action)),
+        ("agent", text::at(action, "/agent_id")),
+        ("tool", tool(action)),
+    ];
+    for (name, key) in [("params", "params"), ("context", "context")] {
+        if let Some(value) =
+            action.get(key).filter(|value| value.as_object().is_some_and(|map| !map.is_empty()))
+        {
+            facts.push((name, text::visible(&text::tame_json(&value.to_string()))));
+        }
+    }
+    facts.push(("created", date(action, "created_at")));
+    facts.push(("updated", date(action, "updated_at")));
+    if let Some(us) = action.get("duration_us").and_then(Value::as_u64) {
+        facts.push(("decided in", text::duration(us)));
+    }
+    for answer in action.get("approvals").and_then(Value::as_array).into_iter().flatten() {
+        facts.push((if said_yes(answer) { "approved by" } else { "rejected by" }, answer_line(answer)));
+    }
+    if action.get("approval").is_some_and(|approval| !approval.is_null()) {
+        facts.push(("needs", requirement(action)));
+    }
+    for (name, key) in [("expires", "expires_at"), ("error", "error"), ("result", "result")] {
+        match action.get(key).filter(|value| !value.is_null()) {
+            Some(_) if key == "expires_at" => facts.push((name, date(action, key))),
+            Some(value) => facts.push((name, text::visible(&text::scalar(value)))),
+            None => {}
+        }
+    }
+    for key in ["request_hash", "policy_hash", "policy_version", "runtime_version", "provenance_id"] {
+        facts.push((key, text::at(action, &format!("/{key}"))));
+    }
+    let at = |pointer| text::at(action, pointer);
+    if action.get("receipt").is_some_and(|receipt| !receipt.is_null()) {
+        facts.push(("record", format!("{} #{}", at("/receipt/stream"), at("/receipt/seq"))));
+        facts.push(("record_hash", at("/receipt/record_hash")));
+    }
+    table::facts(screen, &facts)
+}
+
+fn date(value: &Value, key: &str) -> String {
+    value.get(key).and_then(Value::as_str).map_or_else(|| "-".to_owned(), time::date_and_clock)
+}
+
+fn said_yes(answer: &Value) -> bool {
+    answer.get("approve").and_then(Value::as_bool) == Some(true)
+}
+
+/// `alice (finance) at 2026-11-22 14:03:22: fine by me`.
+fn answer_line(answer: &Value) -> String {
+    let mut line = text::at(answer, "/principal");
+    let roles = answer.get("roles").and_then(Value::as_array).into_iter().flatten();
+    let roles: Vec<_> = roles.filter_map(Value::as_str).map(text::visible).collect();
+    if !roles.is_empty() {
+        line.push_str(&format!(" ({})", roles.join(", ")));
+    }
+    line.push_str(&format!(" at {}", date(answer, "at")));
+    if let Some(reason) = answer.get("reason").and_then(Value::as_str) {
+        line.push_str(&format!(": {}", text::visible(reason)));
+    }
+    line
+}
+
+/// `2 of finance, 1 of anybody`.
+fn requirement(action: &Value) -> String {
+    let requires = action.pointer("/approval/requires").and_then(Value::as_array).into_iter().flatten();
+    let parts: Vec<_> = requires
+        .map(|quorum| {
+            let roles = quorum.get("roles").and_then(Value::as_array).into_iter().flatten();
+            let roles: Vec<_> = roles.filter_map(Value::as_str).map(text::visible).collect();
+            let who =
+                if roles.is_empty() { "anybody who may approve".to_owned() } else { roles.join(" or ") };
+            format!("{} of {who}", text::at(quorum, "/approvers"))
+        })
+        .collect();
+    if parts.is_empty() { "an approval".to_owned() } else { parts.join(", ") }
+}
+
+/// `  2026-11-22 14:03:22  approval   #42  alice approved`.
+fn history_line(record: &Value) -> String {
+    let principal = text::at(record, "/principal");
+    let outcome = || text::outcome(record.pointer("/decision/outcome").and_then(Value::as_str)).as_str();
+    let what = match record.get("kind").and_then(Value::as_str) {
+        Some("decision") => format!("{} from {principal}", outcome()),
+        Some("approval") => {
+            let yes = record.pointer("/approval/approve").and_then(Value::as_bool) == Some(true);
+            format!("{principal} {}: {}", if yes { "approved" } else { "rejected" }, outcome())
+        }
+        Some("expiry") => format!("nobody answered in time: {}", outcome()),
+        Some("start") => format!("{principal} started it"),
+        Some("result") => format!("{principal} reported {}", text::at(record, "/status")),
+        _ => principal,
+    };
+    let kind = text::at(record, "/kind");
+    format!("{}  {kind:<9} #{:<6} {what}", date(record, "at"), text::at(record, "/seq"))
+}

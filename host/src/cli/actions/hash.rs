@@ -1,0 +1,70 @@
+//! `faramesh actions hash`: the canonical form of an action and its `request_hash`, from the engine's own module.
+
+use clap::Args;
+use host::runtime::RuntimeError;
+use serde_json::{Value, json};
+
+use crate::cli::exit::{Exit, Failure, Outcome};
+use crate::cli::input::Actions;
+use crate::cli::offline;
+use crate::cli::screen::{Format, Screen};
+use crate::cli::text;
+
+/// Arguments of `actions hash`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+The hash is the SHA-256 of the canonical form, RFC 8785, so `sha256sum` over the first line without its line break
+gives the same.
+
+Exit codes: 0 valid, 1 an action cannot be read")]
+pub(crate) struct Hash {
+    /// The action as JSON; one a line when the name ends in .jsonl; - for standard input
+    file: String,
+}
+
+pub(crate) fn run(args: &Hash, screen: &Screen) -> Outcome {
+    let actions = Actions::read(&args.file)?;
+    let mut engine = offline::engine()?;
+    let mut values = Vec::new();
+    for (index, document) in actions.documents().iter().enumerate() {
+        let place = if actions.is_lines() { format!(" {}", index.saturating_add(1)) } else { String::new() };
+        let answer = engine.canonicalize(document).map_err(|error| match error {
+            RuntimeError::Refused(refusal) => {
+                let error = refusal.error.and_then(|error| serde_json::from_str(error.get()).ok());
+                let why = error.as_ref().map_or(refusal.message, why);
+                Failure::refused(format!("the action{place} cannot be read: {why}"))
+                    .help("it would be decided as `HALT` with `invalid_action`")
+            }
+            error => offline::engine_failure(&error),
+        })?;
+        let (canonical, hash) = (answer.canonical.get(), answer.request_hash);
+        match screen.format() {
+            Format::Table => {
+                screen.json(canonical)?;
+                screen.data(&hash.to_string())?;
+            }
+            Format::Json | Format::Jsonl => {
+                screen.json(&format!(r#"{{"canonical":{canonical},"request_hash":"{hash}"}}"#))?;
+            }
+            Format::Yaml => {
+                let canonical: Value = serde_json::from_str(canonical).unwrap_or_default();
+                values.push(json!({ "canonical": canonical, "request_hash": hash }));
+            }
+        }
+    }
+    match (screen.format(), values.as_slice()) {
+        (Format::Yaml, [one]) if !actions.is_lines() => screen.value(one)?,
+        (Format::Yaml, many) => screen.list(many)?,
+        _ => {}
+    }
+    Ok(Exit::Done)
+}
+
+fn why(error: &Value) -> String {
+    let place = match (error.get("line").and_then(Value::as_u64), error.get("column").and_then(Value::as_u64))
+    {
+        (Some(line), Some(column)) => format!(" at line {line} column {column}"),
+        _ => String::new(),
+    };
+    format!("{}{place}", text::at(error, "/message"))
+}

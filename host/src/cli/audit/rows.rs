@@ -1,0 +1,155 @@
+//! The rows of actions in a database against their records: that nobody edited what is shown and left the chain.
+
+use std::collections::HashMap;
+
+use engine::action::Action;
+use engine::decision::Outcome;
+use engine::hash::Digest;
+use engine::lifecycle::Status;
+use host::store::{ActionRow, Receipt};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::chain::Problem;
+
+/// What the records say of an action.
+#[derive(Debug, Clone)]
+struct Facts {
+    status: Option<Status>,
+    action: Digest,
+    decision: Digest,
+    request_hash: Option<String>,
+    receipt: Receipt,
+}
+
+/// The parts of a record that move an action.
+#[derive(Debug, Deserialize)]
+struct Move<'a> {
+    action_id: Option<String>,
+    kind: String,
+    #[serde(borrow)]
+    action: Option<&'a RawValue>,
+    #[serde(borrow)]
+    decision: Option<&'a RawValue>,
+    success: Option<bool>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Decided {
+    outcome: Outcome,
+    request_hash: Option<String>,
+}
+
+/// What the records say of all actions.
+#[derive(Debug, Default)]
+pub(crate) struct Lives {
+    facts: HashMap<String, Facts>,
+}
+
+impl Lives {
+    /// Takes in a record that is right.
+    pub(crate) fn record(&mut self, body: &str, receipt: Receipt) {
+        // What is right was read by the engine, so this reads it too.
+        let Ok(record) = serde_json::from_str::<Move<'_>>(body) else { return };
+        let Some(id) = record.action_id else { return };
+        let digest = |raw: Option<&RawValue>| Digest::of(raw.map_or("null", RawValue::get).as_bytes());
+        let decided = record.decision.and_then(|raw| serde_json::from_str::<Decided>(raw.get()).ok());
+        let facts = self.facts.entry(id).or_insert_with(|| Facts {
+            status: None,
+            action: digest(record.action),
+            decision: digest(record.decision),
+            request_hash: None,
+            receipt: receipt.clone(),
+        });
+        if record.decision.is_some() {
+            facts.decision = digest(record.decision);
+        }
+        if let Some(hash) = decided.as_ref().and_then(|decided| decided.request_hash.clone()) {
+            facts.request_hash = Some(hash);
+        }
+        facts.receipt = receipt;
+        facts.status = match (record.kind.as_str(), decided) {
+            ("decision", Some(decided)) => Some(Status::submitted(decided.outcome)),
+            ("approval" | "expiry", Some(decided)) => Some(match decided.outcome {
+                Outcome::Execute => Status::Approved,
+                Outcome::Abstain => Status::PendingApproval,
+                Outcome::Halt => Status::Denied,
+            }),
+            ("start", _) => Some(Status::Executing),
+            ("result", _) => Some(match record.success {
+                Some(true) => Status::Succeeded,
+                Some(false) => Status::Failed,
+                None => Status::Timeout,
+            }),
+            _ => facts.status,
+        };
+    }
+
+    /// What is wrong with a row, if anything.
+    pub(crate) fn compare(&self, row: &ActionRow) -> Option<Problem> {
+        let wrong = |message: String| {
+            Some(Problem {
+                stream: row.receipt.stream.clone(),
+                seq: Some(row.receipt.seq),
+                kind: None,
+                action_id: Some(row.id.clone()),
+                problem: "row",
+                message,
+            })
+        };
+        let Some(facts) = self.facts.get(&row.id) else {
+            return wrong(format!("the action {} has no record", row.id));
+        };
+        let Facts { receipt: last, .. } = facts;
+        if *last != row.receipt {
+            let message =
+                format!("the action {} names record {}, its last is {}", row.id, row.receipt.seq, last.seq);
+            return wrong(message);
+        }
+        if facts.status != Some(row.status) {
+            let recorded = facts.status.map_or("nothing", Status::as_str);
+            let message =
+                format!("the action {} is `{}`, its records say `{recorded}`", row.id, row.status.as_str());
+            return wrong(message);
+        }
+        if facts.decision != Digest::of(row.decision.json.get().as_bytes()) {
+            return wrong(format!("the decision of the action {} is not the recorded one", row.id));
+        }
+        let decided = serde_json::from_str::<Decided>(row.decision.json.get()).ok();
+        if decided.is_none_or(|decided| decided.outcome != row.decision.outcome) {
+            return wrong(format!("the outcome of the action {} is not the one of its decision", row.id));
+        }
+        if facts.action != Digest::of(row.action.get().as_bytes()) {
+            return wrong(format!("the action {} is not the recorded one", row.id));
+        }
+        let action = Action::parse_canonical(row.action.get().as_bytes()).ok();
+        let hash = action.as_ref().map(|action| action.request_hash().to_string());
+        if hash != facts.request_hash {
+            return wrong(format!("the action {} is not what its `request_hash` says", row.id));
+        }
+        let names = action.map(|action| {
+            (action.agent_id().to_owned(), action.tool().to_owned(), action.operation().to_owned())
+        });
+        if names != Some((row.agent_id.clone(), row.tool.clone(), row.operation.clone())) {
+            return wrong(format!("the action {} is listed under another agent or tool", row.id));
+        }
+        None
+    }
+
+    /// The actions with records that are not among `rows`.
+    pub(crate) fn without_row(&self, rows: &std::collections::HashSet<String>) -> Vec<Problem> {
+        let mut missing: Vec<_> = self.facts.iter().filter(|(id, _)| !rows.contains(*id)).collect();
+        missing.sort_by_key(|(_, facts)| facts.receipt.seq);
+        missing
+            .into_iter()
+            .map(|(id, facts)| Problem {
+                stream: facts.receipt.stream.clone(),
+                seq: Some(facts.receipt.seq),
+                kind: None,
+                action_id: Some(id.clone()),
+                problem: "row",
+                message: format!("the action {id} has records and was removed from the list of actions"),
+            })
+            .collect()
+    }
+}

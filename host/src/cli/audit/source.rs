@@ -1,0 +1,191 @@
+//! Where records come from: a server, an export, a database. Each is read in order, a page at a time.
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+
+use engine::record::Head;
+use host::store::sqlite::SqliteStore;
+use host::store::{ActionRow, Filter, Store, StoreError};
+use serde::Deserialize;
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use crate::cli::client::{Client, quoted};
+use crate::cli::exit::Failure;
+use crate::cli::input::unreadable;
+
+/// How many records or actions are read from a database at once.
+const PAGE: u32 = 500;
+/// How many records a server is asked for at once.
+const SERVER_PAGE: u32 = 100;
+
+/// What to do with each record: its stream, where the source knows it, and its text.
+pub(super) type Visit<'a> = &'a mut dyn FnMut(Option<&str>, &str) -> Result<(), Failure>;
+
+/// Reads an export: a record a line.
+///
+/// # Errors
+/// When it cannot be read.
+pub(super) fn of_file(path: &str, visit: Visit<'_>) -> Result<(), Failure> {
+    let fail = |error: std::io::Error| unreadable(path, &error);
+    if path == "-" {
+        return lines(std::io::stdin().lock(), visit).map_err(fail)?;
+    }
+    let file = std::fs::File::open(path).map_err(fail)?;
+    lines(BufReader::new(file), visit).map_err(fail)?
+}
+
+fn lines(mut reader: impl BufRead, visit: Visit<'_>) -> Result<Result<(), Failure>, std::io::Error> {
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        if reader.read_until(b'\n', &mut line)? == 0 {
+            return Ok(Ok(()));
+        }
+        let text = String::from_utf8_lossy(line.trim_ascii_end());
+        if text.is_empty() {
+            continue;
+        }
+        if let Err(failure) = visit(None, &text) {
+            return Ok(Err(failure));
+        }
+    }
+}
+
+/// Reads every stream of a server, and gives the heads that it names.
+///
+/// # Errors
+/// When the server does not answer, or the key may not see records.
+pub(super) fn of_server(client: &Client, visit: Visit<'_>) -> Result<Vec<Head>, Failure> {
+    #[derive(Deserialize)]
+    struct Page<'a> {
+        #[serde(borrow)]
+        records: Vec<&'a RawValue>,
+    }
+    let heads = server_heads(client)?;
+    for head in &heads {
+        let mut from = 0;
+        while from < head.size {
+            let query = [
+                ("stream", head.stream.clone()),
+                ("from", from.to_string()),
+                ("limit", SERVER_PAGE.to_string()),
+            ];
+            let text = client.text("/v1/records", &query)?;
+            let page: Page<'_> = serde_json::from_str(&text).map_err(|_| strange())?;
+            if page.records.is_empty() {
+                break;
+            }
+            for record in page.records {
+                // A record that is no JSON any more comes as a string.
+                match serde_json::from_str::<String>(record.get()) {
+                    Ok(body) => visit(Some(&head.stream), &body)?,
+                    Err(_) => visit(Some(&head.stream), record.get())?,
+                }
+                from = from.saturating_add(1);
+            }
+        }
+    }
+    Ok(heads)
+}
+
+fn server_heads(client: &Client) -> Result<Vec<Head>, Failure> {
+    let answer = client.get("/v1/records/heads", &[])?;
+    let head = |value: &Value| {
+        Some(Head {
+            stream: value.get("stream")?.as_str()?.to_owned(),
+            size: value.get("size")?.as_u64()?,
+            record_hash: value.get("record_hash")?.as_str()?.parse().ok()?,
+        })
+    };
+    let heads = answer.get("heads").and_then(Value::as_array).ok_or_else(strange)?;
+    heads.iter().map(head).collect::<Option<_>>().ok_or_else(strange)
+}
+
+fn strange() -> Failure {
+    Failure::unreachable("the server answers with something that is no list of records")
+}
+
+/// A database, read beside a server that may be writing to it.
+pub(super) struct Database {
+    store: SqliteStore,
+    runtime: tokio::runtime::Runtime,
+    shown: String,
+}
+
+impl Database {
+    /// Opens the file at `path` for reading.
+    ///
+    /// # Errors
+    /// When there is none, or it is no database of this program.
+    pub(super) fn open(path: &Path) -> Result<Self, Failure> {
+        let shown = quoted(&path.to_string_lossy());
+        if !path.is_file() {
+            return Err(Failure::usage(format!("{shown} cannot be read: there is no such file")));
+        }
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .map_err(|error| Failure::refused(format!("no threads to read with: {error}")))?;
+        let store = SqliteStore::open_read_only(path)
+            .map_err(|error| Failure::usage(format!("{shown} cannot be read: {error}")))?;
+        Ok(Database { store, runtime, shown })
+    }
+
+    fn failed(&self, error: &StoreError) -> Failure {
+        Failure::refused(format!("{} cannot be read: {error}", self.shown))
+            .help("a database that a program other than Faramesh wrote to may be damaged")
+    }
+
+    /// The heads of all streams.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub(super) fn heads(&self) -> Result<Vec<Head>, Failure> {
+        self.runtime.block_on(self.store.heads()).map_err(|error| self.failed(&error))
+    }
+
+    /// Reads the records of `stream` from `from` on.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub(super) fn records(&self, stream: &str, mut from: u64, visit: Visit<'_>) -> Result<(), Failure> {
+        loop {
+            let page = self.runtime.block_on(self.store.records(stream.to_owned(), from, PAGE));
+            let page = page.map_err(|error| self.failed(&error))?;
+            let Some(last) = page.last() else { return Ok(()) };
+            from = last.seq.saturating_add(1);
+            for record in &page {
+                visit(Some(stream), &record.body)?;
+            }
+        }
+    }
+
+    /// Reads every action, newest first.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub(super) fn actions(&self, mut visit: impl FnMut(ActionRow)) -> Result<(), Failure> {
+        let mut filter = Filter { limit: PAGE, ..Filter::default() };
+        loop {
+            let page = self.runtime.block_on(self.store.actions(filter.clone()));
+            let page = page.map_err(|error| self.failed(&error))?;
+            page.actions.into_iter().for_each(&mut visit);
+            match page.next_cursor {
+                Some(cursor) => filter.cursor = Some(cursor),
+                None => return Ok(()),
+            }
+        }
+    }
+
+    /// One action as it is now.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub(super) fn action(&self, id: &str) -> Result<Option<ActionRow>, Failure> {
+        match self.runtime.block_on(self.store.action(id.to_owned())) {
+            Ok(row) => Ok(Some(row)),
+            Err(StoreError::NotFound) => Ok(None),
+            Err(error) => Err(self.failed(&error)),
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! The command line: the grammar (a noun, then a verb), and one call into the file of the noun.
+//!
+//! Commands talk to a server over HTTP, except those that need none: `policy`, `actions hash`, `audit verify` over a
+//! file or a database, `init`, `completions`. Nothing is decided here: outcomes come from the engine or the server.
+
+mod actions;
+mod audit;
+mod client;
+mod completions;
+mod diagnostics;
+mod doctor;
+mod exit;
+mod init;
+mod input;
+mod keys;
+mod offline;
+mod policy;
+mod screen;
+mod server;
+mod sse;
+mod table;
+mod text;
+mod time;
+mod version;
+mod watch;
+mod yaml;
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
+
+use self::exit::{Exit, Failure, Outcome};
+use self::screen::{ColorChoice, Format, Screen};
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  executed, valid, done
+  1  denied, invalid, refused
+  2  wrong usage, or a file that cannot be read
+  3  held for approval
+  4  no server, or it could not answer
+
+Data goes to standard output, messages to standard error.
+Settings are read from flags, then the environment, then `.env` in the working directory.";
+
+/// The boundary between an agent's decision and its effect
+#[derive(Debug, Parser)]
+#[command(name = "faramesh", disable_version_flag = true, after_help = EXIT_CODES, arg_required_else_help = true)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    global: Global,
+
+    /// Print the version and the hash of the engine
+    #[arg(short = 'V', long)]
+    version: bool,
+
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+/// What every command takes.
+#[derive(Debug, Args)]
+pub(crate) struct Global {
+    /// How to print
+    #[arg(short, long, global = true, value_enum, default_value_t, value_name = "FORMAT")]
+    output: Format,
+
+    /// Whether to print colours; NO_COLOR is honoured
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
+    color: ColorChoice,
+
+    /// The server to talk to
+    #[arg(
+        long,
+        global = true,
+        env = "FARAMESH_URL",
+        hide_env_values = true,
+        default_value = "http://127.0.0.1:8000"
+    )]
+    url: String,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the server
+    #[command(subcommand)]
+    Server(server::Command),
+    /// Write a starter policy, its tests and an example of `.env`
+    Init(init::Init),
+    /// Print a line for every action as it happens
+    Watch(watch::Watch),
+    /// Look at actions, submit one, answer one that is held
+    #[command(subcommand)]
+    Actions(actions::Command),
+    /// Check, try and test policies, without a server
+    #[command(subcommand)]
+    Policy(policy::Command),
+    /// Verify and export the records
+    #[command(subcommand)]
+    Audit(audit::Command),
+    /// Make, list and revoke API keys
+    #[command(subcommand)]
+    Keys(keys::Command),
+    /// Say what is set up and what is not
+    Doctor(doctor::Doctor),
+    /// Print completions for a shell
+    Completions(completions::Completions),
+}
+
+/// Runs the program.
+pub(crate) fn main() -> ExitCode {
+    // `.env` comes first, because flags take their defaults from the environment.
+    let env_file = read_env_file(Path::new(".env"));
+    let cli = Cli::parse();
+    let screen = Screen::new(cli.global.output, cli.global.color);
+    let exit = match env_file.and_then(|()| run(&cli, &screen)) {
+        Ok(exit) => exit,
+        Err(failure) => failure.report(&screen),
+    };
+    exit.into()
+}
+
+fn run(cli: &Cli, screen: &Screen) -> Outcome {
+    let Some(command) = &cli.command else {
+        if cli.version {
+            return version::run(screen);
+        }
+        let help = Cli::command().render_help();
+        screen.message(&help.to_string());
+        return Ok(Exit::Usage);
+    };
+    match command {
+        Command::Server(command) => server::run(command, screen),
+        Command::Init(args) => init::run(args, screen),
+        Command::Watch(args) => watch::run(args, &cli.global, screen),
+        Command::Actions(command) => actions::run(command, &cli.global, screen),
+        Command::Policy(command) => policy::run(command, screen),
+        Command::Audit(command) => audit::run(command, &cli.global, screen),
+        Command::Keys(command) => keys::run(command, &cli.global, screen),
+        Command::Doctor(args) => doctor::run(args, &cli.global, screen),
+        Command::Completions(args) => completions::run(args, screen),
+    }
+}
+
+/// Puts what `.env` says into the environment, where it does not stand yet.
+fn read_env_file(path: &Path) -> Result<(), Failure> {
+    match dotenvy::from_path(path) {
+        Ok(()) => Ok(()),
+        Err(dotenvy::Error::Io(error)) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        // The line itself is not shown: it may hold a secret.
+        Err(dotenvy::Error::LineParse(line, _)) => {
+            let name = line.split('=').next().unwrap_or_default().trim();
+            let name = text::visible(name.strip_prefix("export ").unwrap_or(name));
+            Err(Failure::usage(format!("`.env` cannot be read at the line of `{name}`"))
+                .help("put values with spaces or special characters in quotes"))
+        }
+        Err(error) => Err(Failure::usage(format!("`.env` cannot be read: {error}"))),
+    }
+}

@@ -1,0 +1,214 @@
+//! `faramesh policy test`: runs `NAME.test.yaml` files against the policies beside them.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use host::runtime::Instance;
+use serde_json::{Value, json};
+
+use super::suite::{self, Expect, Suite, Test as Case};
+use crate::cli::exit::{Exit, Failure, Outcome};
+use crate::cli::input::unreadable;
+use crate::cli::offline::{self, PolicyFiles};
+use crate::cli::screen::{Format, Screen};
+use crate::cli::{diagnostics, text};
+
+/// Arguments of `policy test`.
+#[derive(Debug, Args)]
+#[command(after_help = "Exit codes: 0 all passed, 1 one failed, 2 a file cannot be read")]
+pub(crate) struct Test {
+    /// Files of tests, or folders of them [default: FARAMESH_POLICIES, else `policies`]
+    #[arg(value_name = "DIR|FILE")]
+    paths: Vec<PathBuf>,
+}
+
+/// What became of one test.
+struct Report {
+    file: String,
+    name: String,
+    line: usize,
+    /// What was expected and what came, by field; empty when it passed.
+    differences: Vec<(&'static str, String, String)>,
+    decision: Value,
+}
+
+pub(crate) fn run(args: &Test, screen: &Screen) -> Outcome {
+    let files = files(&args.paths)?;
+    let mut engine = offline::engine()?;
+    let (mut reports, mut unread) = (Vec::new(), 0_u64);
+    for path in &files {
+        let Some(suite) = read(path, screen)? else {
+            unread = unread.saturating_add(1);
+            continue;
+        };
+        match PolicyFiles::of_files(&suite.policies)?.load(&mut engine, screen) {
+            Ok(handle) => {
+                for case in &suite.tests {
+                    let report = run_one(&mut engine, handle, path, case)?;
+                    print(&report, screen)?;
+                    reports.push(report);
+                }
+                engine.unload(handle).map_err(|error| offline::engine_failure(&error))?;
+            }
+            // Said already. Tests whose policies have errors have not passed.
+            Err(_) => unread = unread.saturating_add(1),
+        }
+    }
+    summarize(&reports, unread, screen)
+}
+
+fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
+    let standard = [offline::policies_setting()];
+    let paths = if paths.is_empty() { &standard } else { paths };
+    let mut files = Vec::new();
+    for path in paths {
+        if !path.is_dir() {
+            files.push(path.clone());
+            continue;
+        }
+        let fail = |error: std::io::Error| unreadable(&path.to_string_lossy(), &error);
+        let mut found = Vec::new();
+        for entry in std::fs::read_dir(path).map_err(fail)? {
+            let path = entry.map_err(fail)?.path();
+            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            if !name.starts_with('.') && (name.ends_with(".test.yaml") || name.ends_with(".test.yml")) {
+                found.push(path);
+            }
+        }
+        found.sort();
+        files.extend(found);
+    }
+    if files.is_empty() {
+        let folders: Vec<_> = paths.iter().map(|path| format!("`{}`", path.display())).collect();
+        return Err(Failure::usage(format!("there are no tests in {}", folders.join(", ")))
+            .help("tests of `NAME.yaml` are in `NAME.test.yaml` beside it"));
+    }
+    Ok(files)
+}
+
+fn read(path: &Path, screen: &Screen) -> Result<Option<Suite>, Failure> {
+    let shown = path.display().to_string();
+    let bytes = std::fs::read(path).map_err(|error| unreadable(&shown, &error))?;
+    let source = String::from_utf8(bytes)
+        .map_err(|_| Failure::usage(format!("`{shown}` cannot be read: it is not UTF-8")))?;
+    match suite::read(path, &source) {
+        Ok(suite) => Ok(Some(suite)),
+        Err(found) => {
+            diagnostics::report(screen, &[*found], |_| (shown.clone(), source.clone()));
+            Ok(None)
+        }
+    }
+}
+
+fn run_one(engine: &mut Instance, handle: u32, path: &Path, case: &Case) -> Result<Report, Failure> {
+    let verdict = engine.decide(handle, &case.action, &case.state);
+    let verdict = verdict.map_err(|error| offline::engine_failure(&error))?;
+    let decision: Value = serde_json::from_str(verdict.decision.get()).unwrap_or_default();
+    Ok(Report {
+        file: path.display().to_string(),
+        name: case.name.clone(),
+        line: case.line,
+        differences: differences(&case.expect, &decision),
+        decision,
+    })
+}
+
+fn differences(expect: &Expect, decision: &Value) -> Vec<(&'static str, String, String)> {
+    let mut found = Vec::new();
+    let mut compare = |field, pointer: &str, expected: Value| {
+        let actual = decision.pointer(pointer).cloned().unwrap_or_default();
+        if actual != expected {
+            found.push((field, word(&expected), word(&actual)));
+        }
+    };
+    compare("outcome", "/outcome", expect.outcome.as_str().into());
+    if let Some(rule) = &expect.rule {
+        compare("rule", "/rule/id", rule.clone().into());
+    }
+    if let Some(code) = expect.reason_code {
+        compare("reason_code", "/reason_code", code.as_str().into());
+    }
+    if let Some(level) = expect.risk_level {
+        compare("risk_level", "/risk_level", level.as_str().into());
+    }
+    if let Some(score) = expect.risk_score {
+        compare("risk_score", "/risk_score", score.into());
+    }
+    found
+}
+
+fn word(value: &Value) -> String {
+    match value {
+        Value::Null => "none".to_owned(),
+        Value::String(word) => text::visible(word),
+        other => text::visible(&other.to_string()),
+    }
+}
+
+fn print(report: &Report, screen: &Screen) -> Result<(), Failure> {
+    let (paint, passed) = (screen.paint(), report.differences.is_empty());
+    match screen.format() {
+        Format::Table => {}
+        Format::Jsonl => return Ok(screen.value(&value(report))?),
+        Format::Json | Format::Yaml => return Ok(()),
+    }
+    let sign = if passed {
+        paint.green(&format!("{} pass", screen.symbol("✓", "+")))
+    } else {
+        paint.red(&format!("{} FAIL", screen.symbol("✗", "x")))
+    };
+    let place = paint.dim(&format!("{}:{}", text::visible(&report.file), report.line));
+    screen.data(&format!("{sign}  {}  {place}", text::visible(&report.name)))?;
+    for (field, expected, actual) in &report.differences {
+        screen.data(&format!(
+            "        {field}: expected {}, got {}",
+            paint.bold(expected),
+            paint.bold(actual)
+        ))?;
+    }
+    if !passed {
+        let decision = &report.decision;
+        let code = text::at(decision, "/reason_code");
+        screen
+            .data(&format!("        {}", paint.dim(&format!("{code}: {}", text::at(decision, "/reason")))))?;
+    }
+    Ok(())
+}
+
+fn value(report: &Report) -> Value {
+    let differences: Vec<_> = report
+        .differences
+        .iter()
+        .map(|(field, expected, actual)| json!({ "field": field, "expected": expected, "actual": actual }))
+        .collect();
+    json!({
+        "decision": report.decision,
+        "differences": differences,
+        "file": report.file,
+        "line": report.line,
+        "name": report.name,
+        "passed": report.differences.is_empty(),
+    })
+}
+
+fn summarize(reports: &[Report], unread: u64, screen: &Screen) -> Outcome {
+    let failed = reports.iter().filter(|report| !report.differences.is_empty()).count();
+    let passed = reports.len().saturating_sub(failed);
+    match screen.format() {
+        Format::Table => {
+            let mut line = format!("{passed} passed, {failed} failed");
+            if unread > 0 {
+                line.push_str(&format!(", {} not run", text::counted(unread, "file")));
+            }
+            screen.data(&line)?;
+        }
+        Format::Json | Format::Yaml => screen.value(&json!({
+            "failed": failed,
+            "not_run": unread,
+            "passed": passed,
+            "tests": reports.iter().map(value).collect::<Vec<_>>(),
+        }))?,
+        Format::Jsonl => {}
+    }
+    Ok(if failed > 0 || unread > 0 { Exit::No } else { Exit::Done })
+}

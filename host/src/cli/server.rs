@@ -1,0 +1,140 @@
+//! `faramesh server start`: settings from flags and the environment into the server.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::{Command as Process, Stdio};
+
+use clap::{Args, Subcommand};
+use host::config::{Config, Settings};
+use tracing_subscriber::EnvFilter;
+
+use super::exit::{Exit, Failure, Outcome};
+use super::screen::Screen;
+
+/// The verbs of `server`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Start the server and run until it is stopped
+    Start(Start),
+}
+
+/// Arguments of `server start`.
+#[derive(Debug, Args)]
+pub(crate) struct Start {
+    /// The address to listen on; other machines can reach it only when API keys are set up
+    #[arg(long, env = "FARAMESH_HOST", hide_env_values = true, default_value = "127.0.0.1")]
+    host: String,
+
+    /// The port; 0 takes a free one
+    #[arg(long, env = "FARAMESH_PORT", hide_env_values = true, default_value_t = 8000)]
+    port: u16,
+
+    /// The database: a path, or `sqlite:PATH`
+    #[arg(long, env = "FARAMESH_DB", hide_env_values = true, default_value = ".faramesh/faramesh.db")]
+    db: String,
+
+    /// The folder of policies
+    #[arg(
+        long,
+        env = "FARAMESH_POLICIES",
+        hide_env_values = true,
+        default_value = "policies",
+        value_name = "DIR"
+    )]
+    policies: PathBuf,
+
+    /// How long an approval may take where no policy says
+    #[arg(
+        long,
+        env = "FARAMESH_APPROVAL_TTL",
+        hide_env_values = true,
+        default_value = "1h",
+        value_name = "TIME"
+    )]
+    approval_ttl: String,
+
+    /// How long an action may run before it counts as `timeout`
+    #[arg(
+        long,
+        env = "FARAMESH_RESULT_TTL",
+        hide_env_values = true,
+        default_value = "15m",
+        value_name = "TIME"
+    )]
+    result_ttl: String,
+
+    /// The most bytes of a request's body
+    #[arg(long, env = "FARAMESH_MAX_BODY", hide_env_values = true, default_value_t = engine::json::MAX_BYTES, value_name = "BYTES")]
+    max_body: usize,
+
+    /// Open the dashboard in the browser
+    #[arg(long)]
+    open: bool,
+}
+
+impl Start {
+    /// The settings for the server.
+    pub(crate) fn settings(&self) -> Settings {
+        Settings {
+            host: self.host.clone(),
+            port: self.port,
+            db: self.db.clone(),
+            policies: self.policies.clone(),
+            cache_dir: Some(super::offline::cache_dir()),
+            approval_ttl: self.approval_ttl.clone(),
+            result_ttl: self.result_ttl.clone(),
+            max_body: self.max_body,
+        }
+    }
+}
+
+pub(crate) fn run(command: &Command, screen: &Screen) -> Outcome {
+    let Command::Start(args) = command;
+    start(args, screen)
+}
+
+fn start(args: &Start, screen: &Screen) -> Outcome {
+    let failed = |message: String, help: String| Failure::usage(message).help(help);
+    let config = Config::new(args.settings()).map_err(|error| failed(error.message, error.help))?;
+    log_to_standard_error(screen)?;
+    let open = args.open;
+    let ready = |address: SocketAddr| {
+        if open {
+            open_browser(&format!("http://{address}/"), screen);
+        }
+    };
+    match host::server::run(config, ready) {
+        Ok(()) => Ok(Exit::Done),
+        Err(error) => Err(Failure::refused(error.to_string()).help(error.help())),
+    }
+}
+
+/// What the server says while it runs, as much of it as FARAMESH_LOG asks for.
+fn log_to_standard_error(screen: &Screen) -> Result<(), Failure> {
+    let wanted = std::env::var("FARAMESH_LOG").ok().filter(|wanted| !wanted.is_empty());
+    let wanted = wanted.unwrap_or_else(|| "info".to_owned());
+    let filter = EnvFilter::try_new(&wanted).map_err(|error| {
+        Failure::usage(format!("FARAMESH_LOG cannot be `{wanted}`: {error}"))
+            .help("set it to `error`, `warn`, `info`, `debug` or `trace`")
+    })?;
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(screen.message_paint().is_on());
+    // There is one already only where something else in this process has set it up.
+    let _ = log.with_writer(std::io::stderr).try_init();
+    Ok(())
+}
+
+/// Shows `url` in the browser. That this does not work is no reason not to run.
+fn open_browser(url: &str, screen: &Screen) {
+    let (program, first): (&str, &[&str]) = if cfg!(target_os = "macos") {
+        ("open", &[])
+    } else if cfg!(windows) {
+        ("cmd", &["/c", "start", ""])
+    } else {
+        ("xdg-open", &[])
+    };
+    let mut process = Process::new(program);
+    process.args(first).arg(url).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    if let Err(error) = process.spawn() {
+        screen.message(&format!("the browser cannot be opened ({error}); open {url} yourself"));
+    }
+}

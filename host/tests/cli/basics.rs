@@ -1,0 +1,137 @@
+//! What every command has: help, versions, completions, `.env`, colours, messages.
+
+use insta::assert_snapshot;
+
+use super::program::Place;
+
+#[test]
+fn help_names_every_command_and_the_exit_codes() {
+    assert_snapshot!(Place::new().shown(&["--help"]));
+}
+
+#[test]
+fn no_command_at_all_is_wrong_usage() {
+    let run = Place::new().run(&[]);
+    assert_eq!((run.code, run.out.as_str()), (2, ""));
+    assert!(run.err.contains("Usage: faramesh"), "{}", run.err);
+    let run = Place::new().run(&["-o", "json"]);
+    assert_eq!((run.code, run.out.as_str()), (2, ""));
+}
+
+#[test]
+fn the_version_names_the_engine() {
+    let place = Place::new();
+    assert_snapshot!(place.shown(&["--version"]));
+    let version = place.run(&["--version", "-o", "json"]).json();
+    assert_eq!(version["engine_hash"].as_str().unwrap().len(), 64);
+    assert_eq!(version["version"], env!("CARGO_PKG_VERSION"));
+}
+
+#[test]
+fn completions_exist_for_every_shell() {
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        let run = Place::new().run(&["completions", shell]);
+        assert_eq!(run.code, 0);
+        assert!(run.out.contains("faramesh") && run.out.contains("completions"), "{shell}");
+    }
+}
+
+#[test]
+fn the_file_of_settings_is_read_and_the_environment_wins() {
+    let place = Place::new();
+    place.write(".env", "FARAMESH_URL=http://127.0.0.1:1\n");
+    let run = place.run(&["actions", "list"]);
+    assert_eq!(run.code, 4);
+    assert!(run.err.contains("`http://127.0.0.1:1`"), "{}", run.err);
+    let run = place.run_with(&["actions", "list"], &[("FARAMESH_URL", "http://127.0.0.1:2")]);
+    assert!(run.err.contains("`http://127.0.0.1:2`"), "{}", run.err);
+    let run = place.run_with(
+        &["actions", "list", "--url", "http://127.0.0.1:3"],
+        &[("FARAMESH_URL", "http://127.0.0.1:2")],
+    );
+    assert!(run.err.contains("`http://127.0.0.1:3`"), "{}", run.err);
+}
+
+#[test]
+fn settings_of_the_folder_above_are_not_read() {
+    let place = Place::new();
+    place.write(".env", "FARAMESH_URL=http://127.0.0.1:1\n");
+    place.write("inside/x", "");
+    let mut command = place.command(&["actions", "list", "--url", "http://127.0.0.1:2"]);
+    let output = command.current_dir(place.path("inside")).output().unwrap();
+    assert!(String::from_utf8(output.stderr).unwrap().contains("`http://127.0.0.1:2`"));
+    let output = place.command(&["doctor", "-o", "json"]).current_dir(place.path("inside")).output().unwrap();
+    assert!(!String::from_utf8(output.stdout).unwrap().contains("127.0.0.1:1\""));
+}
+
+#[test]
+fn a_broken_file_of_settings_is_named_without_its_secret() {
+    let place = Place::new();
+    place.write(".env", "FARAMESH_API_KEY='fmk_secret\n");
+    let run = place.run(&["actions", "list"]);
+    assert!(!run.err.contains("fmk_secret"), "{}", run.err);
+    assert_snapshot!(place.masked(&run));
+}
+
+#[test]
+fn a_server_that_is_not_there_says_what_to_run() {
+    assert_snapshot!(Place::new().shown(&["actions", "list", "--url", "http://127.0.0.1:1"]));
+}
+
+#[test]
+fn an_address_that_is_none_is_wrong_usage() {
+    assert_snapshot!(Place::new().shown(&["actions", "list", "--url", "localhost:8000"]));
+}
+
+#[test]
+fn an_id_that_is_none_is_wrong_usage() {
+    assert_snapshot!(Place::new().shown(&["actions", "get", "../keys"]));
+}
+
+#[test]
+fn colours_come_when_asked_for_and_never_against_no_color() {
+    let place = Place::new();
+    let failing = |extra: &[&str], variables: &[(&str, &str)]| {
+        let args: Vec<_> =
+            ["actions", "list", "--url", "http://127.0.0.1:1"].iter().chain(extra).copied().collect();
+        place.run_with(&args, variables).err.contains('\u{1b}')
+    };
+    assert!(!failing(&[], &[]), "a pipe is no terminal");
+    assert!(failing(&["--color", "always"], &[]));
+    assert!(failing(&["--color", "always"], &[("NO_COLOR", "1")]), "a flag wins");
+    assert!(failing(&[], &[("CLICOLOR_FORCE", "1")]));
+    assert!(!failing(&[], &[("CLICOLOR_FORCE", "1"), ("NO_COLOR", "1")]));
+    assert!(!failing(&["--color", "never"], &[("CLICOLOR_FORCE", "1")]));
+}
+
+#[test]
+fn init_writes_a_policy_and_never_overwrites() {
+    let place = Place::new();
+    place.write("here/policies/starter.yaml", "# mine\n");
+    assert_snapshot!(place.shown(&["init", "here"]));
+    assert_eq!(place.read("here/policies/starter.yaml"), "# mine\n");
+    assert!(place.read("here/.env.example").contains("FARAMESH_PORT"));
+}
+
+#[test]
+fn a_server_that_cannot_start_says_why() {
+    let place = Place::new();
+    assert_snapshot!(place.shown(&["server", "start", "--port", "0"]));
+    assert_snapshot!(place.shown(&["server", "start", "--host", "example.org"]));
+    assert_snapshot!(place.shown(&["server", "start", "--db", "postgres://db/faramesh"]));
+}
+
+#[test]
+fn doctor_says_what_is_missing_and_what_is_there() {
+    let place = Place::new();
+    let args = ["doctor", "--port", "0", "--url", "http://127.0.0.1:1"];
+    let run = place.run(&args);
+    assert_eq!(run.code, 1);
+    assert!(run.out.contains("✗ policies") && run.out.contains("faramesh init"), "{}", run.out);
+    assert_eq!(place.run(&["init"]).code, 0);
+    let run = place.run(&args);
+    assert_eq!(run.code, 0, "{}", run.out);
+    assert!(run.out.contains("✓ policies") && run.out.contains("✓ engine"), "{}", run.out);
+    let ascii = place.run_with(&args, &[("LANG", "C")]);
+    assert!(ascii.out.is_ascii(), "{}", ascii.out);
+}

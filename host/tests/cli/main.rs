@@ -1,0 +1,17 @@
+//! The `faramesh` program, run as people and scripts run it. What the server and the engine answer in detail is
+//! tested where they are; here it is about arguments, output and exit codes.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that does not find what it needs fails"
+)]
+
+mod audit;
+mod basics;
+mod offline;
+mod online;
+mod program;
+mod suites;
+mod watch;

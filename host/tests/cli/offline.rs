@@ -1,0 +1,158 @@
+//! `policy check`, `policy decide`, `policy explain` and `actions hash`, which need no server.
+
+use insta::assert_snapshot;
+
+use super::program::Place;
+
+const REFUND: &str =
+    r#"{"agent_id":"a","tool":"process_refund","params":{"customer_id":"c-1","amount":AMOUNT}}"#;
+
+fn refund(amount: &str) -> String {
+    REFUND.replace("AMOUNT", amount)
+}
+
+#[test]
+fn check_draws_what_is_wrong() {
+    let place = Place::new();
+    place.write("policies/a.yaml", "rules:\n  - id: é\n    match: { tool: x }\n    alow: true\n");
+    place.write("policies/notes.txt", "not a policy");
+    assert_snapshot!(place.shown(&["policy", "check"]));
+    let found = place.run(&["policy", "check", "policies/a.yaml", "-o", "json"]);
+    assert_eq!(found.code, 1);
+    let found = found.json();
+    assert_eq!(found[0]["file"], "policies/a.yaml");
+    assert_eq!(found[0]["code"], "unknown_key");
+    assert_eq!(found[0]["line"], 4);
+}
+
+#[test]
+fn check_of_a_good_folder_and_of_none() {
+    let place = Place::initialized();
+    let run = place.run(&["policy", "check"]);
+    assert_eq!(run.code, 0, "{}{}", run.out, run.err);
+    assert!(run.out.ends_with("1 policy file: 0 errors, 0 warnings\n"), "{}", run.out);
+    assert_snapshot!(place.shown(&["policy", "check", "nowhere"]));
+}
+
+#[test]
+fn decide_prints_the_engines_bytes_and_ends_with_the_outcome() {
+    let place = Place::initialized();
+    for (amount, code, outcome) in [("45", 0, "EXECUTE"), ("340", 3, "ABSTAIN"), ("5000", 1, "HALT")] {
+        let args = ["policy", "decide", "--action", "-", "-o", "json"];
+        let run = place.run_on(&args, &refund(amount));
+        assert_eq!(run.code, code, "{}", run.err);
+        let decision = run.json();
+        assert_eq!(decision["outcome"], outcome);
+        let canonical = engine::canonical::Canonical::serialize(&decision).unwrap();
+        assert_eq!(run.out, format!("{canonical}\n"), "canonical JSON and a line break, and nothing else");
+    }
+}
+
+#[test]
+fn an_outcome_that_nobody_could_read_is_no_success() {
+    let place = Place::initialized();
+    place.write("action.json", &refund("45"));
+    let mut command = place.command(&["policy", "decide", "--action", "action.json"]);
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let output = command.stdout(writer).output().unwrap();
+    assert_eq!((output.status.code(), output.stderr.as_slice()), (Some(1), &b""[..]));
+}
+
+#[test]
+fn decide_reads_many_actions_and_ends_with_the_strictest() {
+    let place = Place::initialized();
+    let lines = [refund("45"), refund("340"), "not JSON".to_owned()];
+    place.write("many.jsonl", &lines.join("\n\n"));
+    let run =
+        place.run(&["policy", "decide", "--policies", "policies", "--action", "many.jsonl", "-o", "json"]);
+    assert_eq!(run.code, 1);
+    let outcomes: Vec<_> = run
+        .out
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()["reason_code"].clone())
+        .collect();
+    assert_eq!(outcomes, ["policy_allow", "policy_require_approval", "invalid_action"]);
+    assert_snapshot!(place.shown(&["policy", "decide", "--action", "many.jsonl"]));
+    place.write("none.jsonl", "\n");
+    assert_eq!(place.run(&["policy", "decide", "--action", "none.jsonl"]).code, 2);
+}
+
+#[test]
+fn decide_for_people() {
+    let place = Place::initialized();
+    place.write("action.json", &refund("5000"));
+    assert_snapshot!(place.shown(&["policy", "decide", "--action", "action.json"]));
+    assert_snapshot!(place.shown(&["policy", "decide", "--action", "action.json", "-o", "yaml"]));
+}
+
+#[test]
+fn decide_needs_policies_that_compile_and_a_state_that_reads() {
+    let place = Place::new();
+    place.write("action.json", &refund("45"));
+    place.write("policies/a.yaml", "rules: 5\n");
+    let run = place.run(&["policy", "decide", "--action", "action.json", "-o", "json"]);
+    assert_eq!((run.code, run.out.as_str()), (1, ""));
+    assert!(run.err.contains("nothing is decided under them"), "{}", run.err);
+    place.write("policies/a.yaml", "rules: []\n");
+    place.write("state.json", r#"{"later":1}"#);
+    let args = ["policy", "decide", "--action", "action.json", "--state", "state.json"];
+    assert_snapshot!(place.shown(&args));
+    assert_snapshot!(place.shown(&["policy", "decide", "--action", "nowhere.json"]));
+}
+
+#[test]
+fn a_folder_without_policies_halts() {
+    let place = Place::new();
+    std::fs::create_dir(place.path("policies")).unwrap();
+    let run = place.run_on(&["policy", "decide", "--action", "-", "-o", "json"], &refund("45"));
+    assert_eq!(run.code, 1);
+    assert_eq!(run.json()["reason_code"], "no_policy");
+}
+
+#[test]
+fn explain_shows_rules_and_conditions() {
+    let place = Place::initialized();
+    place.write("action.json", &refund("340"));
+    assert_snapshot!(place.shown(&["policy", "explain", "--action", "action.json"]));
+    let run = place.run(&["policy", "explain", "--action", "action.json", "-o", "json"]);
+    assert_eq!(run.code, 3);
+    assert_eq!(run.json()["policies"][0]["rules"][0]["truth"], "false");
+    let unreadable = place.run_on(&["policy", "explain", "--action", "-"], "[]");
+    assert_eq!(unreadable.code, 1);
+    assert!(unreadable.err.contains("an action is a JSON object"), "{}", unreadable.err);
+}
+
+#[test]
+fn nothing_in_an_action_steers_the_terminal() {
+    let place = Place::initialized();
+    let hostile = r#"{"agent_id":"a","tool":"\u001b[2Jx\u009b31m","params":{"\u001b]0;t\u0007":"\u202e"}}"#;
+    for args in [&["policy", "decide", "--action", "-"][..], &["policy", "explain", "--action", "-"]] {
+        let run = place.run_on(args, hostile);
+        assert!(!run.out.chars().any(|c| c != '\n' && (c.is_control() || c == '\u{202e}')), "{:?}", run.out);
+    }
+}
+
+#[test]
+fn hash_prints_the_canonical_form_and_its_digest() {
+    let place = Place::new();
+    place.write(
+        "action.json",
+        r#"{ "tool":"t", "agent_id":"a", "operation":"o", "params":{"id":7,"amount":45.0} }"#,
+    );
+    let canonical =
+        r#"{"agent_id":"a","context":{},"operation":"o","params":{"amount":45,"id":7},"tool":"t"}"#;
+    let hash = "93c9488b420d43b69d245f2dcce59b9bfcdf5704fe82dc083d0fdd8f2a76b400";
+    assert_eq!(place.run(&["actions", "hash", "action.json"]).out, format!("{canonical}\n{hash}\n"));
+    let line = format!("{{\"canonical\":{canonical},\"request_hash\":\"{hash}\"}}\n");
+    assert_eq!(place.run(&["actions", "hash", "action.json", "-o", "json"]).out, line);
+    place.write("many.jsonl", &format!("{canonical}\n{canonical}\n"));
+    assert_eq!(place.run(&["actions", "hash", "many.jsonl", "-o", "json"]).out, line.repeat(2));
+}
+
+#[test]
+fn hash_of_what_is_no_action_says_where() {
+    let place = Place::new();
+    let run = place.run_on(&["actions", "hash", "-"], "{\"agent_id\":\"a\",\n\"agent_id\":\"b\"}");
+    assert_snapshot!(place.masked(&run));
+}
