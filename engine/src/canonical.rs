@@ -43,8 +43,9 @@ impl Canonical {
         let mut sorted: Vec<_> = parts.iter().collect();
         order::sort_by(&mut sorted, |a, b| key_order(a.0, b.0));
         sorted.dedup_by(|later, earlier| later.0 == earlier.0);
-        let mut out =
-            String::with_capacity(parts.iter().map(|(key, part)| key.len().saturating_add(part.0.len()).saturating_add(4)).sum());
+        let mut out = String::with_capacity(
+            parts.iter().map(|(key, part)| key.len().saturating_add(part.0.len()).saturating_add(4)).sum(),
+        );
         out.push('{');
         for (index, (key, part)) in sorted.into_iter().enumerate() {
             if index > 0 {

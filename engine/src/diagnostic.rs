@@ -58,6 +58,8 @@ pub enum Code {
     Unsupported,
     /// A value that YAML 1.1 readers see as something else.
     AmbiguousScalar,
+    /// Numbers of a parameter that no rule speaks of.
+    NumericGap,
 }
 
 /// How bad it is.
@@ -324,6 +326,16 @@ pub(crate) fn ambiguous_scalar(span: Span, written: &str, read: &str, elsewhere:
         help: some(
             "put text into quotes, and write booleans as `true` or `false` and numbers in plain decimal",
         ),
+        span,
+    }
+}
+
+pub(crate) fn numeric_gap(span: Span, tool: &str, param: &str, gap: &str) -> Finding {
+    Finding {
+        code: Code::NumericGap,
+        severity: Severity::Warning,
+        message: format!("no rule speaks of `{tool}` with `{param}` {gap}"),
+        help: some("such a call is denied by default; add a rule for it, or one that says why not"),
         span,
     }
 }

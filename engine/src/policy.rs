@@ -13,6 +13,7 @@ pub mod window;
 pub mod yaml;
 
 mod compile;
+mod gaps;
 mod matcher;
 mod reader;
 mod tools;
@@ -95,6 +96,8 @@ pub struct Rule {
     pub id: String,
     /// The line on which it starts.
     pub line: u32,
+    /// Its first key.
+    pub span: Span,
     /// When it applies.
     pub matcher: Match,
     /// What then.
@@ -160,13 +163,19 @@ impl PolicySet {
         let hashes = sorted.iter().map(|(name, bytes)| ((*name).to_owned(), FileHash::of(bytes)));
         let hashes: Vec<(String, FileHash)> = hashes.collect();
         let mut policies = Vec::new();
-        for ((name, bytes), (_, hash)) in sorted.into_iter().zip(&hashes) {
+        for ((name, bytes), (_, hash)) in sorted.iter().zip(&hashes) {
             let (policy, findings) = compile::file(name, bytes, *hash);
             diagnostics.extend(findings);
             policies.extend(policy);
         }
         if diagnostics.iter().any(|finding| finding.severity == Severity::Error) {
             return (None, diagnostics);
+        }
+        for (index, finding) in gaps::find(&policies) {
+            if let Some((name, bytes)) = sorted.iter().nth(index) {
+                let text = std::str::from_utf8(bytes).unwrap_or_default();
+                diagnostics.push(finding.located(name, &LineIndex::new(text)));
+            }
         }
         let reads_time = policies.iter().any(|policy| policy.reads_time);
         (Some(PolicySet { policies, policy_hash: policy_hash(&hashes), reads_time }), diagnostics)

@@ -241,7 +241,18 @@ impl Compiler<'_> {
         };
         let (effect, quorum, expires_ms) = effect?;
         let line = self.line(node);
-        Some(Rule { id, line, matcher: matcher?, effect, quorum, expires_ms, description, reason, risk })
+        Some(Rule {
+            id,
+            line,
+            span: first_line_span(node, entries),
+            matcher: matcher?,
+            effect,
+            quorum,
+            expires_ms,
+            description,
+            reason,
+            risk,
+        })
     }
 
     fn effect(&mut self, effect: Effect, one: &Entry) -> Option<(Effect, Quorum, Option<u64>)> {

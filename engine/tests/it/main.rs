@@ -4,6 +4,12 @@
     clippy::disallowed_types,
     reason = "tests read files and the environment"
 )]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "in a test a panic is the finding"
+)]
 
 mod amounts;
 mod generate;

@@ -144,10 +144,16 @@ fn hash_prints_the_canonical_form_and_its_digest() {
         r#"{"agent_id":"a","context":{},"operation":"o","params":{"amount":45,"id":7},"tool":"t"}"#;
     let hash = "93c9488b420d43b69d245f2dcce59b9bfcdf5704fe82dc083d0fdd8f2a76b400";
     assert_eq!(place.run(&["actions", "hash", "action.json"]).out, format!("{canonical}\n{hash}\n"));
-    let line = format!("{{\"canonical\":{canonical},\"request_hash\":\"{hash}\"}}\n");
+    let quoted = serde_json::to_string(canonical).unwrap();
+    let line = format!("{{\"canonical\":{quoted},\"request_hash\":\"{hash}\"}}\n");
     assert_eq!(place.run(&["actions", "hash", "action.json", "-o", "json"]).out, line);
     place.write("many.jsonl", &format!("{canonical}\n{canonical}\n"));
     assert_eq!(place.run(&["actions", "hash", "many.jsonl", "-o", "json"]).out, line.repeat(2));
+    place.write("mixed.jsonl", &format!("{canonical}\n{{}}\n{canonical}\n"));
+    let mixed = place.run(&["actions", "hash", "mixed.jsonl", "-o", "json"]);
+    let middle = r#"{"canonical":null,"error":{"code":"shape","column":1,"line":1,"message":"`agent_id` is missing","offset":0},"request_hash":null}"#;
+    assert_eq!(mixed.out, format!("{line}{middle}\n{line}"));
+    assert_eq!(mixed.code, 1);
 }
 
 #[test]

@@ -26,30 +26,42 @@ pub(crate) fn run(args: &Hash, screen: &Screen) -> Outcome {
     let actions = Actions::read(&args.file)?;
     let mut engine = offline::engine()?;
     let mut values = Vec::new();
+    let mut exit = Exit::Done;
     for (index, document) in actions.documents().iter().enumerate() {
-        let place = if actions.is_lines() { format!(" {}", index.saturating_add(1)) } else { String::new() };
-        let answer = engine.canonicalize(document).map_err(|error| match error {
-            RuntimeError::Refused(refusal) => {
-                let error = refusal.error.and_then(|error| serde_json::from_str(error.get()).ok());
-                let why = error.as_ref().map_or(refusal.message, why);
-                Failure::refused(format!("the action{place} cannot be read: {why}"))
-                    .help("it would be decided as `HALT` with `invalid_action`")
+        let value = match engine.canonicalize(document) {
+            Ok(answer) if screen.format() == Format::Table => {
+                screen.json(answer.canonical.get())?;
+                screen.data(&answer.request_hash.to_string())?;
+                continue;
             }
-            error => offline::engine_failure(&error),
-        })?;
-        let (canonical, hash) = (answer.canonical.get(), answer.request_hash);
+            // As a text, so that its bytes are the ones that were hashed whatever reads this line.
+            Ok(answer) => json!({ "canonical": answer.canonical.get(), "request_hash": answer.request_hash }),
+            Err(RuntimeError::Refused(refusal)) => {
+                let error = refusal.error.and_then(|error| serde_json::from_str::<Value>(error.get()).ok());
+                let machine = actions.is_lines() && screen.format() != Format::Table;
+                match error {
+                    // Of many, the others still have their hash.
+                    Some(error) if machine => {
+                        exit = Exit::No;
+                        json!({ "canonical": null, "error": error, "request_hash": null })
+                    }
+                    error => {
+                        let place = if actions.is_lines() {
+                            format!(" {}", index.saturating_add(1))
+                        } else {
+                            String::new()
+                        };
+                        let why = error.as_ref().map_or(refusal.message, why);
+                        return Err(Failure::refused(format!("the action{place} cannot be read: {why}"))
+                            .help("it would be decided as `HALT` with `invalid_action`"));
+                    }
+                }
+            }
+            Err(error) => return Err(offline::engine_failure(&error)),
+        };
         match screen.format() {
-            Format::Table => {
-                screen.json(canonical)?;
-                screen.data(&hash.to_string())?;
-            }
-            Format::Json | Format::Jsonl => {
-                screen.json(&format!(r#"{{"canonical":{canonical},"request_hash":"{hash}"}}"#))?;
-            }
-            Format::Yaml => {
-                let canonical: Value = serde_json::from_str(canonical).unwrap_or_default();
-                values.push(json!({ "canonical": canonical, "request_hash": hash }));
-            }
+            Format::Json | Format::Jsonl => screen.json(&value.to_string())?,
+            Format::Table | Format::Yaml => values.push(value),
         }
     }
     match (screen.format(), values.as_slice()) {
@@ -57,7 +69,7 @@ pub(crate) fn run(args: &Hash, screen: &Screen) -> Outcome {
         (Format::Yaml, many) => screen.list(many)?,
         _ => {}
     }
-    Ok(Exit::Done)
+    Ok(exit)
 }
 
 fn why(error: &Value) -> String {

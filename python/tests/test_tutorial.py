@@ -1,0 +1,244 @@
+"""The tutorial is run as it is written: its files are saved, its commands run, and what it shows must be printed.
+
+`docs/TUTORIAL.md` says what to do in the first word after a fence: `bash` runs, `text` is what was printed, `yaml` and
+`python` with `file=` are saved, and `sh` is installation, which this test stands behind. `terminal=NAME` is a terminal
+in which something goes on running, and `exit=N` the exit code when it is not 0.
+"""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import pytest
+
+ROOT = pathlib.Path(__file__).parents[2]
+TUTORIAL = ROOT / "docs" / "TUTORIAL.md"
+WRITTEN_ADDRESS = "127.0.0.1:8000"
+PATIENCE = 30.0
+"""Seconds after which something that should happen at once is given up on, on however busy a machine."""
+
+VOLATILE = re.compile(
+    r"(?P<id>\b[0-9a-f]{8,64}\b)(?P<uuid>(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})?"
+    r"|(?P<date>\d{4}-\d\d-\d\d)|(?P<time>\d\d:\d\d:\d\d)|(?P<duration>\d+\.\d+ ms)|(?P<any>…)"
+)
+"""What is another on every machine. The same id or hash must be the same one everywhere, though."""
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block, and the line of the page that it begins on."""
+
+    kind: str
+    options: dict[str, str]
+    text: str
+    line: int
+
+
+@dataclass
+class Terminal:
+    """What a command prints, and how much of that the page has shown already."""
+
+    process: subprocess.Popen[str]
+    printed: list[str] = field(default_factory=list)
+    shown: int = 0
+    reader: threading.Thread = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.reader = threading.Thread(target=self._read)
+        self.reader.start()
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.printed.append(line.rstrip())
+
+    def finish(self) -> int:
+        """Wait for the end of the command and of its output."""
+        code = self.process.wait(PATIENCE)
+        self.reader.join(PATIENCE)
+        return code
+
+    def stop(self) -> None:
+        self.process.terminate()
+        self.finish()
+        if self.process.stdout is not None:
+            self.process.stdout.close()
+
+
+def blocks(page: str) -> Iterator[Block]:
+    lines = enumerate(page.splitlines(), start=1)
+    for number, line in lines:
+        if not line.startswith("```"):
+            continue
+        kind, *options = line.removeprefix("```").split()
+        text = []
+        for _, inner in lines:
+            if inner == "```":
+                break
+            text.append(inner)
+        else:
+            pytest.fail(f"{TUTORIAL.name}:{number}: the block has no end")
+        yield Block(kind, dict(option.split("=", 1) for option in options), "\n".join(text), number)
+
+
+class Walk:
+    """One walk through the page."""
+
+    def __init__(self, folder: pathlib.Path, binary: str) -> None:
+        self.folder = folder
+        self.address = WRITTEN_ADDRESS
+        self.known: dict[str, str] = {}
+        self.terminals: dict[str, Terminal] = {}
+        programs = folder.parent / "programs"
+        programs.mkdir()
+        (programs / "faramesh").symlink_to(pathlib.Path(binary).resolve())
+        path = os.pathsep.join([str(programs), str(pathlib.Path(sys.executable).parent), os.environ["PATH"]])
+        self.environment = {name: value for name, value in os.environ.items() if not name.startswith("FARAMESH_")}
+        self.environment |= {"PATH": path, "PYTHONUNBUFFERED": "1", "LC_ALL": "C.UTF-8"}
+
+    def follow(self, block: Block) -> None:
+        terminal = block.options.get("terminal", "yours")
+        match block.kind:
+            case "sh":
+                pass
+            case "bash":
+                self._run(block, terminal)
+            case "text":
+                self._compare(block, self.terminals[terminal])
+            case "yaml" | "python":
+                # Saved in one step, as an editor does, so that no half of a policy is ever read.
+                saved = self.folder.parent / "being-saved"
+                saved.write_text(block.text + "\n")
+                saved.replace(self.folder / block.options["file"])
+            case kind:
+                pytest.fail(f"{TUTORIAL.name}:{block.line}: `{kind}` is nothing that a test can follow")
+
+    def _run(self, block: Block, name: str) -> None:
+        if name in self.terminals and name != "yours":
+            pytest.fail(f"{TUTORIAL.name}:{block.line}: something runs in the terminal `{name}` already")
+        command = re.sub(r"\b[0-9a-f]{8,64}\b", lambda found: self.known.get(found[0], found[0]), block.text)
+        if name == "server":
+            command += " --port 0"
+        process = subprocess.Popen(
+            ["bash", "-euc", f"exec {command}" if name != "yours" else command],
+            cwd=self.folder,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            text=True,
+            encoding="utf-8",
+        )
+        terminal = self.terminals[name] = Terminal(process)
+        if name == "server":
+            self.address = self._await(terminal, re.compile(r"http://(127\.0\.0\.1:\d+)"), block)[1]
+            self.environment["FARAMESH_URL"] = f"http://{self.address}"
+        elif name == "yours":
+            code = terminal.finish()
+            output = "\n".join(terminal.printed)
+            expected = int(block.options.get("exit", "0"))
+            assert code == expected, f"{TUTORIAL.name}:{block.line}: exit code {code}\n{output}"
+
+    def _await(self, terminal: Terminal, pattern: re.Pattern[str], block: Block) -> re.Match[str]:
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            ended = not terminal.reader.is_alive()
+            lines = terminal.printed[terminal.shown :]
+            printed = "".join(f"{line}\n" for line in lines)
+            if found := pattern.search(printed):
+                return found
+            if ended or time.monotonic() > deadline:
+                pytest.fail(f"{TUTORIAL.name}:{block.line}: this was not printed:\n{block.text}\nbut:\n{printed}")
+            time.sleep(0.02)
+
+    def _compare(self, block: Block, terminal: Terminal) -> None:
+        """Wait for the lines of the block, one after the other, where `…` alone stands for any number of lines."""
+        names: dict[str, str] = {}
+        pattern = "".join(
+            r"(?:.*\n)*?" if line.strip() == "…" else self._pattern(line, names) + r"\n"
+            for line in block.text.splitlines()
+        )
+        # Of a terminal in which something runs on, the page may show the rest later.
+        ending = r"\Z" if terminal is self.terminals.get("yours") else ""
+        found = self._await(terminal, re.compile(r"\A" + pattern + ending), block)
+        terminal.shown += found[0].count("\n")
+        self.known.update({written: found[group] for written, group in names.items()})
+
+    def _pattern(self, line: str, names: dict[str, str]) -> str:
+        def volatile(found: re.Match[str]) -> str:
+            if found["id"]:
+                return self._identity(found["id"], names) + (r"[-0-9a-f]{28}" if found["uuid"] else "")
+            if found["any"]:
+                return ".*"
+            return r"\d+\.\d+ ms" if found["duration"] else re.sub(r"\d", r"\\d", re.escape(found[0]))
+
+        parts = []
+        end = 0
+        line = line.rstrip().replace(WRITTEN_ADDRESS, self.address)
+        for found in VOLATILE.finditer(line):
+            parts += [re.escape(line[end : found.start()]), volatile(found)]
+            end = found.end()
+        return "".join(parts) + re.escape(line[end:])
+
+    def _identity(self, written: str, names: dict[str, str]) -> str:
+        if written in self.known:
+            return re.escape(self.known[written])
+        if written in names:
+            return f"(?P={names[written]})"
+        names[written] = f"id_{written}"
+        return rf"(?P<id_{written}>[0-9a-f]{{{len(written)}}})"
+
+
+@pytest.fixture
+def walk(tmp_path: pathlib.Path) -> Iterator[Walk]:
+    binary = os.environ.get("FARAMESH_BIN")
+    if not binary:
+        pytest.fail("FARAMESH_BIN is not set: these tests need the path of the `faramesh` binary")
+    folder = tmp_path / "first-day"
+    folder.mkdir()
+    (folder / ".env").write_bytes((ROOT / ".env.example").read_bytes())
+    walk = Walk(folder, binary)
+    try:
+        yield walk
+    finally:
+        for terminal in walk.terminals.values():
+            terminal.stop()
+
+
+def test_the_tutorial_works_as_written(walk: Walk) -> None:
+    kinds = set()
+    for block in blocks(TUTORIAL.read_text(encoding="utf-8")):
+        walk.follow(block)
+        kinds.add(block.kind)
+    assert kinds == {"sh", "bash", "text", "yaml", "python"}
+
+
+@pytest.mark.parametrize(
+    ("printed", "shown"),
+    [
+        ("one\ntwo", "one\nthree"),
+        ("one\ntwo", "one"),
+        ("one\ntwo", "two"),
+        ("id 0123abcd 0123abcd", "id ffffffff eeeeeeee\nmore"),
+        ("id 0123abcd 4567abcd", "id ffffffff ffffffff"),
+        ("at 12:00", "at 12:00:00"),
+        ("a.c", "a…d"),
+    ],
+)
+def test_what_was_not_printed_is_noticed(walk: Walk, printed: str, shown: str) -> None:
+    walk.follow(Block("bash", {}, f"printf '{printed}\\n'", 1))
+    with pytest.raises(pytest.fail.Exception, match="was not printed"):
+        walk.follow(Block("text", {}, shown, 2))
+
+
+def test_a_command_that_fails_is_noticed(walk: Walk) -> None:
+    with pytest.raises(AssertionError, match="exit code 3"):
+        walk.follow(Block("bash", {}, "exit 3", 1))
