@@ -36,7 +36,6 @@ use crate::hash::{FileHash, PolicyHash};
 use crate::json::{self, JsonError};
 use crate::policy::{PolicySet, policy_hash};
 use crate::state::State;
-use crate::value::Value;
 
 /// The version of this interface.
 pub const ABI_VERSION: u32 = 1;
@@ -155,7 +154,7 @@ impl Engine {
 pub fn canonicalize(action: &[u8]) -> Canonical {
     match Action::parse(action, json::MAX_BYTES) {
         Ok(action) => {
-            let hash = Canonical::of(&Value::String(action.request_hash().to_hex()));
+            let hash = Canonical::text(&action.request_hash().to_hex());
             Canonical::object(&[("canonical", action.canonical()), ("request_hash", &hash)])
         }
         Err(error) => invalid_action(&error),
@@ -180,7 +179,7 @@ fn invalid_action(error: &JsonError) -> Canonical {
 
 fn failure(code: &str, message: &str, error: Option<&JsonError>) -> Canonical {
     let error = error.and_then(|error| Canonical::serialize(error).ok());
-    let (code, message) = (Canonical::of(&Value::from(code)), Canonical::of(&Value::from(message)));
+    let (code, message) = (Canonical::text(code), Canonical::text(message));
     let mut parts = vec![("code", &code), ("message", &message)];
     parts.extend(error.as_ref().map(|error| ("error", error)));
     Canonical::object(&[("failure", &Canonical::object(&parts))])

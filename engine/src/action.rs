@@ -79,13 +79,12 @@ impl Action {
     }
 
     fn canonicalize(&self) -> Canonical {
-        let text = |text: &str| Canonical::of(&Value::String(text.to_owned()));
         Canonical::object(&[
-            ("agent_id", &text(&self.agent_id)),
+            ("agent_id", &Canonical::text(&self.agent_id)),
             ("context", &Canonical::of(&self.context)),
-            ("operation", &text(&self.operation)),
+            ("operation", &Canonical::text(&self.operation)),
             ("params", &Canonical::of(&self.params)),
-            ("tool", &text(&self.tool)),
+            ("tool", &Canonical::text(&self.tool)),
         ])
     }
 

@@ -3,12 +3,17 @@
 //! Keys stand in the order of their UTF-16 code units, numbers as ECMAScript prints them, strings with the
 //! fewest escapes, and there is no white space. This is the only code in the project that prints a float.
 
+mod ser;
+
+use std::cmp::Ordering;
 use std::fmt::{self, Display, Write as _};
 
 use serde::Serialize;
 
-use crate::order;
-use crate::value::{NotJson, Value, key_order, to_value};
+use crate::value::{Value, key_order};
+use crate::{order, text};
+
+pub use ser::NotJson;
 
 /// Text that is known to be canonical JSON, because only this module makes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,9 +30,19 @@ impl Canonical {
     /// The canonical form of anything serialisable.
     ///
     /// # Errors
-    /// When `source` has no JSON form; see [`to_value`].
+    /// When `source` has no JSON form: a map with a key that is not text, or the same key twice, a number that is
+    /// not finite or an integer that a double does not hold, bytes.
     pub fn serialize<T: Serialize + ?Sized>(source: &T) -> Result<Self, NotJson> {
-        to_value(source).map(|value| Canonical::of(&value))
+        let mut out = String::with_capacity(512);
+        source.serialize(ser::Printer(&mut out))?;
+        Ok(Canonical(out))
+    }
+
+    /// A JSON string.
+    pub fn text(text: &str) -> Self {
+        let mut out = String::with_capacity(text.len().saturating_add(2));
+        write_string(&mut out, text);
+        Canonical(out)
     }
 
     /// Text that the engine's module printed, and so canonical already. For a host that keeps such text and puts
@@ -40,23 +55,56 @@ impl Canonical {
     ///
     /// `parts` may come in any order; of two parts with one key the first stays.
     pub fn object(parts: &[(&str, &Canonical)]) -> Self {
+        Canonical::object_and(parts, None).0
+    }
+
+    /// An object of parts and one member more that is made of them: a hash of what it stands in.
+    pub fn object_with(
+        parts: &[(&str, &Canonical)],
+        key: &str,
+        value: impl FnOnce(&Canonical) -> Canonical,
+    ) -> Self {
+        let (without, (at, last)) = Canonical::object_and(parts, Some(key));
+        let value = value(&without);
+        let mut member = String::with_capacity(key.len().saturating_add(value.0.len()).saturating_add(4));
+        if last && !parts.is_empty() {
+            member.push(',');
+        }
+        write_string(&mut member, key);
+        member.push(':');
+        member.push_str(&value.0);
+        if !last {
+            member.push(',');
+        }
+        let mut with = without.0;
+        with.insert_str(at, &member);
+        Canonical(with)
+    }
+
+    /// An object, and where in it `key` would stand: the byte, and whether that is behind all members.
+    fn object_and(parts: &[(&str, &Canonical)], key: Option<&str>) -> (Self, (usize, bool)) {
         let mut sorted: Vec<_> = parts.iter().collect();
         order::sort_by(&mut sorted, |a, b| key_order(a.0, b.0));
         sorted.dedup_by(|later, earlier| later.0 == earlier.0);
         let mut out = String::with_capacity(
             parts.iter().map(|(key, part)| key.len().saturating_add(part.0.len()).saturating_add(4)).sum(),
         );
+        let mut place = None;
         out.push('{');
-        for (index, (key, part)) in sorted.into_iter().enumerate() {
+        for (index, (name, part)) in sorted.into_iter().enumerate() {
             if index > 0 {
                 out.push(',');
             }
-            write_string(&mut out, key);
+            if key.is_some_and(|key| place.is_none() && key_order(key, name) == Ordering::Less) {
+                place = Some((out.len(), false));
+            }
+            write_string(&mut out, name);
             out.push(':');
             out.push_str(&part.0);
         }
+        let place = place.unwrap_or((out.len(), true));
         out.push('}');
-        Canonical(out)
+        (Canonical(out), place)
     }
 
     /// The text.
@@ -124,7 +172,7 @@ pub(crate) fn write_string(out: &mut String, text: &str) {
     out.push('"');
     let mut rest = text;
     // Runs without an escape, which is nearly all text, are copied whole.
-    while let Some(at) = rest.bytes().position(|byte| byte < 0x20 || byte == b'"' || byte == b'\\') {
+    while let Some(at) = text::first_special(rest.as_bytes()) {
         let (plain, tail) = rest.split_at(at);
         out.push_str(plain);
         let mut chars = tail.chars();
@@ -156,6 +204,45 @@ mod tests {
         let one = Canonical::of(&Value::Number(1.0));
         let text = Canonical::of(&Value::from("x"));
         assert_eq!(Canonical::object(&[("b", &one), ("a", &text)]).as_str(), r#"{"a":"x","b":1}"#);
+        let with = |parts: &[(&str, &Canonical)], key| {
+            Canonical::object_with(parts, key, Canonical::clone).into_string()
+        };
+        assert_eq!(with(&[("c", &one), ("b", &one)], "a"), r#"{"a":{"b":1,"c":1},"b":1,"c":1}"#);
+        assert_eq!(with(&[("c", &one), ("a", &one)], "b"), r#"{"a":1,"b":{"a":1,"c":1},"c":1}"#);
+        assert_eq!(with(&[("b", &one), ("a", &one)], "c"), r#"{"a":1,"b":1,"c":{"a":1,"b":1}}"#);
+        assert_eq!(with(&[], "c"), r#"{"c":{}}"#);
+    }
+
+    #[test]
+    fn what_serialises_is_put_in_order() {
+        #[derive(Serialize)]
+        struct Unordered {
+            b: Option<u8>,
+            #[serde(rename = "\u{20ac}")]
+            euro: f64,
+            a: Vec<&'static str>,
+            c: std::collections::BTreeMap<&'static str, Variant>,
+        }
+        #[derive(Serialize)]
+        #[serde(rename_all = "snake_case")]
+        enum Variant {
+            Plain,
+            Wrapped(i64),
+            Named { z: bool, y: () },
+        }
+        let c =
+            [("q\"", Variant::Plain), ("k", Variant::Wrapped(-5)), ("j", Variant::Named { z: true, y: () })];
+        let source = Unordered { b: None, euro: 1e21, a: vec!["x\n", "y"], c: c.into_iter().collect() };
+        assert_eq!(
+            Canonical::serialize(&source).unwrap().as_str(),
+            "{\"a\":[\"x\\n\",\"y\"],\"b\":null,\"c\":{\"j\":{\"named\":{\"y\":null,\"z\":true}},\
+             \"k\":{\"wrapped\":-5},\"q\\\"\":\"plain\"},\"€\":1e+21}"
+        );
+        for refused in [f64::NAN, f64::INFINITY] {
+            assert!(Canonical::serialize(&refused).is_err());
+        }
+        assert!(Canonical::serialize(&(1_u64 << 53)).is_err());
+        assert!(Canonical::serialize(&std::collections::BTreeMap::from([(1, 2)])).is_err());
     }
 
     #[test]

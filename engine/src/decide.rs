@@ -6,7 +6,7 @@
 
 use crate::RUNTIME_VERSION;
 use crate::action::Action;
-use crate::canonical::Canonical;
+use crate::canonical::{Canonical, NotJson};
 use crate::decision::{ApprovalRequirement, Decision, Outcome, Quorum, ReasonCode, ShadowOpinion};
 use crate::hash::{ProvenanceId, RawHash, RequestHash};
 use crate::json::{self, JsonError};
@@ -16,7 +16,7 @@ use crate::policy::condition::Input;
 use crate::policy::{Mode, Policy, PolicySet};
 use crate::risk::{RiskLevel, RiskScore, Thresholds};
 use crate::state::{State, Verdict};
-use crate::value::{NotJson, Value};
+use crate::value::Value;
 
 /// A decision with what a record needs beside it.
 #[derive(Debug, Clone, PartialEq)]
@@ -267,7 +267,7 @@ impl<'p> Basis<'p> {
 
 /// The SHA-256 of the canonical `{policy_hash, request_hash, runtime_version, state}`.
 fn provenance_id(policies: &PolicySet, request_hash: Option<RequestHash>, state: &State) -> ProvenanceId {
-    let text = |text: String| Canonical::of(&Value::String(text));
+    let text = |text: String| Canonical::text(&text);
     let request_hash = request_hash.map_or_else(|| Canonical::of(&Value::Null), |hash| text(hash.to_hex()));
     let basis = Canonical::object(&[
         ("policy_hash", &text(policies.policy_hash().to_hex())),

@@ -20,13 +20,13 @@ impl Digest {
 
     /// The 64 hexadecimal digits.
     pub fn to_hex(self) -> String {
-        let mut hex = String::with_capacity(64);
-        for byte in self.0 {
-            for nibble in [byte >> 4, byte & 0xf] {
-                hex.push(char::from_digit(u32::from(nibble), 16).unwrap_or('0'));
-            }
-        }
-        hex
+        let digit = |nibble: u8| match nibble {
+            0..10 => b'0'.wrapping_add(nibble),
+            _ => b'a'.wrapping_sub(10).wrapping_add(nibble),
+        };
+        let hex = self.0.into_iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 0xf)]).collect();
+        // Digits are ASCII.
+        String::from_utf8(hex).unwrap_or_default()
     }
 }
 

@@ -9,6 +9,7 @@ use std::fmt::{self, Display};
 use serde::Serialize;
 
 use crate::canonical::Canonical;
+use crate::text;
 use crate::value::{Object, Value};
 
 /// The most bytes of one document, so that reading is bounded: 1 MiB.
@@ -339,8 +340,7 @@ impl Reader<'_> {
         let mut text = String::new();
         loop {
             let rest = self.bytes.get(self.at..).unwrap_or_default();
-            let Some(run) = rest.iter().position(|byte| *byte < 0x20 || *byte == b'"' || *byte == b'\\')
-            else {
+            let Some(run) = text::first_special(rest) else {
                 return Err((JsonErrorCode::UnexpectedEnd, opening, "a string is not closed".into()));
             };
             let end = self.at.saturating_add(run);

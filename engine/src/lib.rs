@@ -34,6 +34,7 @@ pub mod record;
 pub mod risk;
 pub mod span;
 pub mod state;
+mod text;
 pub mod time;
 pub mod truth;
 pub mod value;

@@ -115,13 +115,14 @@ impl Draft {
     ///
     /// `record_hash` is the SHA-256 of the canonical record without `record_hash`.
     pub fn seal(&self, head: &mut Head) -> Sealed {
-        let text = |text: &str| Canonical::of(&Value::String(text.to_owned()));
         let seq = head.size;
         #[expect(clippy::cast_precision_loss, reason = "a stream does not reach 2^53 records")]
         let seq_value = Canonical::of(&Value::Number(seq as f64));
-        let action_id = self.action_id.as_deref().map_or_else(|| Canonical::of(&Value::Null), text);
-        let (at, kind) = (text(&rfc3339(self.at_ms)), text(self.kind.as_str()));
-        let (prev_hash, stream) = (text(&head.record_hash.to_hex()), text(&head.stream));
+        let action_id =
+            self.action_id.as_deref().map_or_else(|| Canonical::of(&Value::Null), Canonical::text);
+        let (at, kind) = (Canonical::text(&rfc3339(self.at_ms)), Canonical::text(self.kind.as_str()));
+        let (prev_hash, stream) =
+            (Canonical::text(&head.record_hash.to_hex()), Canonical::text(&head.stream));
         let mut parts = vec![
             ("action_id", &action_id),
             ("at", &at),
@@ -133,10 +134,11 @@ impl Draft {
         parts.extend(
             self.fields.iter().filter(|(key, _)| *key != "record_hash").map(|(key, value)| (*key, value)),
         );
-        let record_hash = RecordHash::of(Canonical::object(&parts).as_bytes());
-        let record_hash_value = text(&record_hash.to_hex());
-        parts.push(("record_hash", &record_hash_value));
-        let body = Canonical::object(&parts);
+        let mut record_hash = RecordHash::ZERO;
+        let body = Canonical::object_with(&parts, "record_hash", |without| {
+            record_hash = RecordHash::of(without.as_bytes());
+            Canonical::text(&record_hash.to_hex())
+        });
         head.size = head.size.saturating_add(1);
         head.record_hash = record_hash;
         Sealed { seq, record_hash, body }

@@ -3,15 +3,12 @@
 //!
 //! Reading is in [`crate::json`], printing in [`crate::canonical`]; this module does neither.
 
-mod ser;
-
 use std::cmp::Ordering;
 
 use serde::{Serialize, Serializer};
 
-use crate::order;
-
-pub use ser::{NotJson, to_value};
+use crate::canonical::{Canonical, NotJson};
+use crate::{json, order};
 
 /// A JSON value.
 #[derive(Debug, Clone, PartialEq)]
@@ -85,6 +82,15 @@ impl Value {
     }
 }
 
+/// Anything serialisable as a value.
+///
+/// # Errors
+/// When it has no JSON form; see [`Canonical::serialize`].
+pub fn to_value<T: Serialize + ?Sized>(source: &T) -> Result<Value, NotJson> {
+    let printed = Canonical::serialize(source)?;
+    json::parse_canonical(printed.as_bytes(), usize::MAX).map_err(serde::ser::Error::custom)
+}
+
 impl From<&str> for Value {
     fn from(text: &str) -> Self {
         Value::String(text.to_owned())
@@ -138,10 +144,19 @@ impl Object {
     }
 }
 
-/// The order of RFC 8785 §3.2.3: by UTF-16 code units. It differs from the order of code points only where a
-/// character beyond the Basic Multilingual Plane meets one from U+E000 to U+FFFF.
+/// The order of RFC 8785 §3.2.3: by UTF-16 code units.
+///
+/// The bytes of UTF-8 are in the order of code points. That of code units differs only where a character beyond the
+/// Basic Multilingual Plane (first byte from 0xF0) meets one from U+E000 to U+FFFF (first byte 0xEE or 0xEF).
 pub fn key_order(a: &str, b: &str) -> Ordering {
-    if a.is_ascii() && b.is_ascii() { a.cmp(b) } else { a.encode_utf16().cmp(b.encode_utf16()) }
+    let differing = a.bytes().zip(b.bytes()).find(|(one, other)| one != other);
+    match differing {
+        Some((one @ 0xee.., other @ 0xee..)) if one >= 0xf0 || other >= 0xf0 => {
+            a.encode_utf16().cmp(b.encode_utf16())
+        }
+        Some((one, other)) => one.cmp(&other),
+        None => a.len().cmp(&b.len()),
+    }
 }
 
 impl Serialize for Value {
@@ -153,6 +168,35 @@ impl Serialize for Value {
             Value::String(text) => serializer.serialize_str(text),
             Value::Array(items) => serializer.collect_seq(items),
             Value::Object(object) => serializer.collect_map(object.iter()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_in_the_order_of_their_utf16_units() {
+        let keys = [
+            "",
+            "a",
+            "aa",
+            "b",
+            "é",
+            "\u{d7ff}",
+            "\u{e000}",
+            "\u{ffff}",
+            "😂",
+            "\u{10ffff}",
+            "a😂",
+            "a\u{ffff}",
+        ];
+        for one in keys {
+            for other in keys {
+                let expected = one.encode_utf16().cmp(other.encode_utf16());
+                assert_eq!(key_order(one, other), expected, "{one:?} and {other:?}");
+            }
         }
     }
 }

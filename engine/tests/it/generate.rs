@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 /// A condition, as the model sees it and as YAML writes it.
 #[derive(Debug, Clone)]
-pub enum Cond {
+pub(crate) enum Cond {
     Tool(&'static str),
     Eq(&'static str, Value),
     Ne(&'static str, Value),
@@ -21,31 +21,31 @@ pub enum Cond {
 }
 
 #[derive(Debug, Clone)]
-pub struct RuleSpec {
-    pub conditions: Vec<Cond>,
-    pub effect: &'static str,
-    pub risk: Option<&'static str>,
+pub(crate) struct RuleSpec {
+    pub(crate) conditions: Vec<Cond>,
+    pub(crate) effect: &'static str,
+    pub(crate) risk: Option<&'static str>,
 }
 
 #[derive(Debug, Clone)]
-pub struct RiskSpec {
-    pub conditions: Vec<Cond>,
-    pub score: u8,
+pub(crate) struct RiskSpec {
+    pub(crate) conditions: Vec<Cond>,
+    pub(crate) score: u8,
 }
 
 #[derive(Debug, Clone)]
-pub struct FileSpec {
-    pub agents: Option<&'static str>,
-    pub rules: Vec<RuleSpec>,
-    pub risk: Vec<RiskSpec>,
-    pub require_approval_at: Option<&'static str>,
-    pub deny_at: Option<&'static str>,
+pub(crate) struct FileSpec {
+    pub(crate) agents: Option<&'static str>,
+    pub(crate) rules: Vec<RuleSpec>,
+    pub(crate) risk: Vec<RiskSpec>,
+    pub(crate) require_approval_at: Option<&'static str>,
+    pub(crate) deny_at: Option<&'static str>,
 }
 
 const PARAMS: [&str; 3] = ["a", "b", "c"];
 const LEVELS: [&str; 4] = ["low", "medium", "high", "critical"];
 
-pub fn scalar() -> impl Strategy<Value = Value> {
+pub(crate) fn scalar() -> impl Strategy<Value = Value> {
     prop_oneof![
         Just(Value::Null),
         any::<bool>().prop_map(Value::Bool),
@@ -54,7 +54,7 @@ pub fn scalar() -> impl Strategy<Value = Value> {
     ]
 }
 
-pub fn value() -> impl Strategy<Value = Value> {
+pub(crate) fn value() -> impl Strategy<Value = Value> {
     prop_oneof![
         4 => scalar(),
         1 => prop::collection::vec(scalar(), 0..3).prop_map(Value::Array),
@@ -62,13 +62,13 @@ pub fn value() -> impl Strategy<Value = Value> {
     ]
 }
 
-pub fn object(members: Vec<(&str, Value)>) -> Value {
+pub(crate) fn object(members: Vec<(&str, Value)>) -> Value {
     let members = members.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
     Value::Object(Object::from_members(members).unwrap())
 }
 
 /// `params`: each of three parameters is there or not.
-pub fn params() -> impl Strategy<Value = Value> {
+pub(crate) fn params() -> impl Strategy<Value = Value> {
     prop::collection::vec(prop::option::weighted(0.7, value()), 3).prop_map(|values| {
         let there = PARAMS.iter().zip(values).filter_map(|(name, value)| value.map(|value| (*name, value)));
         object(there.collect())
@@ -106,7 +106,7 @@ fn conditions(inner: impl Strategy<Value = Cond>) -> impl Strategy<Value = Vec<C
     })
 }
 
-pub fn matcher() -> impl Strategy<Value = Vec<Cond>> {
+pub(crate) fn matcher() -> impl Strategy<Value = Vec<Cond>> {
     let nested = leaf().prop_recursive(2, 12, 3, |inner| {
         let list = prop::collection::vec(conditions(inner.clone()), 1..3).boxed();
         prop_oneof![
@@ -122,13 +122,13 @@ fn level() -> impl Strategy<Value = &'static str> {
     prop::sample::select(&LEVELS[..])
 }
 
-pub fn rule() -> impl Strategy<Value = RuleSpec> {
+pub(crate) fn rule() -> impl Strategy<Value = RuleSpec> {
     let effect = prop::sample::select(&["allow", "allow", "require_approval", "deny"][..]);
     (matcher(), effect, prop::option::weighted(0.2, level()))
         .prop_map(|(conditions, effect, risk)| RuleSpec { conditions, effect, risk })
 }
 
-pub fn file() -> impl Strategy<Value = FileSpec> {
+pub(crate) fn file() -> impl Strategy<Value = FileSpec> {
     let threshold = || prop::option::weighted(0.2, prop_oneof![level().boxed(), Just("never").boxed()]);
     let risk = (matcher(), 1..=100_u8).prop_map(|(conditions, score)| RiskSpec { conditions, score });
     (
@@ -147,12 +147,12 @@ pub fn file() -> impl Strategy<Value = FileSpec> {
         })
 }
 
-pub fn files() -> impl Strategy<Value = Vec<FileSpec>> {
+pub(crate) fn files() -> impl Strategy<Value = Vec<FileSpec>> {
     prop::collection::vec(file(), 1..4)
 }
 
 /// The bytes of an action of `tool` with `params`, in a spelling that is not canonical.
-pub fn action(tool: &str, params: &Value) -> Vec<u8> {
+pub(crate) fn action(tool: &str, params: &Value) -> Vec<u8> {
     let params = engine::canonical::Canonical::of(params);
     format!("{{ \"tool\": \"{tool}\", \"params\": {params}, \"agent_id\": \"agent\" }}").into_bytes()
 }
@@ -214,7 +214,7 @@ fn determinable(conditions: Vec<Cond>) -> Vec<Cond> {
 }
 
 impl FileSpec {
-    pub fn without_the_never_undetermined(mut self) -> Self {
+    pub(crate) fn without_the_never_undetermined(mut self) -> Self {
         for rule in &mut self.rules {
             rule.conditions = determinable(std::mem::take(&mut rule.conditions));
         }
@@ -224,7 +224,7 @@ impl FileSpec {
         self
     }
 
-    pub fn yaml(&self) -> String {
+    pub(crate) fn yaml(&self) -> String {
         let mut out = String::new();
         if let Some(agents) = self.agents {
             out += &format!("agents: [{agents:?}]\n");

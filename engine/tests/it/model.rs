@@ -9,7 +9,7 @@ use crate::generate::{Cond, FileSpec};
 type Three = u8;
 
 /// The outcome and the risk score of `tool` with `params` under `files`.
-pub fn decide(files: &[FileSpec], tool: &str, params: &Value) -> (u8, u8) {
+pub(crate) fn decide(files: &[FileSpec], tool: &str, params: &Value) -> (u8, u8) {
     let speaking: Vec<&FileSpec> =
         files.iter().filter(|f| matches!(f.agents, None | Some("agent" | "ag*"))).collect();
     let (mut outcome, mut any_matched, mut own) = (0, false, 0);
