@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import threading
@@ -13,6 +14,8 @@ from typing import Any
 
 import pytest
 import rfc8785
+
+from faramesh import govern
 
 JsonObject = dict[str, Any]
 AGENT = "support-agent-prod"
@@ -212,3 +215,41 @@ def calm(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr("faramesh._client.RETRY_DELAYS", (0.0, 0.0, 0.0))
     monkeypatch.setattr("faramesh._road.SHORTEST_POLL", 0.01)
+
+
+Refund = Callable[..., str]
+
+
+@pytest.fixture(params=["sync", "async"])
+def flavour(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def ran() -> list[tuple[str, float]]:
+    """The refunds that were made."""
+    return []
+
+
+@pytest.fixture
+def refund(flavour: str, ran: list[tuple[str, float]]) -> Callable[..., Refund]:
+    """Makes the governed refund, synchronous or asynchronous, called the same way."""
+
+    def make(**terms: Any) -> Refund:
+        if flavour == "sync":
+
+            @govern(agent_id=AGENT, **terms)
+            def process_refund(customer_id: str, amount: float = 45) -> str:
+                ran.append((customer_id, amount))
+                return f"refunded {amount}"
+
+            return process_refund
+
+        async def arefund(customer_id: str, amount: float = 45) -> str:
+            ran.append((customer_id, amount))
+            return f"refunded {amount}"
+
+        governed = govern(arefund, agent_id=AGENT, tool="process_refund", **terms)
+        return lambda *args, **kwargs: asyncio.run(governed(*args, **kwargs))
+
+    return make

@@ -57,8 +57,9 @@ class Terminal:
 
     def _read(self) -> None:
         assert self.process.stdout is not None
-        for line in self.process.stdout:
-            self.printed.append(line.rstrip())
+        with self.process.stdout as output:
+            for line in output:
+                self.printed.append(line.rstrip())
 
     def finish(self) -> int:
         """Wait for the end of the command and of its output."""
@@ -69,8 +70,6 @@ class Terminal:
     def stop(self) -> None:
         self.process.terminate()
         self.finish()
-        if self.process.stdout is not None:
-            self.process.stdout.close()
 
 
 def blocks(page: str) -> Iterator[Block]:
