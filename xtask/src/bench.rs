@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: runs the measurements that live in `tests/src/bin/bench.rs`.
+//! `cargo xtask bench`: runs the measurements that live in `tests/src/bin/bench/`.
 //!
 //! It measures nothing itself: the engine is called, and figures are printed, over there.
 

@@ -133,6 +133,19 @@ impl Client {
         self.answer(request.call())
     }
 
+    /// What the server says of itself at `/ready`, whether or not it is.
+    ///
+    /// # Errors
+    /// No answer, or one that is not a Faramesh server's.
+    pub(crate) fn readiness(&self) -> Result<Value, Failure> {
+        let request = self.authorized(self.agent.get(format!("{}/ready", self.url)));
+        let (status, body) = self.bytes(request.call().map_err(|error| self.no_answer(&error))?)?;
+        match serde_json::from_slice::<Value>(&body) {
+            Ok(said) if said.get("status").is_some_and(Value::is_string) => Ok(said),
+            _ => self.judge(status, &body),
+        }
+    }
+
     /// Opens the line of events, behind `last_event_id` where one is known.
     ///
     /// # Errors

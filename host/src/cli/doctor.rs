@@ -106,14 +106,8 @@ fn server(global: &Global, findings: &mut Vec<Finding>) -> bool {
         (None, _) => note("key", "none is set", "the first start of a server makes an admin key"),
     });
     let url = client.url().to_owned();
-    match client.get("/ready", &[]) {
-        Ok(_) => findings.push(good("server", format!("{url} is ready"))),
-        Err(failure) if client.get("/health", &[]).is_ok() => findings.push(Finding {
-            what: "server",
-            state: State::Bad,
-            says: format!("{url} runs and is not ready: {}", failure.message()),
-            help: Some("everything halts until it is; see its log"),
-        }),
+    match client.readiness() {
+        Ok(said) => findings.push(readiness(&url, &said)),
         Err(failure) if failure.exit() == Exit::Unreachable => {
             findings.push(note("server", failure.message(), "start one with `faramesh server start`"));
             return false;
@@ -121,6 +115,29 @@ fn server(global: &Global, findings: &mut Vec<Finding>) -> bool {
         Err(failure) => findings.push(bad("server", failure.message(), "see its log")),
     }
     true
+}
+
+fn readiness(url: &str, said: &Value) -> Finding {
+    let word = |key: &str| said.get(key).and_then(Value::as_str).unwrap_or_default();
+    let trouble = said.pointer("/trouble/reason").and_then(Value::as_str);
+    match word("status") {
+        "ready" => good("server", format!("{url} is ready")),
+        "degraded" => bad(
+            "server",
+            format!("{url} decides under an older policy set: {}", trouble.unwrap_or("the new one was refused")),
+            "mend the files; `faramesh policy check` says what is wrong",
+        ),
+        _ => {
+            let why = if word("policy") == "none" {
+                trouble.unwrap_or("no policy is in force").to_owned()
+            } else {
+                let broken = ["store", "engine"].into_iter().filter(|part| word(part) != "ok");
+                format!("the {} does not work", broken.collect::<Vec<_>>().join(" and the "))
+            };
+            let says = format!("{url} runs and is not ready: {why}");
+            bad("server", says, "everything halts until it is; see its log")
+        }
+    }
 }
 
 fn policies(dir: &Path) -> Finding {

@@ -34,27 +34,40 @@ pub fn engine_hash() -> EngineHash {
 pub struct Module {
     engine: Engine,
     pre: InstancePre<StoreLimits>,
+    hash: EngineHash,
+    cache: PathBuf,
 }
 
 impl Module {
-    /// Compiles the module, or takes the compiled form that an earlier start left in `cache`.
+    /// The module that this program carries, compiled, or the compiled form that an earlier start left in `cache`.
     ///
     /// # Errors
     /// When the module does not compile, or imports anything. A cache that cannot be read or written only costs
     /// time.
     pub fn embedded(cache: &Path) -> Result<Self, RuntimeError> {
+        Module::compile(ENGINE_WASM, engine_hash(), cache)
+    }
+
+    /// The module of another version of the engine, as a store kept it.
+    ///
+    /// # Errors
+    /// As for [`Module::embedded`].
+    pub fn other(&self, wasm: &[u8]) -> Result<Self, RuntimeError> {
+        Module::compile(wasm, EngineHash::of(wasm), &self.cache)
+    }
+
+    fn compile(wasm: &[u8], hash: EngineHash, cache: &Path) -> Result<Self, RuntimeError> {
         let start = |error: wasmtime::Error| RuntimeError::Start(format!("{error:#}"));
         let mut config = Config::new();
         config.consume_fuel(true);
         config.cranelift_opt_level(OptLevel::Speed);
         config.wasm_backtrace_max_frames(None);
         let engine = Engine::new(&config).map_err(start)?;
-        let file =
-            cache.join(format!("engine-{}-{COMPILER}-{}.cwasm", engine_hash(), std::env::consts::ARCH));
+        let file = cache.join(format!("engine-{hash}-{COMPILER}-{}.cwasm", std::env::consts::ARCH));
         let module = match read_cached(&engine, &file) {
             Some(module) => module,
             None => {
-                let module = wasmtime::Module::new(&engine, ENGINE_WASM).map_err(start)?;
+                let module = wasmtime::Module::new(&engine, wasm).map_err(start)?;
                 if let Ok(compiled) = module.serialize() {
                     // Without a cache the next start takes longer; nothing else depends on it.
                     _ = write_cached(cache, &file, &compiled);
@@ -63,12 +76,12 @@ impl Module {
             }
         };
         let pre = Linker::new(&engine).instantiate_pre(&module).map_err(start)?;
-        Ok(Module { engine, pre })
+        Ok(Module { engine, pre, hash, cache: cache.to_owned() })
     }
 
     /// The digest of the module.
     pub fn hash(&self) -> EngineHash {
-        engine_hash()
+        self.hash
     }
 
     /// A fresh instance without policies.

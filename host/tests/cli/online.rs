@@ -156,3 +156,13 @@ fn doctor_finds_the_server_and_its_key() {
         assert!(run.out.contains(text), "{text} is not in\n{}", run.out);
     }
 }
+
+#[test]
+fn doctor_says_why_a_server_is_not_ready() {
+    let place = Place::new();
+    std::fs::create_dir(place.path("policies")).unwrap();
+    let server = Server::start(&place);
+    let run = server.run(&place, &["doctor", "--port", "0"]);
+    assert_eq!(run.code, 1, "{}", run.out);
+    assert!(run.out.contains("runs and is not ready: no policy is in force"), "{}", run.out);
+}
