@@ -5,6 +5,10 @@ mod cli;
 
 use std::process::ExitCode;
 
+/// Deciding and recording make many small texts, which this allocator hands out in about half the time.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     cli::main()
 }

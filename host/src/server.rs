@@ -337,6 +337,10 @@ fn print_banner(config: &Config, server: &Server) {
 fn stop_signal() -> io::Result<impl Future<Output = ()> + Send + 'static> {
     use tokio::signal::unix::{SignalKind, signal};
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    // SIGXFSZ, by default the end of a process, comes when a file may not grow any further. With a handler, that
+    // write fails instead, and what was to be recorded halts. Nobody waits for it.
+    #[cfg(target_os = "linux")]
+    drop(signal(SignalKind::from_raw(25))?);
     Ok(async move {
         tokio::select! {
             _ = interrupt.recv() => {}

@@ -124,7 +124,10 @@ fn readiness(url: &str, said: &Value) -> Finding {
         "ready" => good("server", format!("{url} is ready")),
         "degraded" => bad(
             "server",
-            format!("{url} decides under an older policy set: {}", trouble.unwrap_or("the new one was refused")),
+            format!(
+                "{url} decides under an older policy set: {}",
+                trouble.unwrap_or("the new one was refused")
+            ),
             "mend the files; `faramesh policy check` says what is wrong",
         ),
         _ => {

@@ -6,11 +6,13 @@ use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
 use std::path::Path;
 
+use engine::policy::is_policy_file;
+
 use crate::store::PolicySource;
 
-/// The most bytes that are read of one file: one more than a policy may have, so that the engine sees it is too
-/// large and says so.
-const MAX_READ: u64 = 1024 * 1024 + 1;
+/// The most bytes that are read of one file: many more than a policy may have, so that the engine sees the whole of
+/// one that is too large, and says so by its size and its hash.
+const MAX_READ: u64 = 16 * 1024 * 1024;
 /// The most files of a folder: reading is bounded.
 const MAX_FILES: usize = 1000;
 /// The most bytes of a name.
@@ -37,17 +39,14 @@ pub fn read(folder: &Path) -> io::Result<Vec<PolicySource>> {
             return Err(io::Error::other(format!("there are more than {MAX_FILES} policy files")));
         }
         let mut content = Vec::new();
-        File::open(entry.path())?.take(MAX_READ).read_to_end(&mut content)?;
+        let read = File::open(entry.path())?.take(MAX_READ + 1).read_to_end(&mut content)?;
+        if u64::try_from(read).unwrap_or(u64::MAX) > MAX_READ {
+            return Err(io::Error::other(format!("`{name}` has more than {MAX_READ} bytes")));
+        }
         sources.push(PolicySource { name, content });
     }
     sources.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(sources)
-}
-
-/// Whether a file of this name in the folder is a policy.
-pub fn is_policy_file(name: &str) -> bool {
-    let test = name.ends_with(".test.yaml") || name.ends_with(".test.yml");
-    is_yaml(name) && !test && !name.starts_with('.')
 }
 
 fn is_yaml(name: &str) -> bool {

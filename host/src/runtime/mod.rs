@@ -21,8 +21,9 @@ pub use pool::Pool;
 
 /// The most memory of one instance. A policy of 10,000 rules takes about a quarter of it.
 pub const MAX_MEMORY_BYTES: usize = 128 << 20;
-/// The fuel of one decision. A common one takes about 50 thousand; this is a tenth of a second.
-pub const DECIDE_FUEL: u64 = 1_000_000_000;
+/// The fuel of one decision: some tenths of a second. A common decision takes about 100 thousand; a `pattern` over
+/// all parameters takes up to 2,000 for every byte of the action.
+pub const DECIDE_FUEL: u64 = 4_000_000_000;
 /// The fuel of loading policies. One mebibyte of rules takes about a tenth of it.
 pub const LOAD_FUEL: u64 = 20_000_000_000;
 

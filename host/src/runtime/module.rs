@@ -11,6 +11,7 @@ use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use engine::hash::EngineHash;
 use wasmtime::{Config, Engine, InstancePre, Linker, OptLevel, Store, StoreLimits, StoreLimitsBuilder};
@@ -127,7 +128,10 @@ fn write_cached(cache: &Path, file: &Path, compiled: &[u8]) -> std::io::Result<(
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut folder, 0o700);
     folder.create(cache)?;
-    let partial: PathBuf = cache.join(format!(".engine-{}.partial", std::process::id()));
+    // A name that nobody else writes under, in this process or another.
+    static WRITTEN: AtomicU64 = AtomicU64::new(0);
+    let number = WRITTEN.fetch_add(1, Ordering::Relaxed);
+    let partial: PathBuf = cache.join(format!(".engine-{}-{number}.partial", std::process::id()));
     let mut options = fs::OpenOptions::new();
     options.write(true).create(true).truncate(true);
     #[cfg(unix)]

@@ -5,12 +5,14 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use engine::canonical::Canonical;
 use engine::chain::Verifier;
 use engine::decision::{Outcome, ReasonCode};
 use engine::hash::PolicyHash;
 use engine::lifecycle::Status;
 use engine::record::{Head, RecordKind};
 use engine::risk::RiskLevel;
+use engine::value::Value;
 
 use super::fixtures::*;
 use super::{Filter, NewPolicySet, PolicySource, Store, StoreError, StoredRecord, Written};
@@ -20,6 +22,7 @@ macro_rules! for_each_contract {
     ($run:ident) => {
         $run! {
             a_submitted_action_reads_back_whole
+            an_action_that_its_record_does_not_hold_is_refused
             a_second_action_with_the_same_id_is_refused
             a_change_moves_the_action_and_appends_its_record
             of_sixteen_racing_changes_one_wins
@@ -72,6 +75,25 @@ pub(crate) async fn a_submitted_action_reads_back_whole(store: Fresh) {
     assert_eq!(records.len(), 1);
     assert_eq!((records[0].kind, records[0].seq), (RecordKind::Decision, row.receipt.seq));
     assert!(records[0].body.contains(&row.receipt.record_hash.to_hex()));
+}
+
+pub(crate) async fn an_action_that_its_record_does_not_hold_is_refused(store: Fresh) {
+    let whole = new_action(1, Outcome::Execute);
+    let (mut action, mut decision, mut state) = (whole.clone(), whole.clone(), whole.clone());
+    action.action = raw(r#"{"params":{}}"#);
+    decision.decision.json = raw("{}");
+    state.decision.state = raw(r#"{"now":1}"#);
+    let (mut other, mut no_uuid, mut early) = (whole.clone(), whole.clone(), whole);
+    other.draft.action_id = Some(id(2));
+    no_uuid.id = "1".repeat(36);
+    let no_uuid = recorded(no_uuid);
+    early.draft.fields.push(("a", Canonical::of(&Value::Null)));
+    for new in [action, decision, state, other, no_uuid, early] {
+        let refused = store.submit(new.clone(), None).await;
+        assert!(matches!(refused, Err(StoreError::Failed(_))), "{new:?}: {refused:?}");
+    }
+    assert_eq!(verified(&*store).await.size, 0);
+    assert_eq!(store.counts().await.unwrap(), []);
 }
 
 pub(crate) async fn a_second_action_with_the_same_id_is_refused(store: Fresh) {
@@ -215,25 +237,32 @@ pub(crate) async fn a_refused_change_keeps_no_answer(store: Fresh) {
 }
 
 pub(crate) async fn a_prefix_of_eight_characters_finds_one_action(store: Fresh) {
-    for action_id in ["11111111-aaaa", "11111111-bbbb", "22222222-aaaa", "22222222"] {
+    let tail = "4000-8000-000000000000";
+    for start in ["11111111-aaaa", "11111111-bbbb", "22222222-aaaa"] {
         let mut new = new_action(1, Outcome::Execute);
-        new.id = action_id.into();
-        new.draft.action_id = Some(action_id.into());
-        store.submit(new, None).await.unwrap();
+        new.id = format!("{start}-{tail}");
+        store.submit(recorded(new), None).await.unwrap();
     }
     let found = |prefix: &str| {
         let answer = store.action(prefix.into());
-        async move { answer.await.map(|row| row.id) }
+        async move { answer.await.map(|row| row.id[..13].to_owned()) }
     };
     assert_eq!(found("11111111-a").await.unwrap(), "11111111-aaaa");
     assert_eq!(found("11111111-bbbb").await.unwrap(), "11111111-bbbb");
-    // A whole id is never ambiguous.
-    assert_eq!(found("22222222").await.unwrap(), "22222222");
+    assert_eq!(found("11111111-bbbb-").await.unwrap(), "11111111-bbbb");
+    assert_eq!(found("22222222").await.unwrap(), "22222222-aaaa");
+    let whole = format!("11111111-bbbb-{tail}");
+    assert_eq!(found(&whole).await.unwrap(), "11111111-bbbb");
     assert!(matches!(found("11111111").await, Err(StoreError::Ambiguous)));
-    assert!(matches!(found("2222222").await, Err(StoreError::NotFound)));
-    assert!(matches!(found("33333333").await, Err(StoreError::NotFound)));
-    assert!(matches!(found("11111111-aaaa-").await, Err(StoreError::NotFound)));
-    assert!(matches!(found("").await, Err(StoreError::NotFound)));
+    assert!(matches!(found("11111111-").await, Err(StoreError::Ambiguous)));
+    let longer = format!("{whole}0");
+    let unlike =
+        ["2222222", "33333333", "11111111a", "11111111-aaaa-5", "11111111-AAAA", "1111111é", &longer, ""];
+    for unlike in unlike {
+        assert!(matches!(found(unlike).await, Err(StoreError::NotFound)), "{unlike}");
+    }
+    assert!(store.records_of("11111111-aaaa".into()).await.unwrap().is_empty());
+    assert_eq!(store.records_of(whole).await.unwrap().len(), 1);
 }
 
 pub(crate) async fn filters_choose(store: Fresh) {
@@ -322,13 +351,24 @@ pub(crate) async fn searching_takes_wildcards_literally(store: Fresh) {
     for (n, note) in [(1, "50% off"), (2, "50 off"), (3, "a_b"), (4, "axb"), (5, r"c\\d")] {
         let mut new = new_action(n, Outcome::Execute);
         new.action = raw(&format!(r#"{{"params":{{"note":"{note}"}}}}"#));
-        store.submit(new, None).await.unwrap();
+        store.submit(recorded(new), None).await.unwrap();
     }
-    for (q, n) in [("50% OFF", 1), ("a_b", 3), (r"c\\d", 5)] {
+    let tricky = r#"{"params":{"note":[{"a":1,"action_id":"x"},"end"]}}"#;
+    let mut new = new_action(0xab, Outcome::Execute);
+    new.action = raw(tricky);
+    store.submit(recorded(new), None).await.unwrap();
+    let cases = [("50% OFF", 1), ("a_b", 3), (r"c\\d", 5), (r#""END"]}}"#, 0xab), ("000000AB-00", 0xab)];
+    for (q, n) in cases {
         let filter = Filter { limit: 9, q: Some(q.into()), ..Filter::default() };
-        let found: Vec<_> =
-            store.actions(filter).await.unwrap().actions.into_iter().map(|row| row.id).collect();
-        assert_eq!(found, [id(n)], "{q}");
+        let page = store.actions(filter).await.unwrap();
+        let found: Vec<_> = page.actions.into_iter().map(|row| row.id).collect();
+        assert_eq!((found, page.total), (vec![id(n)], 1), "{q}");
+    }
+    // Neither the decision nor the rest of the record is searched, nor the end of the id.
+    for q in ["ça va", "outcome", "decision", "alice", "action", "-00000000000", r#"}},""#] {
+        let filter = Filter { limit: 9, q: Some(q.into()), ..Filter::default() };
+        let page = store.actions(filter).await.unwrap();
+        assert_eq!(page.total, u64::from(q == "action"), "{q}");
     }
 }
 

@@ -32,7 +32,7 @@ pub(crate) fn draft(kind: RecordKind, at_ms: i64, action_id: Option<String>) -> 
 }
 
 pub(crate) fn new_action(n: u32, outcome: Outcome) -> NewAction {
-    NewAction {
+    recorded(NewAction {
         id: id(n),
         principal: "alice".into(),
         agent_id: "support-agent".into(),
@@ -44,8 +44,22 @@ pub(crate) fn new_action(n: u32, outcome: Outcome) -> NewAction {
         approval_token: None,
         expires_at_ms: None,
         duration_us: 11,
-        draft: draft(RecordKind::Decision, NOW, Some(id(n))),
-    }
+        draft: draft(RecordKind::Decision, NOW, None),
+    })
+}
+
+/// The same with a record that says what it is now.
+pub(crate) fn recorded(mut new: NewAction) -> NewAction {
+    let holds = |raw: &RawValue| Canonical::printed_by_the_engine(raw.get());
+    let whole = [
+        ("action", holds(&new.action)),
+        ("decision", holds(&new.decision.json)),
+        ("state", holds(&new.decision.state)),
+    ];
+    new.draft.action_id = Some(new.id.clone());
+    new.draft.fields.retain(|(key, _)| whole.iter().all(|(name, _)| name != key));
+    new.draft.fields.extend(whole);
+    new
 }
 
 pub(crate) async fn submit(store: &dyn Store, n: u32, outcome: Outcome) -> ActionRow {

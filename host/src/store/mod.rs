@@ -30,6 +30,10 @@ pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Se
 /// What the host needs of a database.
 pub trait Store: Send + Sync {
     /// Appends the `decision` record of a new action and keeps the action.
+    ///
+    /// # Errors
+    /// [`StoreError::Failed`] also when the record does not hold the action as it is given here: what it holds is
+    /// what is read back.
     fn submit(&self, action: NewAction, idempotency: Option<Idempotency>) -> Answer<'_, Written>;
 
     /// Appends a record and moves the action on, if nobody did since `change.version` was read.
@@ -138,7 +142,8 @@ pub struct NewAction {
     pub expires_at_ms: Option<i64>,
     /// How long deciding took.
     pub duration_us: u64,
-    /// The `decision` record; its `at_ms` is the time of creation and its `action_id` is `id`.
+    /// The `decision` record; its `at_ms` is the time of creation and its `action_id` is `id`. Its fields `action`,
+    /// `decision` and `state` are the same bytes as here, and no field comes before `action` in order.
     pub draft: Draft,
 }
 

@@ -4,6 +4,7 @@
 //! writes to a file; reading is possible beside it.
 
 mod apply;
+mod checkpoints;
 mod list;
 mod read;
 mod readers;
@@ -25,6 +26,7 @@ use engine::record::{Draft, Head};
 use rusqlite::Connection;
 use tokio::sync::{broadcast, mpsc, oneshot};
 
+use self::checkpoints::Checkpoints;
 use self::readers::Readers;
 use self::rows::signed;
 use self::writer::{Op, Reply, Writer};
@@ -65,11 +67,14 @@ impl SqliteStore {
         let connection = schema::open_writer(&path)?;
         let (stream_id, head) = own_stream(&connection)?;
         let (stream, is_new) = (head.stream.clone(), head.size == 0);
+        let checkpoints = Checkpoints::start(&path)?;
         let readers = Readers::open(path)?;
         let (ops, waiting) = mpsc::channel(WAITING_OPS);
         let (events, _) = broadcast::channel(WAITING_EVENTS);
         let commits = Arc::new(AtomicU64::new(0));
-        let writer = Writer::new(connection, (stream_id, head), events.clone(), Arc::clone(&commits), lock);
+        let stream_end = (stream_id, head);
+        let told = (events.clone(), Arc::clone(&commits));
+        let writer = Writer::new(connection, stream_end, told, checkpoints, lock);
         let writer = Mutex::new(Some(writer.start(waiting)?));
         Ok(SqliteStore { readers, ops: Some(ops), writer, events, commits, stream, is_new })
     }

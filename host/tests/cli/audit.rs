@@ -143,10 +143,14 @@ fn a_database_that_was_touched_names_what_is_wrong() {
     check("UPDATE actions SET outcome = 'EXECUTE' WHERE outcome = 'HALT'", "is not the one of its decision");
     check("UPDATE actions SET tool = 'other' WHERE outcome = 'HALT'", "under another agent or tool");
     check(
-        "UPDATE action_texts SET decision = replace(decision, 'policy_deny', 'policy_allow')",
+        "UPDATE action_texts SET decision = replace(decision, 'approval_granted', 'policy_allow')",
         "is not the recorded one",
     );
-    check("UPDATE action_texts SET action = replace(action, '5000', '50')", "is not the recorded one");
+    check(
+        "UPDATE action_texts SET number = (SELECT number FROM actions WHERE outcome = 'HALT')",
+        "is not the recorded one",
+    );
+    check("UPDATE actions SET number = number + 1000 WHERE outcome = 'HALT'", "first record of action");
     check("UPDATE actions SET seq = seq - 1 WHERE outcome = 'HALT'", "its last is");
     check("DELETE FROM actions WHERE outcome = 'HALT'", "was removed from the list of actions");
     check(

@@ -48,12 +48,30 @@ pub(super) struct Batch<'a> {
     /// What to tell once it is committed.
     pub(super) events: Vec<Event>,
     listening: bool,
+    /// The number of the next record. It is larger than all numbers of records and of actions.
+    next_number: i64,
 }
 
 impl<'a> Batch<'a> {
     /// Events are only made when somebody is `listening`.
-    pub(super) fn new(connection: &'a Connection, stream_id: i64, head: Head, listening: bool) -> Self {
-        Batch { connection, stream_id, head, events: Vec::new(), listening }
+    pub(super) fn new(
+        connection: &'a Connection,
+        stream_id: i64,
+        head: Head,
+        listening: bool,
+    ) -> Result<Self, Failure> {
+        // An action outlasts its record only where somebody took the record away.
+        let sql = "SELECT max(coalesce((SELECT max(number) FROM records), 0),
+                              coalesce((SELECT max(number) FROM actions), 0))";
+        let last: i64 = connection.prepare_cached(sql)?.query_row([], |row| row.get(0))?;
+        Ok(Batch {
+            connection,
+            stream_id,
+            head,
+            events: Vec::new(),
+            listening,
+            next_number: last.saturating_add(1),
+        })
     }
 
     pub(super) fn submit(
@@ -63,6 +81,13 @@ impl<'a> Batch<'a> {
     ) -> Result<Written, Trouble> {
         if let Some(answer) = self.answered(idempotency.as_ref(), new.draft.at_ms)? {
             return Ok(Written::Replayed(answer));
+        }
+        let Some(id) = rows::id_bytes(&new.id) else {
+            return Err(failed(format!("`{}` is no UUID", new.id)));
+        };
+        // INVARIANT: the action reads back as it was decided, because it is read from this record.
+        if !is_recorded(&new) {
+            return Err(failed(format!("the record of action `{}` does not hold it", new.id)));
         }
         let before = (self.head.size, self.head.record_hash);
         let sealed = new.draft.seal(&mut self.head);
@@ -90,11 +115,12 @@ impl<'a> Batch<'a> {
         let mut insert = self.connection.prepare_cached(
             "INSERT INTO actions (id, status, version, principal, agent_id, tool, operation, outcome, reason_code,
                  risk_level, policy_version, expires_at_ms, duration_us, stream_id, seq, record_hash,
-                 created_at_ms, updated_at_ms)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?17)",
+                 created_at_ms, updated_at_ms, number, approval_token)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?17, ?18, ?19)",
         )?;
-        let inserted = insert.insert(params![
-            row.id,
+        let number = self.next_number;
+        let inserted = insert.execute(params![
+            id,
             row.status.as_str(),
             signed(row.version),
             row.principal,
@@ -111,29 +137,19 @@ impl<'a> Batch<'a> {
             signed(row.receipt.seq),
             row.receipt.record_hash.to_hex(),
             row.created_at_ms,
+            number,
+            row.approval_token,
         ]);
-        let number = match inserted {
-            Ok(number) => number,
+        match inserted {
+            Ok(_) => {}
             // The id is there already. It is the first thing written, so nothing else is to be undone.
             Err(error) if is_constraint(&error) => {
                 (self.head.size, self.head.record_hash) = before;
                 return Err(Trouble::Refused(error.into()));
             }
             Err(error) => return Err(error.into()),
-        };
-        self.connection
-            .prepare_cached(
-                "INSERT INTO action_texts (number, action, decision, state, approval_token)
-                 VALUES (?1, ?2, ?3, ?4, ?5)",
-            )?
-            .execute(params![
-                number,
-                row.action.get(),
-                row.decision.json.get(),
-                row.decision.state.get(),
-                row.approval_token,
-            ])?;
-        self.keep(&new.draft, sealed, Some((number, &row)))?;
+        }
+        self.keep(&new.draft, sealed, None, Some(&row))?;
         self.remember(idempotency, &row, new.draft.at_ms)?;
         Ok(Written::Fresh(Box::new(row)))
     }
@@ -155,18 +171,19 @@ impl<'a> Batch<'a> {
         row.version = row.version.saturating_add(1);
         row.status = change.status;
         row.updated_at_ms = change.draft.at_ms;
-        let approved_by = change.approval.is_some();
-        row.approvals.extend(change.approval);
-        let approvals = if row.approvals.is_empty() { None } else { Some(json(&row.approvals)?) };
-        let forget_token = row.approval_token.is_some() && row.status != Status::PendingApproval;
-        if forget_token {
+        let approvals = match change.approval {
+            Some(approval) => {
+                row.approvals.push(approval);
+                Some(json(&row.approvals)?)
+            }
+            None => None,
+        };
+        if row.status != Status::PendingApproval {
             row.approval_token = None;
         }
-        let texts_change = forget_token
-            || approved_by
-            || change.decision.is_some()
-            || change.error.is_some()
-            || change.result.is_some();
+        let decided = change.decision.is_some();
+        let texts_change =
+            decided || approvals.is_some() || change.error.is_some() || change.result.is_some();
         row.decision = change.decision.unwrap_or(row.decision);
         row.policy_version = change.policy_version.unwrap_or(row.policy_version);
         row.error = change.error.or(row.error);
@@ -177,7 +194,8 @@ impl<'a> Batch<'a> {
         self.connection
             .prepare_cached(
                 "UPDATE actions SET status = ?2, version = ?3, outcome = ?4, reason_code = ?5, risk_level = ?6,
-                     policy_version = ?7, stream_id = ?8, seq = ?9, record_hash = ?10, updated_at_ms = ?11
+                     policy_version = ?7, stream_id = ?8, seq = ?9, record_hash = ?10, updated_at_ms = ?11,
+                     approval_token = ?12
                  WHERE number = ?1",
             )?
             .execute(params![
@@ -192,25 +210,30 @@ impl<'a> Batch<'a> {
                 signed(row.receipt.seq),
                 row.receipt.record_hash.to_hex(),
                 row.updated_at_ms,
+                row.approval_token,
             ])?;
         if texts_change {
             self.connection
                 .prepare_cached(
-                    "UPDATE action_texts SET decision = ?2, state = ?3, approval_token = ?4, approvals = ?5,
-                         error = ?6, result = ?7
-                     WHERE number = ?1",
+                    "INSERT INTO action_texts (number, decision, state, approvals, error, result)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+                     ON CONFLICT (number) DO UPDATE SET
+                         decision = coalesce(excluded.decision, decision),
+                         state = coalesce(excluded.state, state),
+                         approvals = coalesce(excluded.approvals, approvals),
+                         error = coalesce(excluded.error, error),
+                         result = coalesce(excluded.result, result)",
                 )?
                 .execute(params![
                     number,
-                    row.decision.json.get(),
-                    row.decision.state.get(),
-                    row.approval_token,
+                    decided.then(|| row.decision.json.get()),
+                    decided.then(|| row.decision.state.get()),
                     approvals,
                     row.error,
                     row.result.as_ref().map(|result| result.get()),
                 ])?;
         }
-        self.keep(&change.draft, sealed, Some((number, &row)))?;
+        self.keep(&change.draft, sealed, Some(number), Some(&row))?;
         self.remember(idempotency, &row, change.draft.at_ms)?;
         Ok(Written::Fresh(Box::new(row)))
     }
@@ -218,7 +241,7 @@ impl<'a> Batch<'a> {
     pub(super) fn append(&mut self, draft: &Draft) -> Result<Receipt, Trouble> {
         let sealed = draft.seal(&mut self.head);
         let receipt = self.receipt(&sealed);
-        self.keep(draft, sealed, None)?;
+        self.keep(draft, sealed, None, None)?;
         Ok(receipt)
     }
 
@@ -325,27 +348,31 @@ impl<'a> Batch<'a> {
         Receipt { stream: self.head.stream.clone(), seq: sealed.seq, record_hash: sealed.record_hash }
     }
 
-    /// Writes the record, and has it told after the commit.
+    /// Writes the record, and has it told after the commit. A record that changes an action has the action's number
+    /// beside its own; the one that an action begins with has it for its own.
     fn keep(
         &mut self,
         draft: &Draft,
         sealed: Sealed,
-        action: Option<(i64, &ActionRow)>,
+        action_number: Option<i64>,
+        action: Option<&ActionRow>,
     ) -> Result<(), Trouble> {
         let kept = self
             .connection
             .prepare_cached(
-                "INSERT INTO records (stream_id, seq, kind, action_number, body) VALUES (?1, ?2, ?3, ?4, ?5)",
+                "INSERT INTO records (number, stream_id, seq, kind, action_number, body)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
             )?
             .execute(params![
+                self.next_number,
                 self.stream_id,
                 signed(sealed.seq),
                 draft.kind.as_str(),
-                action.map(|(number, _)| number),
+                action_number,
                 sealed.body.as_str(),
             ]);
         match kept {
-            Ok(_) => {}
+            Ok(_) => self.next_number = self.next_number.saturating_add(1),
             // Somebody else has a record in our place.
             Err(error) if is_constraint(&error) => {
                 return Err(Trouble::Broken(Failure::StreamTaken(self.head.stream.clone())));
@@ -359,10 +386,8 @@ impl<'a> Batch<'a> {
                 kind: draft.kind,
                 body: sealed.body.into_string(),
             };
-            self.events.push(Event {
-                record: Arc::new(record),
-                action: action.map(|(_, row)| Arc::new(row.clone())),
-            });
+            self.events
+                .push(Event { record: Arc::new(record), action: action.map(|row| Arc::new(row.clone())) });
         }
         Ok(())
     }
@@ -397,6 +422,23 @@ impl<'a> Batch<'a> {
             .execute([now_ms.saturating_sub(IDEMPOTENCY_MS)])?;
         Ok(())
     }
+}
+
+/// Whether the record of a new action holds the action, its decision and its state as they are given.
+fn is_recorded(new: &NewAction) -> bool {
+    let holds = |name: &str, text: &str| {
+        new.draft.fields.iter().find(|(key, _)| *key == name).is_some_and(|(_, value)| value.as_str() == text)
+    };
+    new.draft.action_id.as_deref() == Some(new.id.as_str())
+        // Canonical records are in order, and searching expects the action at their start.
+        && new.draft.fields.iter().all(|(key, _)| *key >= "action")
+        && holds("action", new.action.get())
+        && holds("decision", new.decision.json.get())
+        && holds("state", new.decision.state.get())
+}
+
+fn failed(message: String) -> Trouble {
+    Trouble::Refused(StoreError::Failed(message))
 }
 
 fn is_constraint(error: &rusqlite::Error) -> bool {

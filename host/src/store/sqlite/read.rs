@@ -49,9 +49,9 @@ pub(super) fn action(connection: &Connection, id_or_prefix: &str) -> Result<Acti
     if id_or_prefix.len() < SHORTEST_PREFIX {
         return Err(StoreError::NotFound);
     }
-    // No text that starts with the prefix comes after the prefix with the last of all characters behind it.
-    let sql = format!("SELECT {} WHERE a.id > ?1 AND a.id < ?1 || char(1114111) LIMIT 2", rows::ACTION);
-    let mut found = all(connection, &sql, [id_or_prefix], rows::action)?;
+    let (low, high) = rows::id_range(id_or_prefix).ok_or(StoreError::NotFound)?;
+    let sql = format!("SELECT {} WHERE a.id BETWEEN ?1 AND ?2 LIMIT 2", rows::ACTION);
+    let mut found = all(connection, &sql, [low, high], rows::action)?;
     match (found.pop(), found.pop()) {
         (Some(row), None) => Ok(row),
         (Some(_), Some(_)) => Err(StoreError::Ambiguous),
@@ -64,6 +64,7 @@ pub(super) fn action_by_id(
     connection: &Connection,
     id: &str,
 ) -> Result<Option<(i64, ActionRow)>, StoreError> {
+    let Some(id) = rows::id_bytes(id) else { return Ok(None) };
     let sql = format!("SELECT {} WHERE a.id = ?1", rows::ACTION);
     let found = all(connection, &sql, [id], |row| Ok((row.get(rows::NUMBER)?, rows::action(row)?)))?;
     Ok(found.into_iter().next())
@@ -103,9 +104,11 @@ pub(super) fn records(
 
 /// The records about one action in the order in which they were written.
 pub(super) fn records_of(connection: &Connection, action_id: &str) -> Result<Vec<StoredRecord>, StoreError> {
-    let sql = "SELECT s.stream, r.seq, r.kind, r.body FROM records r JOIN streams s ON s.id = r.stream_id
-               WHERE r.action_number = (SELECT number FROM actions WHERE id = ?1) ORDER BY r.rowid";
-    all(connection, sql, [action_id], rows::record)
+    let Some(id) = rows::id_bytes(action_id) else { return Ok(Vec::new()) };
+    let sql = "SELECT s.stream, r.seq, r.kind, r.body FROM actions a
+               JOIN records r ON r.number = a.number OR r.action_number = a.number
+               JOIN streams s ON s.id = r.stream_id WHERE a.id = ?1 ORDER BY r.number";
+    all(connection, sql, [id], rows::record)
 }
 
 /// The heads of all streams, the oldest stream first.

@@ -1,14 +1,16 @@
 //! Rows of the database as the types of [`crate::store`], and back. No statement is run here.
 
+use std::borrow::Cow;
 use std::str::FromStr;
 
 use engine::record::Head;
 use rusqlite::Row;
 use rusqlite::types::ValueRef;
-use serde::Serialize;
 use serde::de::value::{Error as WordError, StrDeserializer};
 use serde::de::{DeserializeOwned, IntoDeserializer as _};
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use uuid::Uuid;
 
 use crate::store::{ActionRow, DecisionRow, KeyRow, Receipt, StoreError, StoredRecord};
 
@@ -18,30 +20,52 @@ impl From<rusqlite::Error> for StoreError {
     }
 }
 
-/// The columns that [`action`] reads, from `actions a`, `action_texts t` and `streams s`.
+/// The columns that [`action`] reads, from `actions a`, its first record `r`, `action_texts t` and `streams s`.
 pub(super) const ACTION: &str = "a.id, a.status, a.version, a.principal, a.agent_id, a.tool, a.operation, \
      a.outcome, a.reason_code, a.risk_level, a.policy_version, a.expires_at_ms, a.duration_us, s.stream, a.seq, \
-     a.record_hash, a.created_at_ms, a.updated_at_ms, t.action, t.decision, t.state, t.approval_token, \
+     a.record_hash, a.created_at_ms, a.updated_at_ms, r.body, t.decision, t.state, a.approval_token, \
      t.approvals, t.error, t.result, a.number \
-     FROM actions a JOIN action_texts t ON t.number = a.number JOIN streams s ON s.id = a.stream_id";
+     FROM actions a JOIN streams s ON s.id = a.stream_id LEFT JOIN records r ON r.number = a.number \
+     LEFT JOIN action_texts t ON t.number = a.number";
 
 /// Where [`ACTION`] has the action's place in its table.
 pub(super) const NUMBER: usize = 25;
 
+/// What the record of an action's first decision says of it, in the record's own bytes.
+#[derive(Deserialize)]
+struct FirstRecord<'a> {
+    #[serde(borrow)]
+    action_id: Cow<'a, str>,
+    #[serde(borrow)]
+    action: &'a RawValue,
+    #[serde(borrow)]
+    decision: &'a RawValue,
+    #[serde(borrow)]
+    state: &'a RawValue,
+}
+
 /// An action out of the columns of [`ACTION`].
 pub(super) fn action(row: &Row<'_>) -> Result<ActionRow, StoreError> {
-    let id: String = row.get(0)?;
+    let id = Uuid::from_bytes(row.get(0)?).to_string();
     let damaged = |what: &str| StoreError::Failed(format!("the {what} of action `{id}` is damaged"));
     let raw = |at: usize, what: &str| {
         let text: Option<String> = row.get(at)?;
         text.map(|text| RawValue::from_string(text).map_err(|_| damaged(what))).transpose()
     };
+    let body = match row.get_ref(18)? {
+        ValueRef::Text(body) => body,
+        ValueRef::Null | ValueRef::Blob(_) | ValueRef::Integer(_) | ValueRef::Real(_) => &[],
+    };
+    let first: FirstRecord<'_> = serde_json::from_slice(body).map_err(|_| damaged("first record"))?;
+    if first.action_id != id {
+        return Err(damaged("first record"));
+    }
     let decision = DecisionRow {
-        json: raw(19, "decision")?.ok_or_else(|| damaged("decision"))?,
+        json: raw(19, "decision")?.unwrap_or_else(|| first.decision.to_owned()),
         outcome: word(row, 7)?,
         reason_code: word(row, 8)?,
         risk_level: word(row, 9)?,
-        state: raw(20, "state")?.ok_or_else(|| damaged("state"))?,
+        state: raw(20, "state")?.unwrap_or_else(|| first.state.to_owned()),
     };
     let approvals: Option<String> = row.get(22)?;
     let approvals = match approvals {
@@ -55,7 +79,7 @@ pub(super) fn action(row: &Row<'_>) -> Result<ActionRow, StoreError> {
         agent_id: row.get(4)?,
         tool: row.get(5)?,
         operation: row.get(6)?,
-        action: raw(18, "text")?.ok_or_else(|| damaged("text"))?,
+        action: first.action.to_owned(),
         decision,
         policy_version: row.get(10)?,
         approval_token: row.get(21)?,
@@ -69,6 +93,38 @@ pub(super) fn action(row: &Row<'_>) -> Result<ActionRow, StoreError> {
         updated_at_ms: row.get(17)?,
         id,
     })
+}
+
+/// The bytes of an id as it is written, in small letters; none for any other text.
+pub(super) fn id_bytes(id: &str) -> Option<[u8; 16]> {
+    let (low, high) = id_range(id)?;
+    (low == high).then_some(low)
+}
+
+/// The first and the last id that start with `prefix`; none when no id does.
+pub(super) fn id_range(prefix: &str) -> Option<([u8; 16], [u8; 16])> {
+    let hyphens = [8, 13, 18, 23];
+    if prefix.len() > 36 {
+        return None;
+    }
+    let (mut low, mut left) = (0_u128, u128::BITS);
+    for (at, byte) in prefix.bytes().enumerate() {
+        if hyphens.contains(&at) {
+            if byte != b'-' {
+                return None;
+            }
+            continue;
+        }
+        let digit = match byte {
+            b'0'..=b'9' => byte - b'0',
+            b'a'..=b'f' => byte - b'a' + 10,
+            _ => return None,
+        };
+        left = left.checked_sub(4)?;
+        low |= u128::from(digit) << left;
+    }
+    let high = low | 1_u128.checked_shl(left).map_or(u128::MAX, |bit| bit - 1);
+    Some((low.to_be_bytes(), high.to_be_bytes()))
 }
 
 /// A receipt out of three columns: `stream`, `seq`, `record_hash`.

@@ -14,7 +14,7 @@ use crate::store::StoreError;
 const MIGRATIONS: [&str; 1] = [include_str!("migrations/0001_keep_actions_records_policies_and_keys.sql")];
 
 /// How long to wait for another process, a backup say, that holds the database.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// More than all statements of one connection, so that none is parsed twice.
 const CACHED_STATEMENTS: usize = 64;
@@ -68,16 +68,28 @@ pub(super) fn open_writer(path: &Path) -> Result<Connection, StoreError> {
     connection.set_prepared_statement_cache_capacity(CACHED_STATEMENTS);
     // Before anything is changed, even the journal mode: the file may belong to a newer version.
     version(&connection)?;
+    // A larger cache is no faster, because each commit walks over all of it. Checkpoints have a thread of their own.
     // FULL makes every commit wait until the log is on stable storage: what was said must never be lost.
     connection.execute_batch(
         "PRAGMA journal_mode = WAL;
          PRAGMA synchronous = FULL;
          PRAGMA foreign_keys = ON;
-         PRAGMA cache_size = -65536;
-         PRAGMA wal_autocheckpoint = 4000;
+         PRAGMA cache_size = -16384;
+         PRAGMA wal_autocheckpoint = 0;
          PRAGMA journal_size_limit = 67108864;",
     )?;
     migrate(&mut connection)?;
+    Ok(connection)
+}
+
+/// The connection that moves the log into the database and does nothing else.
+pub(super) fn open_checkpointer(path: &Path) -> Result<Connection, StoreError> {
+    let connection = Connection::open_with_flags(
+        path,
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+    )?;
+    // FULL here too: the log may start over only when the database is on stable storage.
+    connection.execute_batch("PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0;")?;
     Ok(connection)
 }
 

@@ -7,9 +7,11 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
 
+use engine::canonical::Canonical;
 use engine::decision::Outcome;
 use engine::lifecycle::Status;
 use engine::record::{Draft, RecordKind};
+use engine::value::Value;
 use rusqlite::Connection;
 use tempfile::TempDir;
 
@@ -229,7 +231,7 @@ async fn a_failed_commit_fails_everybody_in_it() {
     let row = submit(&store, 1, Outcome::Execute).await;
     let mut events = store.subscribe();
     let broken = "PRAGMA defer_foreign_keys = ON;
-         INSERT INTO records (stream_id, seq, kind, body) VALUES (99, 0, 'start', '{}')";
+         INSERT INTO records (number, stream_id, seq, kind, body) VALUES (1000, 99, 0, 'start', '{}')";
     let start = change(&row, Status::Executing, RecordKind::Start);
     let (submitted, sql, conflict, started) = tokio::join!(
         store.submit(new_action(2, Outcome::Execute), None),
@@ -336,6 +338,98 @@ async fn tampering_is_found_at_the_record() {
                 None => assert_ne!(found.unwrap(), head, "{kind}: {sql}"),
             }
         }
+    }
+}
+
+/// An action is read out of its record, so a record that is no longer one takes the action with it, and no other.
+#[tokio::test]
+async fn an_action_whose_record_was_touched_does_not_read() {
+    let (folder, store) = fresh();
+    for n in [1, 2] {
+        submit(&store, n, Outcome::Execute).await;
+    }
+    store.close().await;
+    let hands = [
+        "UPDATE records SET body = substr(body, 2) WHERE seq = 0",
+        "UPDATE records SET body = replace(body, '\"state\"', '\"stale\"') WHERE seq = 0",
+        "UPDATE records SET body = CAST(x'ff' AS TEXT) WHERE seq = 0",
+        "UPDATE records SET body = (SELECT body FROM records WHERE seq = 1) WHERE seq = 0",
+        "UPDATE records SET number = 77 WHERE seq = 0",
+        "DELETE FROM records WHERE seq = 0",
+    ];
+    for sql in hands {
+        let copy = folder.path().join("copy.db");
+        std::fs::copy(file(&folder), &copy).unwrap();
+        Connection::open(&copy).unwrap().execute_batch(sql).unwrap();
+        let reader = SqliteStore::open_read_only(&copy).unwrap();
+        let touched = reader.action(id(1)).await;
+        assert!(
+            matches!(&touched, Err(StoreError::Failed(message)) if message.contains(&id(1))),
+            "{sql}: {touched:?}"
+        );
+        assert_eq!(reader.action(id(2)).await.unwrap().id, id(2), "{sql}");
+        assert_eq!(reader.counts().await.unwrap(), [(Status::Allowed, 2)], "{sql}");
+    }
+}
+
+/// A reader keeps the log from starting over, and once it is gone the log does.
+#[tokio::test]
+async fn the_log_does_not_grow_without_bound() {
+    const MIB: u64 = 1 << 20;
+    let (folder, store) = fresh();
+    let log = folder.path().join("data").join("faramesh.db-wal");
+    let size = || std::fs::metadata(&log).unwrap().len();
+    let write = async |n: u32| {
+        let mut big = draft(RecordKind::Access, 0, None);
+        big.fields.push(("reason", Canonical::of(&Value::from("x".repeat(1 << 20).as_str()))));
+        store.append(big).await.unwrap();
+        submit(&store, n, Outcome::Execute).await;
+    };
+    // Somebody reads what was before, and no write waits for that.
+    let other = Connection::open(file(&folder)).unwrap();
+    submit(&store, 0, Outcome::Execute).await;
+    other.execute_batch("BEGIN").unwrap();
+    other.query_row("SELECT count(*) FROM records", [], |row| row.get::<_, i64>(0)).unwrap();
+    for n in 1..=80 {
+        write(n).await;
+    }
+    assert!(size() > 80 * MIB, "{}", size());
+    other.execute_batch("ROLLBACK").unwrap();
+    for n in 81..=140 {
+        write(n).await;
+    }
+    assert!(size() < 110 * MIB, "{}", size());
+    assert_eq!(verified(&store).await.size, 281);
+    store.close().await;
+    // The other connection leaves the file where it is, with nothing in it.
+    assert_eq!(size(), 0);
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn no_thread_outlives_the_store() {
+    // Descriptors of this one file, because other tests have threads of the same names.
+    let open = |folder: &TempDir| {
+        let held = std::fs::read_dir("/proc/self/fd").unwrap();
+        held.filter_map(|fd| std::fs::read_link(fd.ok()?.path()).ok())
+            .filter(|to| to.starts_with(folder.path()))
+            .count()
+    };
+    for closes in [true, false] {
+        let (folder, store) = fresh();
+        submit(&store, 1, Outcome::Execute).await;
+        assert!(open(&folder) > 0);
+        if closes {
+            store.close().await;
+        }
+        drop(store);
+        for _ in 0..500 {
+            if open(&folder) == 0 {
+                break;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+        assert_eq!(open(&folder), 0);
     }
 }
 

@@ -13,6 +13,7 @@ use rusqlite::Connection;
 use tokio::sync::{broadcast, mpsc, oneshot};
 
 use super::apply::{Batch, Trouble};
+use super::checkpoints::Checkpoints;
 use super::rows::{self, signed};
 use crate::store::{
     Change, Event, Idempotency, KeyRow, NewAction, NewPolicySet, PolicyVersion, Receipt, StoreError, Written,
@@ -81,6 +82,7 @@ pub(super) struct Writer {
     taken: bool,
     events: broadcast::Sender<Event>,
     commits: Arc<AtomicU64>,
+    checkpoints: Checkpoints,
     /// Held as long as this thread may write.
     _lock: File,
 }
@@ -89,11 +91,12 @@ impl Writer {
     pub(super) fn new(
         connection: Connection,
         (stream_id, head): (i64, Head),
-        events: broadcast::Sender<Event>,
-        commits: Arc<AtomicU64>,
+        (events, commits): (broadcast::Sender<Event>, Arc<AtomicU64>),
+        checkpoints: Checkpoints,
         lock: File,
     ) -> Self {
-        Writer { connection, stream_id, head, unsure: None, taken: false, events, commits, _lock: lock }
+        let (unsure, taken) = (None, false);
+        Writer { connection, stream_id, head, unsure, taken, events, commits, checkpoints, _lock: lock }
     }
 
     /// Starts the thread. It ends when it is told to close, or when nobody can ask it for anything any more.
@@ -105,6 +108,7 @@ impl Writer {
                 open = !batch.iter().any(|op| matches!(op, Op::Close));
                 self.write(&mut batch);
             }
+            drop(self.checkpoints);
             // Leaves all in the one file, so that a copy of it is whole. Who reads just now may prevent it, and then
             // the log stays beside the file.
             _ = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
@@ -135,6 +139,10 @@ impl Writer {
         for answer in answers {
             answer(failure.as_ref());
         }
+        match failure {
+            None => self.checkpoints.after_commit(&self.connection),
+            Some(_) => self.checkpoints.after_failure(),
+        }
     }
 
     fn transact(&mut self, ops: &mut Vec<Op>, answers: &mut Vec<Answer>) -> Result<(), Failure> {
@@ -151,7 +159,7 @@ impl Writer {
         self.unsure = None;
 
         let listening = self.events.receiver_count() > 0;
-        let mut batch = Batch::new(&self.connection, self.stream_id, self.head.clone(), listening);
+        let mut batch = Batch::new(&self.connection, self.stream_id, self.head.clone(), listening)?;
         while let Some(op) = ops.pop() {
             apply(&mut batch, op, answers)?;
             // Some errors undo the transaction at once. What came after would each be committed on its own.

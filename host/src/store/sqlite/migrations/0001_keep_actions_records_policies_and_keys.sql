@@ -7,9 +7,11 @@ CREATE TABLE streams (
 ) STRICT;
 
 -- `body` is the whole record as canonical JSON. A record is larger than what fits well into an index page, so the
--- table has rowids and the place in the chain is an index of its own. The action is named by its number and not by
--- its id: numbers come in order, so that a transaction touches the end of that index and not pages all over it.
+-- table has rowids and the place in the chain is an index of its own. The record of an action's first decision has
+-- the action's own number, so that the two are found from each other without an index; the later ones name it in
+-- `action_number`.
 CREATE TABLE records (
+    number INTEGER PRIMARY KEY,
     stream_id INTEGER NOT NULL REFERENCES streams (id),
     seq INTEGER NOT NULL,
     kind TEXT NOT NULL,
@@ -19,11 +21,13 @@ CREATE TABLE records (
 CREATE UNIQUE INDEX records_by_place ON records (stream_id, seq);
 CREATE INDEX records_by_action ON records (action_number) WHERE action_number IS NOT NULL;
 
--- What lists filter by and what every change touches. Numbers are in the order of creation. The long texts are in
--- `action_texts`, so that counting a hundred thousand actions reads little and a change of status writes little.
+-- What lists filter by and what every change touches. Numbers are in the order of creation. The canonical action,
+-- its first decision and the consulted state are not here: they are read out of the record with the same number.
 CREATE TABLE actions (
     number INTEGER PRIMARY KEY,
-    id TEXT NOT NULL UNIQUE,
+    -- The 16 bytes of the UUID: ids are random, so every new one dirties a page of its index, and half the bytes
+    -- are half the pages.
+    id BLOB NOT NULL UNIQUE,
     status TEXT NOT NULL,
     version INTEGER NOT NULL,
     principal TEXT NOT NULL,
@@ -34,6 +38,7 @@ CREATE TABLE actions (
     reason_code TEXT NOT NULL,
     risk_level TEXT NOT NULL,
     policy_version TEXT NOT NULL,
+    approval_token TEXT,
     expires_at_ms INTEGER,
     duration_us INTEGER NOT NULL,
     stream_id INTEGER NOT NULL,
@@ -45,12 +50,11 @@ CREATE TABLE actions (
 -- Only actions that somebody waits for are in it, so it stays small however many actions there are.
 CREATE INDEX open_actions ON actions (status) WHERE status = 'pending_approval' OR status = 'executing';
 
+-- What came to an action after its first decision. Most have no row.
 CREATE TABLE action_texts (
     number INTEGER PRIMARY KEY,
-    action TEXT NOT NULL,
-    decision TEXT NOT NULL,
-    state TEXT NOT NULL,
-    approval_token TEXT,
+    decision TEXT,
+    state TEXT,
     approvals TEXT,
     error TEXT,
     result TEXT
