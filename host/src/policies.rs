@@ -18,7 +18,7 @@ use serde::Serialize;
 use crate::clock::Clock;
 use crate::metrics::{Metrics, Reload};
 use crate::principal::SYSTEM;
-use crate::runtime::{Loaded, Module, Pool};
+use crate::runtime::{ENGINE_WASM, Loaded, Module, Pool};
 use crate::store::{NewPolicySet, PolicySource, Store, StoreError};
 
 /// A policy set that decides.
@@ -429,7 +429,9 @@ async fn activate(
         loaded.diagnostics.iter().filter_map(|found| serde_json::to_value(found).ok()).collect();
     let policy_hash = loaded.policy_hash;
     let draft = policy_draft(module, at_ms, true, Some(policy_hash), &sources, &diagnostics, by, None)?;
-    let version = store.activate(NewPolicySet { policy_hash, files: sources.clone(), draft }).await?;
+    let version = store
+        .activate(NewPolicySet { policy_hash, files: sources.clone(), engine_module: ENGINE_WASM, draft })
+        .await?;
     Ok(InForce { pool, loaded, policy_version: version.policy_version, sources })
 }
 

@@ -1,18 +1,18 @@
 //! Looking back: deciding a recorded action again from what its records name, and explaining its decision.
 //!
 //! Everything comes from the records and from policy sets kept by their hash; the policies in force have no part.
-//! Engines are kept by their hash only: where another engine decided, the answer says so.
+//! So do the engines: what an earlier version of this program decided is replayed in the module that decided it.
 
 use std::collections::BTreeMap;
 
-use engine::hash::PolicyHash;
+use engine::hash::{EngineHash, PolicyHash};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 use serde_json::value::RawValue;
 
 use super::{Gate, GateError};
 use crate::runtime::{Module, RuntimeError};
-use crate::store::{ActionRow, PolicySource, StoredRecord};
+use crate::store::{ActionRow, PolicySource, StoreError, StoredRecord};
 
 /// What deciding again gave.
 #[derive(Debug, Serialize)]
@@ -40,7 +40,7 @@ pub struct ReplayedPass {
     /// The policy set that decided.
     pub policy_hash: PolicyHash,
     /// The engine that decided.
-    pub engine_hash: String,
+    pub engine_hash: EngineHash,
     /// Whether this server runs the same.
     pub same_engine: bool,
     /// Whether the bytes are the recorded ones.
@@ -83,7 +83,7 @@ pub struct Explained {
 struct Recorded {
     decision: Option<Box<RawValue>>,
     state: Option<Box<RawValue>>,
-    engine_hash: Option<String>,
+    engine_hash: Option<EngineHash>,
 }
 
 #[derive(Deserialize)]
@@ -103,10 +103,15 @@ impl Gate {
             let (Some(recorded), Some(state)) = (decision, state) else { continue };
             let Decided { policy_hash } = read(recorded.get())?;
             let sources = self.store.policy_set(policy_hash).await?;
-            let (module, action) = (self.policies.module().clone(), row.action.clone());
-            let replayed = blocking(move || decide(&module, &sources, &action, &state)).await?;
-            let engine_hash = engine_hash.unwrap_or_default();
-            let same_engine = engine_hash == self.policies.module().hash().to_hex();
+            let engine_hash = engine_hash.ok_or_else(|| no_engine("no engine"))?;
+            let (ours, action) = (self.policies.module().clone(), row.action.clone());
+            let same_engine = engine_hash == ours.hash();
+            let other = if same_engine { None } else { Some(self.kept_engine(engine_hash).await?) };
+            let replayed = blocking(move || {
+                let module = other.map(|wasm| ours.other(&wasm)).transpose()?.unwrap_or(ours);
+                decide(&module, &sources, &action, &state)
+            });
+            let replayed = replayed.await?;
             passes.push(compare(record, policy_hash, engine_hash, same_engine, recorded, replayed)?);
         }
         Ok(Replay {
@@ -115,6 +120,13 @@ impl Gate {
             same_engine: passes.iter().all(|pass| pass.same_engine),
             passes,
         })
+    }
+
+    async fn kept_engine(&self, hash: EngineHash) -> Result<Vec<u8>, GateError> {
+        match self.store.engine_module(hash).await {
+            Err(StoreError::NotFound) => Err(no_engine(&hash.to_hex())),
+            kept => Ok(kept?),
+        }
     }
 
     /// Explains the decision that holds now, under the policy set that made it.
@@ -156,7 +168,7 @@ fn decide(
 fn compare(
     record: StoredRecord,
     policy_hash: PolicyHash,
-    engine_hash: String,
+    engine_hash: EngineHash,
     same_engine: bool,
     recorded: Box<RawValue>,
     replayed: Option<Box<RawValue>>,
@@ -204,6 +216,12 @@ pub(super) async fn blocking<T: Send + 'static>(
 
 fn read<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, GateError> {
     serde_json::from_str(text).map_err(|error| GateError::Failed(format!("a record cannot be read: {error}")))
+}
+
+fn no_engine(hash: &str) -> GateError {
+    GateError::Failed(format!(
+        "the record names `{hash}` as the engine that decided, and it is not kept here"
+    ))
 }
 
 fn refused() -> GateError {

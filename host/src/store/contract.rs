@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use engine::canonical::Canonical;
 use engine::chain::Verifier;
 use engine::decision::{Outcome, ReasonCode};
-use engine::hash::PolicyHash;
+use engine::hash::{EngineHash, PolicyHash};
 use engine::lifecycle::Status;
 use engine::record::{Head, RecordKind};
 use engine::risk::RiskLevel;
@@ -400,6 +400,7 @@ pub(crate) async fn policy_sets_are_kept_by_hash(store: Fresh) {
     let set = |policy_hash, at, files: &[PolicySource]| NewPolicySet {
         policy_hash,
         files: files.to_vec(),
+        engine_module: b"a module",
         draft: draft(RecordKind::Policy, NOW + at, None),
     };
     let (one, two) = (PolicyHash::of(b"one"), PolicyHash::of(b"two"));
@@ -413,6 +414,9 @@ pub(crate) async fn policy_sets_are_kept_by_hash(store: Fresh) {
     assert_eq!(second.at, engine::time::rfc3339(NOW + 1));
     assert_eq!(store.policy_set(one).await.unwrap(), [a, b]);
     assert_eq!(store.policy_set(two).await.unwrap(), []);
+    assert_eq!(store.engine_module(EngineHash::of(b"a module")).await.unwrap(), b"a module");
+    let unknown = store.engine_module(EngineHash::of(b"another")).await;
+    assert!(matches!(unknown, Err(StoreError::NotFound)));
     assert!(matches!(store.policy_set(PolicyHash::of(b"three")).await, Err(StoreError::NotFound)));
     assert_eq!(store.policy_history(9).await.unwrap(), [third.clone(), second, first]);
     assert_eq!(store.policy_history(1).await.unwrap(), [third]);

@@ -16,7 +16,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use engine::decision::{Outcome, ReasonCode};
-use engine::hash::{FileHash, PolicyHash, RecordHash};
+use engine::hash::{EngineHash, FileHash, PolicyHash, RecordHash};
 use engine::lifecycle::Status;
 use engine::record::{Draft, Head, RecordKind};
 use engine::risk::RiskLevel;
@@ -92,6 +92,9 @@ pub trait Store: Send + Sync {
 
     /// The files of a policy set that was in force once.
     fn policy_set(&self, hash: PolicyHash) -> Answer<'_, Vec<PolicySource>>;
+
+    /// The engine module that decided once.
+    fn engine_module(&self, hash: EngineHash) -> Answer<'_, Vec<u8>>;
 
     /// What came into force when, newest first.
     fn policy_history(&self, limit: u32) -> Answer<'_, Vec<PolicyVersion>>;
@@ -351,6 +354,8 @@ pub struct NewPolicySet {
     pub policy_hash: PolicyHash,
     /// Its files, kept by their hash and never overwritten.
     pub files: Vec<PolicySource>,
+    /// The engine module that decides under it, kept by its hash and never overwritten.
+    pub engine_module: &'static [u8],
     /// The `policy` record. The store adds nothing to it.
     pub draft: Draft,
 }

@@ -20,7 +20,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
-use engine::hash::{PolicyHash, RecordHash};
+use engine::hash::{EngineHash, PolicyHash, RecordHash};
 use engine::lifecycle::Status;
 use engine::record::{Draft, Head};
 use rusqlite::Connection;
@@ -235,6 +235,10 @@ impl Store for SqliteStore {
 
     fn policy_set(&self, hash: PolicyHash) -> Answer<'_, Vec<PolicySource>> {
         Box::pin(self.readers.read(move |db| read::policy_set(db, hash)))
+    }
+
+    fn engine_module(&self, hash: EngineHash) -> Answer<'_, Vec<u8>> {
+        Box::pin(self.readers.read(move |db| read::engine_module(db, hash)))
     }
 
     fn policy_history(&self, limit: u32) -> Answer<'_, Vec<PolicyVersion>> {

@@ -230,6 +230,37 @@ fn a_decision_is_explained_and_replayed_under_the_policies_that_made_it() {
     app.post(&format!("{path}/replay")).send().problem(403, "forbidden");
 }
 
+/// Another module that decides the same: the bytes of this one with a custom section behind them, which means
+/// nothing (WebAssembly core specification §5.5.3).
+fn another_engine() -> Vec<u8> {
+    let mut wasm = host::runtime::ENGINE_WASM.to_vec();
+    wasm.extend([0, 4, 3, b'o', b'l', b'd']);
+    wasm
+}
+
+#[test]
+fn what_another_engine_decided_is_replayed_in_that_engine() {
+    let app = TestApp::start();
+    let path = format!("/v1/actions/{}/replay", id(&app.refund(45.0)));
+    let replay = || app.post(&path).key(&app.admin).send();
+    let ours = replay().ok()["passes"][0]["engine_hash"].as_str().unwrap().to_owned();
+    let wasm = another_engine();
+    let theirs = engine::hash::EngineHash::of(&wasm).to_hex();
+
+    // As a database reads whose server was replaced by a newer version.
+    let database = rusqlite::Connection::open(app.folder.path().join("data/faramesh.db")).unwrap();
+    let renamed = "UPDATE records SET body = replace(body, ?1, ?2) WHERE kind = 'decision'";
+    database.execute(renamed, [&ours, &theirs]).unwrap();
+    replay().problem(503, "engine_failure");
+
+    database
+        .execute("INSERT INTO engine_modules (engine_hash, wasm) VALUES (?1, ?2)", (&theirs, &wasm))
+        .unwrap();
+    let replayed = replay().ok();
+    assert_eq!((&replayed["match"], &replayed["same_engine"]), (&json!(true), &json!(false)), "{replayed}");
+    assert_eq!(replayed["passes"][0]["engine_hash"], theirs);
+}
+
 #[test]
 fn a_number_that_grows_in_its_canonical_form_is_approved_explained_and_replayed() {
     let app = TestApp::start();

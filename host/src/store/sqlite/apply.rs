@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use engine::hash::FileHash;
+use engine::hash::{EngineHash, FileHash};
 use engine::lifecycle::Status;
 use engine::record::{Draft, Head, Sealed};
 use engine::time::rfc3339;
@@ -247,6 +247,10 @@ impl<'a> Batch<'a> {
 
     pub(super) fn activate(&mut self, set: &NewPolicySet) -> Result<PolicyVersion, Trouble> {
         let policy_hash = set.policy_hash.to_hex();
+        let engine_hash = EngineHash::of(set.engine_module).to_hex();
+        self.connection
+            .prepare_cached("INSERT OR IGNORE INTO engine_modules (engine_hash, wasm) VALUES (?1, ?2)")?
+            .execute(params![engine_hash, set.engine_module])?;
         let mut files: Vec<(String, FileHash)> = Vec::with_capacity(set.files.len());
         for file in &set.files {
             let file_hash = file.hash();

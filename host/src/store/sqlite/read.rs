@@ -1,6 +1,6 @@
 //! The verbs that only read, each a function from a connection to an answer.
 
-use engine::hash::PolicyHash;
+use engine::hash::{EngineHash, PolicyHash};
 use engine::lifecycle::Status;
 use engine::record::Head;
 use engine::time::rfc3339;
@@ -127,6 +127,13 @@ pub(super) fn policy_set(connection: &Connection, hash: PolicyHash) -> Result<Ve
     let sql = "SELECT s.name, f.content FROM policy_sets s JOIN policy_files f ON f.file_hash = s.file_hash
                WHERE s.policy_hash = ?1 ORDER BY s.name";
     all(connection, sql, [&hash], |row| Ok(PolicySource { name: row.get(0)?, content: row.get(1)? }))
+}
+
+/// An engine module by its hash.
+pub(super) fn engine_module(connection: &Connection, hash: EngineHash) -> Result<Vec<u8>, StoreError> {
+    let sql = "SELECT wasm FROM engine_modules WHERE engine_hash = ?1";
+    let found = connection.prepare_cached(sql)?.query_row([hash.to_hex()], |row| row.get(0)).optional()?;
+    found.ok_or(StoreError::NotFound)
 }
 
 /// What came into force, newest first.

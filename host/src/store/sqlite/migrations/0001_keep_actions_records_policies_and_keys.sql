@@ -76,6 +76,13 @@ CREATE TABLE policy_files (
     content BLOB NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+-- Engine modules by the SHA-256 of their bytes, never overwritten: every decision can be made again by the one that
+-- made it.
+CREATE TABLE engine_modules (
+    engine_hash TEXT PRIMARY KEY,
+    wasm BLOB NOT NULL
+) STRICT;
+
 CREATE TABLE policy_sets (
     policy_hash TEXT NOT NULL,
     name TEXT NOT NULL,
