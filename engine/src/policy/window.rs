@@ -70,6 +70,7 @@ mod tests {
     /// 2024-02-26T00:00:00Z, a Monday.
     const MONDAY: i64 = 1_708_905_600_000;
 
+    #[expect(clippy::arithmetic_side_effects, reason = "small numbers of this test")]
     fn at(day: i64, hour: i64, minute: i64) -> i64 {
         MONDAY + ((day * 24 + hour) * 60 + minute) * 60_000
     }

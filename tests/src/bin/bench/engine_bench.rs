@@ -51,6 +51,7 @@ pub(crate) fn run(quick: bool) -> Result<Value, String> {
     let handle = loaded.handle.ok_or("the policy has errors")?;
 
     let actions: Vec<String> = (0..64).map(action).collect();
+    let bytes = actions.first().map_or(0, String::len);
     let (rounds, calls) = if quick { (9, 2_000) } else { (31, 10_000) };
     let (mut floor, mut native, mut wasm, mut ratios) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let per_call = |started: Instant, calls: usize| started.elapsed().as_secs_f64() * 1e6 / calls as f64;
@@ -94,7 +95,7 @@ pub(crate) fn run(quick: bool) -> Result<Value, String> {
         quantile(&mut wasm, 0.5),
         quantile(&mut ratios, 0.5),
     );
-    println!("one decision: {} rules, {} bytes of action, median of {rounds} rounds", 20, actions[0].len());
+    println!("one decision: {} rules, {} bytes of action, median of {rounds} rounds", 20, bytes);
     println!("  {:<44} {floor:>8.2} µs", "floor: read the JSON and hash the bytes");
     println!(
         "  {:<44} {native:>8.2} µs   {:>5.2} × floor",
@@ -104,7 +105,7 @@ pub(crate) fn run(quick: bool) -> Result<Value, String> {
     println!("  {:<44} {wasm:>8.2} µs   {ratio:>5.2} × native", "engine.wasm in wasmtime: the same");
     println!("  linear memory of one instance: {before} bytes, after {many} decisions {after} bytes");
     Ok(to_json!({
-        "action_bytes": actions[0].len(), "rules": 20, "rounds": rounds,
+        "action_bytes": bytes, "rules": 20, "rounds": rounds,
         "floor_us": floor, "native_us": native, "wasm_us": wasm, "wasm_to_native": ratio,
         "memory_bytes_before": before, "memory_bytes_after": after, "decisions": many,
     }))
