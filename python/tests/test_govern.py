@@ -368,7 +368,7 @@ def test_arguments_that_change_while_the_policy_is_checked_halt(
     fake.script("policies", change)
     with pytest.raises(ArgumentsChangedError):
         govern(ran.append, agent_id=AGENT, tool="order", policy=policy)(order)
-    assert (ran, fake.verbs()) == ([], ["submit", "policies"])
+    assert (ran, fake.verbs()) == ([], ["policies", "submit"])
 
 
 def test_nobody_is_waited_for_about_other_arguments(fake: FakeServer, refund: Any, ran: Any) -> None:

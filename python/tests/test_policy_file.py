@@ -37,6 +37,7 @@ class TestPolicyFile:
         with pytest.raises(PolicyMismatchError, match="in force as it is here") as caught:
             governed("c-1")
         assert (caught.value.code, ran) == ("policy_mismatch", [])
+        assert "submit" not in fake.verbs(), "a call that cannot run leaves no decision behind"
 
     def test_a_change_on_the_server_halts_later_calls(self, fake: FakeServer, refund: Any, ran: Any, file: Any) -> None:
         governed = refund(policy=file)

@@ -29,6 +29,18 @@ class PolicyFile:
             raise FileNotFoundError(f"`policy=` names `{self._path}`, and there is no such file")
         self._verified: tuple[str, str] | None = None
 
+    def expect(self) -> Generator[Request[PoliciesInForce], Any, None]:
+        """Raise `PolicyMismatchError` unless the server has exactly this file in force, before anything is asked of it.
+
+        The server is asked only while this content of the file was never found in force.
+        """
+        here = self._hash(None)
+        if self._verified is not None and self._verified[1] == here:
+            return
+        in_force: PoliciesInForce = yield _wire.policies()
+        self._compare(in_force, here, None)
+        self._verified = (_hash_over(in_force), here)
+
     def verify(self, action: Action) -> Generator[Request[PoliciesInForce], Any, None]:
         """Raise `PolicyMismatchError` unless `action` was decided under exactly this file, among others.
 
@@ -39,6 +51,13 @@ class PolicyFile:
         if key == self._verified:
             return
         in_force: PoliciesInForce = yield _wire.policies()
+        self._compare(in_force, here, action)
+        # The hash over all files ties the listing to this very decision, whatever was saved in between.
+        if _hash_over(in_force) != action.policy_hash:
+            raise PolicyMismatchError("the policies in force changed while the action was decided", action=action)
+        self._verified = key
+
+    def _compare(self, in_force: PoliciesInForce, here: str, action: Action | None) -> None:
         there = in_force.files.get(self._path.name)
         if there is None:
             raise PolicyMismatchError(f"the server has no policy `{self._path.name}` in force", action=action)
@@ -48,13 +67,14 @@ class PolicyFile:
                 f"{here[:12]}, and the one in force has {there[:12]}",
                 action=action,
             )
-        # The hash over all files ties the listing to this very decision, whatever was saved in between.
-        if hashlib.sha256(_canonical.canonical_bytes(dict(in_force.files))).hexdigest() != action.policy_hash:
-            raise PolicyMismatchError("the policies in force changed while the action was decided", action=action)
-        self._verified = key
 
-    def _hash(self, action: Action) -> str:
+    def _hash(self, action: Action | None) -> str:
         try:
             return hashlib.sha256(self._path.read_bytes()).hexdigest()
         except OSError as error:
             raise PolicyMismatchError(f"`{self._path}` cannot be read: {error.strerror}", action=action) from error
+
+
+def _hash_over(in_force: PoliciesInForce) -> str:
+    """The hash over all files, as the server makes it: anybody can."""
+    return hashlib.sha256(_canonical.canonical_bytes(dict(in_force.files))).hexdigest()

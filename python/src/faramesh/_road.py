@@ -1,8 +1,9 @@
 """The one road from a tool call to its effect, for synchronous and asynchronous tools alike.
 
-    submit ─▶ the hash and the policy are the expected ones ─▶ EXECUTE ─▶ start ─▶ run ─▶ result
-                                                               ABSTAIN ─▶ wait ─▶ (as above, on the new answer)
-                                                               HALT    ─▶ raise
+    the policy is the expected one ─▶ submit
+    the hash and the policy are the expected ones ─▶ EXECUTE ─▶ start ─▶ run ─▶ result
+                                                     ABSTAIN ─▶ wait ─▶ (as above, on the new answer)
+                                                     HALT    ─▶ raise
 
 INVARIANT: a tool runs only after a `start` that was answered with the very action, by the very hash. Every other
 end of the road is an exception. What is shown to a model, and how a framework is hooked, is not known here.
@@ -128,6 +129,9 @@ Road = Generator[Request[Any] | Pause, Any, T]
 
 def admission(call: Call) -> Road[Action]:
     """The road up to the moment at which the tool may run; ends with the started action or raises."""
+    if call.terms.policy is not None:
+        # Asked first, so that a call that would never run leaves no decision behind that says it may.
+        yield from call.terms.policy.expect()
     action: Action = yield _wire.submit(call.body, None)
     yield from _check(call, action, action.id)
     if action.outcome == "ABSTAIN":
