@@ -126,6 +126,37 @@ pub enum GateError {
     Store(#[from] StoreError),
 }
 
+/// A new id: a UUID of version 8 (RFC 9562 §5.8) that starts with 32 random bits, so that its first 8 characters tell
+/// actions apart, goes on with the time, so that an index behind those bits grows at its end, and ends with 42 more
+/// random bits. It is a name and no secret.
+fn action_id(now_ms: i64) -> String {
+    let [_, _, t5, t4, t3, t2, t1, t0] = now_ms.to_be_bytes();
+    let time = u64::from_be_bytes([0, 0, t5, t4, t3, t2, t1, t0]);
+    // Bits 4 to 7 of the seventh byte are the version and bits 6 and 7 of the ninth the variant, so the 48 bits of
+    // the time go around them.
+    let bits = |shift: u32, mask: u64| u8::try_from((time >> shift) & mask).unwrap_or(0);
+    let [r0, r1, r2, r3, _, _, _, _, _, _, r10, r11, r12, r13, r14, r15] = uuid::Uuid::new_v4().into_bytes();
+    uuid::Uuid::from_bytes([
+        r0,
+        r1,
+        r2,
+        r3,
+        bits(40, 0xff),
+        bits(32, 0xff),
+        0x80 | bits(28, 0x0f),
+        bits(20, 0xff),
+        0x80 | bits(14, 0x3f),
+        bits(6, 0xff),
+        (bits(0, 0x3f) << 2) | (r10 & 0x03),
+        r11,
+        r12,
+        r13,
+        r14,
+        r15,
+    ])
+    .to_string()
+}
+
 impl Gate {
     /// A gate to these policies, which records in this store.
     pub fn new(
@@ -167,7 +198,7 @@ impl Gate {
         }
 
         // Act.
-        let id = uuid::Uuid::new_v4().to_string();
+        let id = action_id(now_ms);
         let mut fields = pass.fields(&caller.name);
         fields.push(("action", pass.action_field()));
         let draft = Draft { kind: RecordKind::Decision, at_ms: now_ms, action_id: Some(id.clone()), fields };
@@ -261,5 +292,24 @@ impl Gate {
             duration_us = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX),
             "decided"
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_uuids_that_are_in_order_behind_their_first_eight_characters() {
+        let times = [0, 1, 63, 64, 16_383, 16_384, 1_795_348_800_000, 1_795_348_800_001, (1 << 48) - 1];
+        let ids = times.map(action_id);
+        assert!(ids.is_sorted_by_key(|id| id[9..28].to_owned()), "{ids:?}");
+        for id in &ids {
+            let read = uuid::Uuid::parse_str(id).unwrap();
+            assert_eq!((read.get_version_num(), read.get_variant()), (8, uuid::Variant::RFC4122), "{id}");
+        }
+        let starts: std::collections::BTreeSet<String> =
+            (0..1000).map(|_| action_id(7)[..8].to_owned()).collect();
+        assert!(starts.len() > 990, "the first eight characters are random");
     }
 }

@@ -123,7 +123,7 @@ pub struct Event {
 /// An action and its first decision.
 #[derive(Debug, Clone)]
 pub struct NewAction {
-    /// A random UUID.
+    /// A UUID. Ids whose fifth to last bytes go up with the time are the cheapest to keep.
     pub id: String,
     /// Who sent it.
     pub principal: String,

@@ -50,10 +50,15 @@ pub(super) fn action(connection: &Connection, id_or_prefix: &str) -> Result<Acti
         return Err(StoreError::NotFound);
     }
     let (low, high) = rows::id_range(id_or_prefix).ok_or(StoreError::NotFound)?;
-    let sql = format!("SELECT {} WHERE a.id BETWEEN ?1 AND ?2 LIMIT 2", rows::ACTION);
-    let mut found = all(connection, &sql, [low, high], rows::action)?;
+    // A prefix has no place in the index, which is read from end to end: small beside the actions themselves.
+    let sql = "SELECT number FROM actions INDEXED BY actions_by_id WHERE id BETWEEN ?1 AND ?2 LIMIT 2";
+    let mut found: Vec<i64> = all(connection, sql, [low, high], |row| Ok(row.get(0)?))?;
     match (found.pop(), found.pop()) {
-        (Some(row), None) => Ok(row),
+        (Some(number), None) => {
+            let sql = format!("SELECT {} WHERE a.number = ?1", rows::ACTION);
+            let row = all(connection, &sql, [number], rows::action)?.into_iter().next();
+            row.ok_or(StoreError::NotFound)
+        }
         (Some(_), Some(_)) => Err(StoreError::Ambiguous),
         (None, _) => Err(StoreError::NotFound),
     }
@@ -65,7 +70,7 @@ pub(super) fn action_by_id(
     id: &str,
 ) -> Result<Option<(i64, ActionRow)>, StoreError> {
     let Some(id) = rows::id_bytes(id) else { return Ok(None) };
-    let sql = format!("SELECT {} WHERE a.id = ?1", rows::ACTION);
+    let sql = format!("SELECT {} WHERE {}", rows::ACTION, rows::BY_ID);
     let found = all(connection, &sql, [id], |row| Ok((row.get(rows::NUMBER)?, rows::action(row)?)))?;
     Ok(found.into_iter().next())
 }
@@ -105,10 +110,13 @@ pub(super) fn records(
 /// The records about one action in the order in which they were written.
 pub(super) fn records_of(connection: &Connection, action_id: &str) -> Result<Vec<StoredRecord>, StoreError> {
     let Some(id) = rows::id_bytes(action_id) else { return Ok(Vec::new()) };
-    let sql = "SELECT s.stream, r.seq, r.kind, r.body FROM actions a
-               JOIN records r ON r.number = a.number OR r.action_number = a.number
-               JOIN streams s ON s.id = r.stream_id WHERE a.id = ?1 ORDER BY r.number";
-    all(connection, sql, [id], rows::record)
+    let sql = format!(
+        "SELECT s.stream, r.seq, r.kind, r.body FROM actions a
+         JOIN records r ON r.number = a.number OR r.action_number = a.number
+         JOIN streams s ON s.id = r.stream_id WHERE {} ORDER BY r.number",
+        rows::BY_ID
+    );
+    all(connection, &sql, [id], rows::record)
 }
 
 /// The heads of all streams, the oldest stream first.
