@@ -25,7 +25,7 @@ use crate::metrics::Metrics;
 use crate::policies::Policies;
 use crate::principal::Principal;
 use crate::store::{ActionRow, DecisionRow, Idempotency, NewAction, Receipt, Store, StoreError, Written};
-use pass::Pass;
+use pass::{Essentials, Pass};
 
 /// Decides, records and answers.
 pub struct Gate {
@@ -202,10 +202,10 @@ impl Gate {
         let mut fields = pass.fields(&caller.name);
         fields.push(("action", pass.action_field()));
         let draft = Draft { kind: RecordKind::Decision, at_ms: now_ms, action_id: Some(id.clone()), fields };
-        let (approval_token, expires_at_ms) = match pass.decision.outcome {
+        let (approval_token, expires_at_ms) = match pass.essentials.outcome {
             Outcome::Abstain => {
                 let token = keys::random_secret().map_err(|error| GateError::Failed(error.to_string()))?;
-                (Some(token), Some(now_ms.saturating_add(self.approval_ms(&pass.decision))))
+                (Some(token), Some(now_ms.saturating_add(self.approval_ms(&pass.essentials))))
             }
             Outcome::Execute | Outcome::Halt => (None, None),
         };
@@ -256,13 +256,17 @@ impl Gate {
     }
 
     async fn refuse_unreadable(&self, caller: &Principal, pass: Pass, now_ms: i64) -> GateError {
+        let decision: Decision = match serde_json::from_str(pass.row.json.get()) {
+            Ok(decision) => decision,
+            Err(error) => return GateError::Failed(error.to_string()),
+        };
         let mut fields = pass.fields(&caller.name);
         fields.push(("action", pass.action_field()));
         let draft = Draft { kind: RecordKind::Decision, at_ms: now_ms, action_id: None, fields };
         match self.store.append(draft).await {
             Ok(receipt) => {
                 self.decided(&pass.row, pass.duration, "");
-                let Pass { decision, error, .. } = pass;
+                let Pass { error, .. } = pass;
                 GateError::Unreadable(Box::new(Unreadable { decision, error, receipt }))
             }
             Err(error) => error.into(),
@@ -278,8 +282,8 @@ impl Gate {
         Ok(answered.map(Answer::Again))
     }
 
-    fn approval_ms(&self, decision: &Decision) -> i64 {
-        let by_policy = decision.approval.as_ref().and_then(|approval| approval.expires_ms);
+    fn approval_ms(&self, decided: &Essentials) -> i64 {
+        let by_policy = decided.approval.as_ref().and_then(|approval| approval.expires_ms);
         by_policy.map_or(self.approval_ttl_ms, |ms| i64::try_from(ms).unwrap_or(i64::MAX))
     }
 

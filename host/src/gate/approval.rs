@@ -135,7 +135,7 @@ impl Gate {
         let pass = Pass::over_recorded(&set, self.policies.module(), &row.action, &state);
 
         // Act.
-        let outcome = pass.decision.outcome;
+        let outcome = pass.essentials.outcome;
         if verdict != Verdict::Granted && outcome != Outcome::Halt {
             // INVARIANT: only a granted approval opens the gate, whatever the engine says.
             return Err(GateError::Failed("the engine does not halt what nobody granted".to_owned()));

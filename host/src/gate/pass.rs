@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use engine::action::Action;
 use engine::canonical::Canonical;
-use engine::decision::{Decision, Outcome, ReasonCode};
+use engine::decision::{ApprovalRequirement, Decision, Outcome, ReasonCode};
 use engine::hash::{PolicyHash, ProvenanceId, RawHash};
 use engine::json::MAX_BYTES;
 use engine::risk::{RiskLevel, RiskScore};
@@ -26,8 +26,8 @@ use crate::store::DecisionRow;
 pub struct Pass {
     /// The action; none when it could not be read.
     pub proposed: Option<Proposed>,
-    /// The decision.
-    pub decision: Decision,
+    /// What is acted on; the whole decision stands in `row`.
+    pub essentials: Essentials,
     /// The decision and the consulted state, in the engine's own bytes.
     pub row: DecisionRow,
     /// What is wrong with an action that could not be read.
@@ -36,6 +36,18 @@ pub struct Pass {
     pub duration: Duration,
     policy_version: String,
     engine_hash: Canonical,
+}
+
+/// The parts of a decision that the gate acts on.
+#[derive(Debug, Deserialize)]
+pub struct Essentials {
+    /// What may happen.
+    pub outcome: Outcome,
+    /// What people must do first, when it is held.
+    #[serde(default)]
+    pub approval: Option<ApprovalRequirement>,
+    reason_code: ReasonCode,
+    risk_level: RiskLevel,
 }
 
 /// An action that was read.
@@ -88,13 +100,13 @@ impl Pass {
             Ok(verdict) => read(verdict).map_err(|error| error.to_string()),
             Err(error) => Err(error.to_string()),
         };
-        let (proposed, decision, row, error) = read.unwrap_or_else(|error| {
+        let (proposed, essentials, row, error) = read.unwrap_or_else(|error| {
             tracing::error!(error, "the engine did not answer, so the action halts");
             failure(set.policy_hash(), action, &state)
         });
         let policy_version = set.policy_version.clone();
         let engine_hash = text(&module.hash().to_hex());
-        Pass { proposed, decision, row, error, duration, policy_version, engine_hash }
+        Pass { proposed, essentials, row, error, duration, policy_version, engine_hash }
     }
 
     /// How long the engine took, in microseconds.
@@ -140,10 +152,10 @@ pub fn state_json(state: &State) -> String {
     }
 }
 
-type Parts = (Option<Proposed>, Decision, DecisionRow, Option<Box<RawValue>>);
+type Parts = (Option<Proposed>, Essentials, DecisionRow, Option<Box<RawValue>>);
 
 fn read(verdict: Verdict) -> Result<Parts, serde_json::Error> {
-    let decision: Decision = serde_json::from_str(verdict.decision.get())?;
+    let essentials: Essentials = serde_json::from_str(verdict.decision.get())?;
     let proposed = match verdict.action {
         None => None,
         Some(json) => {
@@ -155,12 +167,12 @@ fn read(verdict: Verdict) -> Result<Parts, serde_json::Error> {
     };
     let row = DecisionRow {
         json: verdict.decision,
-        outcome: decision.outcome,
-        reason_code: decision.reason_code,
-        risk_level: decision.risk_level,
+        outcome: essentials.outcome,
+        reason_code: essentials.reason_code,
+        risk_level: essentials.risk_level,
         state: verdict.state,
     };
-    Ok((proposed, decision, row, verdict.error))
+    Ok((proposed, essentials, row, verdict.error))
 }
 
 /// The decision for an action about which the engine said nothing. What can be read of the action is kept.
@@ -210,7 +222,8 @@ fn failure(policy_hash: PolicyHash, bytes: &[u8], state: &str) -> Parts {
         operation: action.operation().to_owned(),
         json: raw(action.canonical().as_str().to_owned()),
     });
-    (proposed, decision, row, None)
+    let Decision { outcome, approval, reason_code, risk_level, .. } = decision;
+    (proposed, Essentials { outcome, approval, reason_code, risk_level }, row, None)
 }
 
 /// Text that is JSON as JSON; `null` for what is not.
@@ -219,7 +232,7 @@ pub fn raw(text: String) -> Box<RawValue> {
 }
 
 fn text(text: &str) -> Canonical {
-    Canonical::of(&Value::from(text))
+    Canonical::text(text)
 }
 
 #[cfg(test)]
@@ -230,7 +243,9 @@ mod tests {
     fn an_engine_that_does_not_answer_halts() {
         let policy_hash = PolicyHash::of(b"{}");
         let bytes = br#"{"tool":"t","agent_id":"a","params":{"amount":4.5e1}}"#;
-        let (proposed, decision, row, _) = failure(policy_hash, bytes, r#"{"now":1}"#);
+        let (proposed, essentials, row, _) = failure(policy_hash, bytes, r#"{"now":1}"#);
+        assert_eq!((essentials.outcome, essentials.reason_code), (Outcome::Halt, ReasonCode::EngineFailure));
+        let decision: Decision = serde_json::from_str(row.json.get()).unwrap();
         assert_eq!((decision.outcome, decision.reason_code), (Outcome::Halt, ReasonCode::EngineFailure));
         assert_eq!((row.outcome, row.reason_code), (Outcome::Halt, ReasonCode::EngineFailure));
         let proposed = proposed.unwrap();
@@ -239,7 +254,6 @@ mod tests {
         assert_eq!(proposed.json.get(), canonical);
         let request_hash = engine::hash::RequestHash::of(canonical.as_bytes());
         assert_eq!(decision.request_hash, Some(request_hash));
-        assert_eq!(serde_json::from_str::<Decision>(row.json.get()).unwrap(), decision);
         let provenance = format!(
             r#"{{"policy_hash":"{policy_hash}","request_hash":"{request_hash}","runtime_version":"{}","state":{{"now":1}}}}"#,
             engine::RUNTIME_VERSION
@@ -249,8 +263,9 @@ mod tests {
 
     #[test]
     fn an_unreadable_action_halts_too_when_the_engine_does_not_answer() {
-        let (proposed, decision, ..) = failure(PolicyHash::of(b"{}"), b"{", "");
+        let (proposed, _, row, _) = failure(PolicyHash::of(b"{}"), b"{", "");
         assert!(proposed.is_none());
+        let decision: Decision = serde_json::from_str(row.json.get()).unwrap();
         assert_eq!((decision.outcome, decision.reason_code), (Outcome::Halt, ReasonCode::EngineFailure));
         assert_eq!((decision.request_hash, decision.raw_hash), (None, Some(RawHash::of(b"{"))));
     }
