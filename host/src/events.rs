@@ -16,13 +16,30 @@ use crate::store::Event;
 pub struct Waiting {
     /// Who waits for one action, and how many of them there are.
     actions: Mutex<HashMap<String, (Arc<Notify>, usize)>>,
+    /// Fires when somebody begins to wait.
+    begun: Notify,
     closing: watch::Sender<bool>,
 }
 
 impl Waiting {
     /// Wakes whoever waits for an action with each record about it, until the store is gone.
-    pub async fn follow(&self, mut records: Receiver<Event>) {
+    ///
+    /// It listens only while somebody waits: for a store that nobody listens to, a record costs less.
+    pub async fn follow(&self, listen: impl Fn() -> Receiver<Event>) {
         loop {
+            self.begun.notified().await;
+            let mut records = listen();
+            // What was written before this is not among the records to come, so whoever waits already looks once.
+            self.wake_all();
+            if !self.listen_while_somebody_waits(&mut records).await {
+                return;
+            }
+        }
+    }
+
+    /// False when the store is gone.
+    async fn listen_while_somebody_waits(&self, records: &mut Receiver<Event>) -> bool {
+        while self.somebody_waits() {
             match records.recv().await {
                 Ok(event) => {
                     if let Some(action) = &event.action {
@@ -31,9 +48,14 @@ impl Waiting {
                 }
                 // Which ones were missed is not known, so everybody looks.
                 Err(RecvError::Lagged(_)) => self.wake_all(),
-                Err(RecvError::Closed) => return,
+                Err(RecvError::Closed) => return false,
             }
         }
+        true
+    }
+
+    fn somebody_waits(&self) -> bool {
+        !self.actions.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
     }
 
     fn wake(&self, action_id: &str) {
@@ -55,6 +77,7 @@ impl Waiting {
         let mut actions = self.actions.lock().unwrap_or_else(PoisonError::into_inner);
         let entry = actions.entry(action_id.to_owned()).or_default();
         entry.1 += 1;
+        self.begun.notify_one();
         Watch { waiting: self, action_id, notify: Arc::clone(&entry.0) }
     }
 
@@ -119,6 +142,26 @@ mod tests {
         waiting.wake("a");
         assert!(next_a.as_mut().enable());
         assert!(!next_b.as_mut().enable());
+    }
+
+    #[tokio::test]
+    async fn records_are_listened_to_only_while_somebody_waits() {
+        let waiting = Arc::new(Waiting::default());
+        let (records, _) = tokio::sync::broadcast::channel(4);
+        let following = {
+            let (waiting, records) = (Arc::clone(&waiting), records.clone());
+            tokio::spawn(async move { waiting.follow(|| records.subscribe()).await })
+        };
+        for _ in 0..3 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(records.receiver_count(), 0, "nobody waits");
+        let watch = waiting.action("a");
+        let next = watch.next();
+        // Whoever waits when the listening begins looks once: a record may have come just before.
+        next.await;
+        assert_eq!(records.receiver_count(), 1);
+        following.abort();
     }
 
     #[test]

@@ -230,10 +230,9 @@ impl Server {
     pub async fn serve(self, stop: impl Future<Output = ()> + Send + 'static) -> io::Result<()> {
         let Server { app, store, listener, sweep, .. } = self;
         let waiting = app.waiting.clone();
-        let records = app.store.subscribe();
         let following = {
-            let waiting = waiting.clone();
-            tokio::spawn(async move { waiting.follow(records).await })
+            let (waiting, store) = (waiting.clone(), app.store.clone());
+            tokio::spawn(async move { waiting.follow(|| store.subscribe()).await })
         };
         let watching = tokio::spawn(watch::follow(app.policies.clone(), waiting.closing()));
         let sweeping = tokio::spawn(sweep_until_closed(app.clone(), sweep));
