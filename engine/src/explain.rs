@@ -13,7 +13,7 @@ use crate::decision::{Decision, Effect};
 use crate::json::{self, JsonError};
 use crate::policy::condition::{Condition, ConditionKind, Input, Match, found_truth};
 use crate::policy::path::Found;
-use crate::policy::{Mode, Policy, PolicySet};
+use crate::policy::{Policy, PolicySet};
 use crate::risk::RiskScore;
 use crate::state::State;
 use crate::truth::Truth;
@@ -125,12 +125,8 @@ pub fn explain(policies: &PolicySet, action: &Action, state: &State) -> Explanat
 }
 
 fn policy_trace(policy: &Policy, input: &Input<'_>) -> PolicyTrace {
-    let mode = match policy.mode {
-        Mode::Enforce => "enforce",
-        Mode::Shadow => "shadow",
-    };
     let mut trace = PolicyTrace {
-        mode,
+        mode: policy.mode.as_str(),
         policy: policy.file.clone(),
         risk_rules: Vec::new(),
         rules: Vec::new(),

@@ -79,11 +79,7 @@ pub fn host(text: &str) -> Option<String> {
             host
         }
     };
-    let host = host.strip_suffix('.').unwrap_or(host);
-    let label = |label: &str| {
-        !label.is_empty() && label.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
-    };
-    host.split('.').all(label).then(|| host.to_ascii_lowercase())
+    domain(host)
 }
 
 /// A domain as a policy names it, in lower case: `example.com` also covers `api.example.com`.

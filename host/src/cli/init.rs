@@ -22,7 +22,7 @@ pub(crate) struct Init {
 const FILES: [(&str, &str); 3] = [
     ("policies/starter.yaml", include_str!("init/starter.yaml")),
     ("policies/starter.test.yaml", include_str!("init/starter.test.yaml")),
-    (".env.example", include_str!("init/env.example")),
+    (".env.example", include_str!("../../../.env.example")),
 ];
 
 pub(crate) fn run(args: &Init, screen: &Screen) -> Outcome {
