@@ -18,6 +18,7 @@ use super::extract::{JsonBytes, Params, json, json_text};
 use crate::clock::parse_time;
 use crate::events::closed;
 use crate::gate::Answer;
+use crate::gate::pass::raw;
 use crate::principal::{Permission, Principal};
 use crate::store::{ActionRow, ApprovalRow, Filter, Receipt};
 
@@ -28,18 +29,10 @@ const DEFAULT_WAIT: Duration = Duration::from_secs(30);
 const MAX_LIMIT: u32 = 500;
 const DEFAULT_LIMIT: u32 = 50;
 
-/// An action as callers see it.
+/// What the server knows of an action beside the action and its decision.
 #[derive(Serialize)]
-pub struct ActionView<'a> {
-    id: &'a str,
-    agent_id: &'a str,
-    tool: &'a str,
-    operation: &'a str,
-    params: &'a RawValue,
-    context: &'a RawValue,
+struct Standing<'a> {
     status: Status,
-    #[serde(flatten)]
-    decision: DecisionParts<'a>,
     policy_version: &'a str,
     /// Shown to whoever may approve the action, as long as it waits for that.
     approval_token: Option<&'a str>,
@@ -55,64 +48,13 @@ pub struct ActionView<'a> {
     result: Option<&'a RawValue>,
 }
 
-/// The parts of a canonical action that a row does not have apart.
-#[derive(Deserialize)]
-struct ActionParts<'a> {
-    #[serde(borrow)]
-    params: &'a RawValue,
-    #[serde(borrow)]
-    context: &'a RawValue,
-}
-
-/// The parts of a decision, as the engine printed them.
-#[derive(Serialize, Deserialize)]
-struct DecisionParts<'a> {
-    #[serde(borrow)]
-    outcome: &'a RawValue,
-    #[serde(borrow)]
-    decision: &'a RawValue,
-    #[serde(borrow)]
-    reason_code: &'a RawValue,
-    #[serde(borrow)]
-    reason: &'a RawValue,
-    #[serde(borrow)]
-    rule: Option<&'a RawValue>,
-    #[serde(borrow)]
-    risk_level: &'a RawValue,
-    #[serde(borrow)]
-    risk_score: &'a RawValue,
-    #[serde(borrow)]
-    risk_rules: &'a RawValue,
-    #[serde(borrow)]
-    request_hash: &'a RawValue,
-    #[serde(borrow)]
-    policy_hash: &'a RawValue,
-    #[serde(borrow)]
-    runtime_version: &'a RawValue,
-    #[serde(borrow)]
-    provenance_id: &'a RawValue,
-    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
-    approval: Option<&'a RawValue>,
-    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
-    shadow: Option<&'a RawValue>,
-}
-
-impl<'a> ActionView<'a> {
-    /// How `caller` sees the action; none stands for somebody with an approval link.
-    fn of(row: &'a ActionRow, caller: Option<&Principal>) -> Result<Self, serde_json::Error> {
-        let action: ActionParts<'a> = serde_json::from_str(row.action.get())?;
+impl<'a> Standing<'a> {
+    fn of(row: &'a ActionRow, caller: Option<&Principal>) -> Self {
         // INVARIANT: the token never goes to who proposed the action, nor to anybody who may not approve.
         let may_approve =
             caller.is_some_and(|caller| caller.role.may(Permission::Approve) && caller.name != row.principal);
-        Ok(ActionView {
-            id: &row.id,
-            agent_id: &row.agent_id,
-            tool: &row.tool,
-            operation: &row.operation,
-            params: action.params,
-            context: action.context,
+        Standing {
             status: row.status,
-            decision: serde_json::from_str(row.decision.json.get())?,
             policy_version: &row.policy_version,
             approval_token: row.approval_token.as_deref().filter(|_| may_approve),
             approvals: &row.approvals,
@@ -124,18 +66,36 @@ impl<'a> ActionView<'a> {
             expires_at: row.expires_at_ms.map(rfc3339),
             error: row.error.as_deref(),
             result: row.result.as_deref(),
-        })
+        }
     }
 }
 
-/// The action as text, as `caller` sees it.
+/// The action as text, as `caller` sees it; no caller stands for somebody with an approval link.
+///
+/// The members of the canonical action and of the decision are the engine's own bytes, put side by side without
+/// reading them again: an action and a decision have no name in common, neither with each other nor with [`Standing`].
 ///
 /// # Errors
 /// When the stored action cannot be read.
 pub fn render(row: &ActionRow, caller: Option<&Principal>) -> Result<String, Problem> {
-    ActionView::of(row, caller)
-        .and_then(|view| serde_json::to_string(&view))
-        .map_err(|error| Problem::failed(&format!("a stored action cannot be read: {error}")))
+    let failed = |what: &str| Problem::failed(&format!("a stored action cannot be read: {what}"));
+    let standing =
+        serde_json::to_string(&Standing::of(row, caller)).map_err(|error| failed(&error.to_string()))?;
+    let (action, decision) = (row.action.get(), row.decision.json.get());
+    let mut text = String::with_capacity(action.len() + decision.len() + standing.len() + 48);
+    // An id is a UUID, which needs no escapes.
+    text.push_str("{\"id\":\"");
+    text.push_str(&row.id);
+    text.push('"');
+    for object in [action, decision, &standing] {
+        let members = object.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
+        text.push(',');
+        text.push_str(
+            members.filter(|members| !members.is_empty()).ok_or_else(|| failed("it is no object"))?,
+        );
+    }
+    text.push('}');
+    Ok(text)
 }
 
 /// What is kept for a request that comes again. It is made where it cannot fail; an answer that could not be made
@@ -224,7 +184,7 @@ impl ListParams {
 
 #[derive(Serialize)]
 struct List<'a> {
-    actions: Vec<ActionView<'a>>,
+    actions: Vec<Box<RawValue>>,
     total: u64,
     next_cursor: Option<&'a str>,
 }
@@ -237,10 +197,8 @@ pub async fn list(
 ) -> Result<Response, Problem> {
     let principal = caller.needs(Permission::SeeOwn)?;
     let page = app.store.actions(params.filter(principal)?).await?;
-    let views = page.actions.iter().map(|row| ActionView::of(row, Some(principal)));
-    let actions: Result<Vec<_>, _> = views.collect();
-    let actions =
-        actions.map_err(|error| Problem::failed(&format!("a stored action cannot be read: {error}")))?;
+    let texts = page.actions.iter().map(|row| render(row, Some(principal)).map(raw));
+    let actions = texts.collect::<Result<_, _>>()?;
     json(&List { actions, total: page.total, next_cursor: page.next_cursor.as_deref() })
 }
 
