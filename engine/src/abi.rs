@@ -13,6 +13,7 @@
 //! | `decide(handle, action, state, form)` | `action` bytes of JSON, then `state` bytes of JSON (0 means `{}`) | `{"action":…,"decision":{…},"error"?:{…},"state":{…}}` |
 //! | `explain(handle, action, state, form)` | the same | an [`crate::explain::Explanation`], or a failure |
 //! | `canonicalize(length)` | an action | `{"canonical":{…},"request_hash":"…"}`, or a failure |
+//! | `seal(length)` | a record without `record_hash` | `{"record":{…},"record_hash":"…"}`, or a failure |
 //!
 //! `form` says what the action's bytes are: [`AS_RECEIVED`] from a caller, or [`AS_RECORDED`], the canonical form that
 //! this engine printed before.
@@ -21,21 +22,23 @@
 //! more. Policies are compiled once, by `load`, and kept under their handle; deciding reads no YAML.
 //!
 //! This is the only module with `unsafe` code, and only in the wasm build: turning the numbers of a call into
-//! slices of the buffer.
+//! slices of the buffer. `js.rs` offers the same calls to JavaScript, in the same module.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
 use crate::action::Action;
-use crate::canonical::Canonical;
-use crate::decide::{decide_bytes, decide_recorded};
+use crate::canonical::{Canonical, NotJson};
+use crate::decide::{Answer, decide_bytes, decide_recorded};
 use crate::diagnostic::Diagnostic;
 use crate::explain::{explain_bytes, explain_recorded};
 use crate::hash::{FileHash, PolicyHash};
 use crate::json::{self, JsonError};
 use crate::policy::{PolicySet, policy_hash};
+use crate::record::seal_json;
 use crate::state::State;
+use crate::value::Value;
 
 /// The version of this interface.
 pub const ABI_VERSION: u32 = 1;
@@ -107,19 +110,42 @@ impl Engine {
 
     /// Decides an action.
     pub fn decide(&self, handle: u32, action: &[u8], state: &[u8], form: u32) -> Canonical {
-        let (set, state) = match self.prepared(handle, state) {
-            Ok(prepared) => prepared,
-            Err(failure) => return failure,
-        };
-        let decided = match form {
+        let decided = self.decided(handle, action, state, form);
+        let answer = decided.and_then(|decided| decided.canonical().map_err(|error| no_json_form(&error)));
+        answer.unwrap_or_else(|failure| failure)
+    }
+
+    /// Decides an action and prints the parts of the answer apart: the decision, the canonical action or null, the
+    /// consulted state, and what is wrong with the action or null.
+    ///
+    /// # Errors
+    /// The failure to print instead.
+    pub fn decide_in_parts(
+        &self,
+        handle: u32,
+        action: &[u8],
+        state: &[u8],
+        form: u32,
+    ) -> Result<[Canonical; 4], Canonical> {
+        let decided = self.decided(handle, action, state, form)?;
+        let null = || Canonical::of(&Value::Null);
+        let serialized = |error| no_json_form(&error);
+        let error = decided.error.as_ref().map(Canonical::serialize).transpose().map_err(serialized)?;
+        Ok([
+            Canonical::serialize(&decided.decision).map_err(serialized)?,
+            decided.action.unwrap_or_else(null),
+            decided.state.canonical(),
+            error.unwrap_or_else(null),
+        ])
+    }
+
+    fn decided(&self, handle: u32, action: &[u8], state: &[u8], form: u32) -> Result<Answer, Canonical> {
+        let (set, state) = self.prepared(handle, state)?;
+        Ok(match form {
             AS_RECORDED => decide_recorded(set, action, &state),
             // Bytes of unknown origin are read as strictly as a caller's.
             _ => decide_bytes(set, action, &state),
-        };
-        match decided.canonical() {
-            Ok(answer) => answer,
-            Err(error) => failure("no_json_form", &error.to_string(), None),
-        }
+        })
     }
 
     /// Explains the decision on an action.
@@ -161,6 +187,19 @@ pub fn canonicalize(action: &[u8]) -> Canonical {
     }
 }
 
+/// A record with its hash, from everything else that it holds.
+pub fn seal(record: &[u8]) -> Canonical {
+    match seal_json(record) {
+        Ok((record, hash)) => {
+            let hash = Canonical::text(&hash.to_hex());
+            Canonical::object(&[("record", &record), ("record_hash", &hash)])
+        }
+        Err(error) => {
+            failure("invalid_record", &format!("the record cannot be sealed: {error}"), Some(&error))
+        }
+    }
+}
+
 fn loaded_file(policy: &crate::policy::Policy) -> LoadedFile {
     LoadedFile {
         agents: policy.agents.iter().map(|glob| glob.as_str().to_owned()).collect(),
@@ -186,10 +225,11 @@ fn failure(code: &str, message: &str, error: Option<&JsonError>) -> Canonical {
 }
 
 fn answer<T: Serialize>(value: &T) -> Canonical {
-    match Canonical::serialize(value) {
-        Ok(canonical) => canonical,
-        Err(error) => failure("no_json_form", &error.to_string(), None),
-    }
+    Canonical::serialize(value).unwrap_or_else(|error| no_json_form(&error))
+}
+
+fn no_json_form(error: &NotJson) -> Canonical {
+    failure("no_json_form", &error.to_string(), None)
 }
 
 /// The files of [`load`'s input](self); none when it is cut off.
@@ -223,13 +263,13 @@ pub fn load_input<'f>(files: impl IntoIterator<Item = (&'f str, &'f [u8])>) -> V
     input
 }
 
-#[cfg(target_arch = "wasm32")]
+#[cfg(all(target_arch = "wasm32", feature = "module"))]
 mod exports {
     #![expect(unsafe_code, reason = "the host hands over addresses and lengths of its own making")]
 
     use std::cell::RefCell;
 
-    use super::{ABI_VERSION, Engine, canonicalize as canonicalize_action};
+    use super::{ABI_VERSION, Engine, canonicalize as canonicalize_action, seal as seal_record};
     use crate::canonical::Canonical;
 
     /// Buffers above this are given back after the call, so that one large policy does not keep its memory.
@@ -307,6 +347,11 @@ mod exports {
     #[unsafe(no_mangle)]
     extern "C" fn canonicalize(length: u32) -> u64 {
         call(length, |_, input| canonicalize_action(input))
+    }
+
+    #[unsafe(no_mangle)]
+    extern "C" fn seal(length: u32) -> u64 {
+        call(length, |_, input| seal_record(input))
     }
 
     fn split(input: &[u8], action: u32) -> (&[u8], &[u8]) {

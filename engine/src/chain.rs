@@ -10,11 +10,8 @@ use serde::Serialize;
 use crate::canonical::Canonical;
 use crate::hash::RecordHash;
 use crate::json::{self, JsonErrorCode};
-use crate::record::Head;
+use crate::record::{Head, MAX_RECORD_BYTES};
 use crate::value::{Object, Value};
-
-/// A record may hold the canonical form of an action of [`json::MAX_BYTES`] and as much beside it.
-const MAX_RECORD_BYTES: usize = 16 * json::MAX_BYTES;
 
 /// The first thing that is wrong with a chain.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

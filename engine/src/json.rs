@@ -16,6 +16,9 @@ use crate::value::{Object, Value};
 pub const MAX_BYTES: usize = 1024 * 1024;
 /// How deep objects and lists may nest. Every reader in every language can hold this without trouble.
 pub const MAX_DEPTH: usize = 64;
+
+/// How much deeper a document of our own making may nest: a record holds a whole action, and a list holds records.
+const PRINTED_DEPTH: usize = MAX_DEPTH + 4;
 /// The largest integer that every double-based reader agrees about: 2^53 - 1.
 pub const MAX_SAFE_INTEGER: u64 = (1 << 53) - 1;
 
@@ -87,17 +90,25 @@ impl std::error::Error for JsonError {}
 /// # Errors
 /// The first thing that is wrong, with its place.
 pub fn parse(bytes: &[u8], max_bytes: usize) -> Result<Value, JsonError> {
-    read(bytes, max_bytes, Integers::Safe)
+    read(bytes, max_bytes, Origin::Caller)
 }
 
-/// Reads a document that [`crate::canonical`] printed.
+/// Reads a document that holds what [`crate::canonical`] printed, whatever the order of its own members.
 ///
 /// RFC 8785 prints the double `1e20` as an integer literal, which [`parse`] refuses; here it is read.
 ///
 /// # Errors
-/// As for [`parse`], and [`JsonErrorCode::Shape`] when the bytes are not in canonical form.
+/// As for [`parse`].
+pub fn parse_printed(bytes: &[u8], max_bytes: usize) -> Result<Value, JsonError> {
+    read(bytes, max_bytes, Origin::Printed)
+}
+
+/// Reads a document that [`crate::canonical`] printed.
+///
+/// # Errors
+/// As for [`parse_printed`], and [`JsonErrorCode::Shape`] when the bytes are not in canonical form.
 pub fn parse_canonical(bytes: &[u8], max_bytes: usize) -> Result<Value, JsonError> {
-    let value = read(bytes, max_bytes, Integers::AsPrinted)?;
+    let value = parse_printed(bytes, max_bytes)?;
     if Canonical::of(&value).as_bytes() == bytes {
         return Ok(value);
     }
@@ -105,16 +116,16 @@ pub fn parse_canonical(bytes: &[u8], max_bytes: usize) -> Result<Value, JsonErro
     Err(JsonError { code: JsonErrorCode::Shape, message, offset: 0, line: 1, column: 1 })
 }
 
-/// Which integer literals are read.
+/// Where a document comes from, which says what integer literals and what depth are read.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Integers {
-    /// Up to 2^53 - 1.
-    Safe,
-    /// Whatever the canonicalizer prints.
-    AsPrinted,
+enum Origin {
+    /// From outside: integers up to 2^53 - 1.
+    Caller,
+    /// From the canonicalizer: whatever it prints.
+    Printed,
 }
 
-fn read(bytes: &[u8], max_bytes: usize, integers: Integers) -> Result<Value, JsonError> {
+fn read(bytes: &[u8], max_bytes: usize, origin: Origin) -> Result<Value, JsonError> {
     if bytes.len() > max_bytes {
         return Err(error_at(
             bytes,
@@ -130,7 +141,7 @@ fn read(bytes: &[u8], max_bytes: usize, integers: Integers) -> Result<Value, Jso
             return Err(error_at(bytes, error.valid_up_to(), JsonErrorCode::InvalidUtf8, message));
         }
     };
-    let mut reader = Reader { text, bytes, at: 0, depth: 0, integers };
+    let mut reader = Reader { text, bytes, at: 0, depth: 0, origin };
     reader.document().map_err(|(code, offset, message)| error_at(bytes, offset, code, message))
 }
 
@@ -149,7 +160,7 @@ struct Reader<'a> {
     bytes: &'a [u8],
     at: usize,
     depth: usize,
-    integers: Integers,
+    origin: Origin,
 }
 
 impl Reader<'_> {
@@ -237,8 +248,12 @@ impl Reader<'_> {
     }
 
     fn enter(&mut self) -> Result<(), Failure> {
-        if self.depth >= MAX_DEPTH {
-            return Err(self.fail(JsonErrorCode::TooDeep, format!("nested deeper than {MAX_DEPTH} levels")));
+        let deepest = match self.origin {
+            Origin::Caller => MAX_DEPTH,
+            Origin::Printed => PRINTED_DEPTH,
+        };
+        if self.depth >= deepest {
+            return Err(self.fail(JsonErrorCode::TooDeep, format!("nested deeper than {deepest} levels")));
         }
         self.depth = self.depth.saturating_add(1);
         self.step();
@@ -471,7 +486,7 @@ impl Reader<'_> {
         }
         let literal = self.text.get(start..self.at).unwrap_or_default();
         let magnitude = literal.strip_prefix('-').unwrap_or(literal);
-        let bounded = integer && self.integers == Integers::Safe;
+        let bounded = integer && self.origin == Origin::Caller;
         if bounded && magnitude.parse::<u64>().map_or(true, |whole| whole > MAX_SAFE_INTEGER) {
             let shown: String = literal.chars().take(24).collect();
             let message = format!("the integer `{shown}` is over 2^53 - 1, so hosts would disagree about it");

@@ -12,7 +12,7 @@
 //! 5. [`mod@decide`] asks the set and adds [`risk`], giving a [`decision::Decision`];
 //! 6. [`record`] seals it into the chain that [`chain`] verifies, and [`lifecycle`] says what may happen next.
 //!
-//! [`abi`] offers the same to a host of the wasm module.
+//! [`abi`] offers the same to a host of the wasm module, and `js` offers it to JavaScript.
 
 #![deny(clippy::arithmetic_side_effects)]
 
@@ -25,6 +25,8 @@ pub mod decision;
 pub mod diagnostic;
 pub mod explain;
 pub mod hash;
+#[cfg(all(target_arch = "wasm32", feature = "module"))]
+pub mod js;
 pub mod json;
 pub mod lifecycle;
 mod opinion;

@@ -9,8 +9,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::canonical::Canonical;
 use crate::hash::RecordHash;
+use crate::json::{self, JsonError, JsonErrorCode};
 use crate::time::rfc3339;
 use crate::value::Value;
+
+/// A record may hold the canonical form of an action of [`json::MAX_BYTES`] and as much beside it.
+pub const MAX_RECORD_BYTES: usize = 16 * json::MAX_BYTES;
 
 /// What a record tells of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -142,5 +146,128 @@ impl Draft {
         head.size = head.size.saturating_add(1);
         head.record_hash = record_hash;
         Sealed { seq, record_hash, body }
+    }
+}
+
+/// Seals a record that was put together elsewhere: JSON with everything but `record_hash`.
+///
+/// ```
+/// let record = format!(
+///     r#"{{"stream":"local-1","seq":0,"kind":"start","at":"2026-11-22T15:00:00.000Z","action_id":null,"prev_hash":"{}"}}"#,
+///     "0".repeat(64),
+/// );
+/// let (body, record_hash) = engine::record::seal_json(record.as_bytes()).unwrap();
+/// assert!(body.as_str().contains(&record_hash.to_hex()));
+/// ```
+///
+/// # Errors
+/// What is wrong with the bytes, or [`JsonErrorCode::Shape`] where they are JSON but lack what every record has.
+pub fn seal_json(bytes: &[u8]) -> Result<(Canonical, RecordHash), JsonError> {
+    let value = json::parse_printed(bytes, MAX_RECORD_BYTES)?;
+    let shape = |message: &str| JsonError {
+        code: JsonErrorCode::Shape,
+        message: message.to_owned(),
+        offset: 0,
+        line: 1,
+        column: 1,
+    };
+    let record = value.as_object().ok_or_else(|| shape("a record is an object"))?;
+    let text = |key: &str| record.get(key).and_then(Value::as_str);
+    if text("stream").is_none_or(str::is_empty) {
+        return Err(shape("a record has a `stream`"));
+    }
+    if text("at").is_none() {
+        return Err(shape("a record has an `at`"));
+    }
+    if !text("kind").is_some_and(|kind| RecordKind::ALL.iter().any(|known| known.as_str() == kind)) {
+        return Err(shape("a record has a `kind` of the known ones"));
+    }
+    if text("prev_hash").is_none_or(|hash| hash.parse::<RecordHash>().is_err()) {
+        return Err(shape("a record has a `prev_hash` of 64 hexadecimal digits"));
+    }
+    if !matches!(record.get("seq"), Some(Value::Number(seq)) if *seq >= 0.0 && seq.fract() == 0.0) {
+        return Err(shape("a record has a `seq` that counts from 0"));
+    }
+    if !matches!(record.get("action_id"), Some(Value::String(_) | Value::Null)) {
+        return Err(shape("a record has an `action_id` or null there"));
+    }
+    if record.get("record_hash").is_some() {
+        return Err(shape("a record that is to be sealed has no `record_hash` yet"));
+    }
+    let parts: Vec<(&str, Canonical)> =
+        record.iter().map(|(key, value)| (key, Canonical::of(value))).collect();
+    let parts: Vec<(&str, &Canonical)> = parts.iter().map(|(key, value)| (*key, value)).collect();
+    let mut record_hash = RecordHash::ZERO;
+    let body = Canonical::object_with(&parts, "record_hash", |without| {
+        record_hash = RecordHash::of(without.as_bytes());
+        Canonical::text(&record_hash.to_hex())
+    });
+    Ok((body, record_hash))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::action::Action;
+    use crate::chain::Verifier;
+
+    #[test]
+    fn a_record_sealed_from_json_is_the_one_that_a_draft_makes() {
+        let mut head = Head::genesis("s");
+        let fields =
+            vec![("principal", Canonical::text("p\u{e9}")), ("amount", Canonical::of(&Value::Number(1e20)))];
+        let draft = Draft { kind: RecordKind::Start, at_ms: 0, action_id: Some("a".to_owned()), fields };
+        let sealed = draft.seal(&mut head);
+        let Ok(Value::Object(whole)) = json::parse_printed(sealed.body.as_bytes(), MAX_RECORD_BYTES) else {
+            panic!("{}", sealed.body.as_str())
+        };
+        let members: Vec<String> = whole
+            .iter()
+            .filter(|(key, _)| *key != "record_hash")
+            .map(|(key, value)| {
+                format!("{}: {}", Canonical::text(key).as_str(), Canonical::of(value).as_str())
+            })
+            .collect();
+        let reversed = format!("{{ {} }}", members.iter().rev().cloned().collect::<Vec<_>>().join(", "));
+        let (body, record_hash) = seal_json(reversed.as_bytes()).unwrap();
+        assert_eq!((body, record_hash), (sealed.body, sealed.record_hash));
+    }
+
+    #[test]
+    fn a_record_of_the_deepest_action_is_a_link_of_the_chain() {
+        let params = format!("{}{}", "[".repeat(62), "]".repeat(62));
+        let action = format!(r#"{{"agent_id":"a","tool":"t","params":{{"p":{params}}}}}"#);
+        let action = Action::parse(action.as_bytes(), json::MAX_BYTES).unwrap();
+        let fields = vec![("action", action.canonical().clone())];
+        let draft = Draft { kind: RecordKind::Decision, at_ms: 0, action_id: None, fields };
+        let sealed = draft.seal(&mut Head::genesis("s"));
+        assert_eq!(Verifier::new("s").next(sealed.body.as_bytes()), Ok(()));
+    }
+
+    #[test]
+    fn what_is_no_record_is_not_sealed() {
+        let zeros = "0".repeat(64);
+        let whole = format!(
+            r#"{{"stream":"s","seq":0,"kind":"start","at":"t","action_id":null,"prev_hash":"{zeros}"}}"#
+        );
+        assert!(seal_json(whole.as_bytes()).is_ok());
+        for (part, other) in [
+            (r#""stream":"s","#, ""),
+            (r#""stream":"s""#, r#""stream":"""#),
+            (r#""seq":0"#, r#""seq":-1"#),
+            (r#""seq":0"#, r#""seq":0.5"#),
+            (r#""seq":0,"#, ""),
+            (r#""kind":"start""#, r#""kind":"begin""#),
+            (r#""at":"t","#, ""),
+            (r#""action_id":null"#, r#""action_id":7"#),
+            (zeros.as_str(), "0"),
+            (r#""seq":0"#, r#""seq":0,"record_hash":"x""#),
+        ] {
+            let broken = whole.replace(part, other);
+            assert_ne!(broken, whole, "{part}");
+            assert_eq!(seal_json(broken.as_bytes()).unwrap_err().code, JsonErrorCode::Shape, "{broken}");
+        }
+        assert_eq!(seal_json(b"[]").unwrap_err().code, JsonErrorCode::Shape);
+        assert_eq!(seal_json(b"{").unwrap_err().code, JsonErrorCode::UnexpectedEnd);
     }
 }

@@ -2,7 +2,10 @@
 //!
 //! The digest of this module is the `engine_hash` of every record, so a person with the same commit must be able to
 //! build it again, in whatever folder. It is not optimised further by outside tools.
+//!
+//! Beside it comes `engine.js`, which calls it from JavaScript.
 
+mod bindings;
 mod compile;
 mod reproducible;
 mod sections;
@@ -22,14 +25,15 @@ pub(crate) use reproducible::check as check_reproducible;
 /// The largest engine, compressed, that a browser or an edge worker should have to fetch.
 const MAX_GZIP_BYTES: usize = 200 * 1024;
 
-/// Builds `target/engine/engine.wasm` and `engine.wasm.sha256`; both keep their time when their content is the same.
+/// Builds `target/engine/engine.wasm`, its digest, and the JavaScript and the types beside it; each keeps its time
+/// when its content is the same.
 ///
 /// # Errors
 /// When the build fails, or the module imports something or is too large.
 pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     let path = workspace.engine_module();
     process::say("building target/engine/engine.wasm");
-    let module = compile::module(&workspace.root, &workspace.target)?;
+    let compile::Built { wasm: module, js, types } = compile::module(&workspace.root, &workspace.target)?;
     let digest = sha256(&module);
     let compressed = gzip(&module)?;
     println!("engine.wasm: {} bytes, {compressed} with gzip -9, sha256 {digest}", module.len());
@@ -38,6 +42,8 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
             "engine.wasm has {compressed} bytes with gzip -9, which is over the limit of {MAX_GZIP_BYTES}"
         )));
     }
+    write_if_changed(&path.with_extension("js"), js.as_bytes())?;
+    write_if_changed(&path.with_extension("d.ts"), types.as_bytes())?;
     write_if_changed(&path, &module)?;
     write_if_changed(&path.with_extension("wasm.sha256"), format!("{digest}  engine.wasm\n").as_bytes())
 }

@@ -1,8 +1,8 @@
-//! From the engine crate to the bytes of its module.
+//! From the engine crate to the bytes of its module, and the JavaScript that calls it.
 //!
 //! What would make two machines differ is taken out here: paths, compiler flags from outside, and custom sections.
 
-use super::sections;
+use super::{bindings, sections};
 use crate::error::{Error, Result, While};
 use crate::process;
 use crate::toolchain::{self, WASM_TARGET};
@@ -19,16 +19,26 @@ use std::process::Command;
 /// never overwrites data.
 const STACK_BYTES: u32 = 1 << 20;
 
+/// What is built from the engine crate.
+pub(super) struct Built {
+    /// The module.
+    pub(super) wasm: Vec<u8>,
+    /// An ES module that calls it.
+    pub(super) js: String,
+    /// The types of that.
+    pub(super) types: String,
+}
+
 /// Compiles the engine of the checkout at `root`, with cargo's files in `target`, and strips the module.
 ///
 /// # Errors
 /// When it does not compile, or the module imports something or holds a path of this machine.
-pub(super) fn module(root: &Path, target: &Path) -> Result<Vec<u8>> {
+pub(super) fn module(root: &Path, target: &Path) -> Result<Built> {
     toolchain::ensure_wasm_target(root)?;
     let names = neutral_names(root, target)?;
     let mut cargo = process::cargo();
     cargo
-        .args(["rustc", "-p", "engine", "--lib", "--target", WASM_TARGET])
+        .args(["rustc", "-p", "engine", "--lib", "--features", "module", "--target", WASM_TARGET])
         .args(["--profile", "wasm", "--crate-type", "cdylib", "--locked", "--quiet"])
         .arg("--target-dir")
         .arg(target)
@@ -42,24 +52,25 @@ pub(super) fn module(root: &Path, target: &Path) -> Result<Vec<u8>> {
     process::run(&mut cargo)?;
     let built = target.join(WASM_TARGET).join("wasm/engine.wasm");
     let bytes = std::fs::read(&built).while_trying_to(|| format!("read `{}`", built.display()))?;
-    let sections = sections::parse(&bytes)?;
+    let bindings::Bound { wasm, js, types } = bindings::bind(bytes)?;
+    let sections = sections::parse(&wasm)?;
     let imports = sections::import_count(&sections)?;
     if imports > 0 {
         return Err(Error::new(format!(
             "engine.wasm has imports ({imports}), and it may have none: the engine never asks its host for anything"
         )));
     }
-    let module = sections::without_custom(&sections);
+    let wasm = sections::without_custom(&sections);
     for (folder, _) in &names {
         let folder = folder.as_os_str().as_encoded_bytes();
-        if module.windows(folder.len()).any(|window| window == folder) {
+        if wasm.windows(folder.len()).any(|window| window == folder) {
             return Err(Error::new(format!(
                 "engine.wasm holds `{}`, a path of this machine, so another machine would build another module",
                 String::from_utf8_lossy(folder)
             )));
         }
     }
-    Ok(module)
+    Ok(Built { wasm, js, types })
 }
 
 /// The folders of this machine, each with the name that stands for it in the module.

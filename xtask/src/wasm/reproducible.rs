@@ -22,7 +22,7 @@ pub(crate) fn check(workspace: &Workspace) -> Result<()> {
         let copy = parent.join(name);
         process::say(&format!("building the engine again in {}", copy.display()));
         copy_sources(&workspace.root, &copy)?;
-        let there = compile::module(&copy, &copy.join("target"))?;
+        let there = compile::module(&copy, &copy.join("target"))?.wasm;
         if there == here {
             return Ok(());
         }
