@@ -1,9 +1,14 @@
 //! The corpus: the cases in `tests/corpus`, read strictly, and what they expect compared with what a host answers.
 //!
-//! How each host is asked is in `tests/it/`. The format of the cases is in `tests/corpus/README.md`.
+//! How each host is asked is in `tests/it/`, `js/` and `../python/tests/`. The format of the cases is in
+//! `tests/corpus/README.md`.
 
+pub mod base64;
 mod expect;
+pub mod hosts;
+pub mod native;
 mod read;
+pub mod tally;
 
 use std::path::PathBuf;
 

@@ -7,7 +7,7 @@ use engine::canonical::Canonical;
 use engine::policy::yaml;
 use engine::value::Value;
 
-use crate::{member, repository};
+use crate::{base64, member, repository};
 
 /// One case.
 #[derive(Debug, Clone)]
@@ -80,7 +80,7 @@ pub fn policy_files(policies: &Value) -> Vec<(String, Vec<u8>)> {
     let bytes = |value: &Value| match value {
         Value::String(text) => text.clone().into_bytes(),
         other => match (member(other, "base64"), member(other, "repeated")) {
-            (Some(Value::String(text)), None) => base64(text),
+            (Some(Value::String(text)), None) => base64::decode(text),
             (None, Some(parts)) => repeated(parts),
             _ => panic!("a policy is a text, `base64` or `repeated`"),
         },
@@ -98,7 +98,7 @@ pub fn action_bytes(case: &Value) -> Vec<u8> {
     match (given("action"), given("raw"), given("raw_base64"), given("raw_repeated")) {
         (Some(action), None, None, None) => Canonical::of(action).as_bytes().to_vec(),
         (None, Some(Value::String(raw)), None, None) => raw.clone().into_bytes(),
-        (None, None, Some(Value::String(text)), None) => base64(text),
+        (None, None, Some(Value::String(text)), None) => base64::decode(text),
         (None, None, None, Some(parts)) => repeated(parts),
         _ => panic!("a case has one of `action`, `raw`, `raw_base64` and `raw_repeated`"),
     }
@@ -122,25 +122,6 @@ fn repeated(parts: &Value) -> Vec<u8> {
                 _ => panic!("a part of `repeated` is a text and a number"),
             },
             _ => panic!("a part of `repeated` is a list"),
-        }
-    }
-    bytes
-}
-
-/// RFC 4648 §4, with padding.
-#[expect(clippy::panic, reason = "a malformed case must not pass")]
-fn base64(text: &str) -> Vec<u8> {
-    const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let (mut bytes, mut kept, mut bits) = (Vec::new(), 0_u32, 0_u32);
-    for byte in text.bytes().filter(|byte| *byte != b'=') {
-        let Some(digit) = ALPHABET.iter().position(|known| *known == byte) else {
-            panic!("`{text}` is not base64")
-        };
-        kept = (kept << 6) | u32::try_from(digit).unwrap_or(0);
-        bits += 6;
-        if bits >= 8 {
-            bits -= 8;
-            bytes.push(u8::try_from((kept >> bits) & 0xff).unwrap_or(0));
         }
     }
     bytes

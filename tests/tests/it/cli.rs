@@ -5,13 +5,13 @@ use std::fs;
 use std::path::Path;
 use std::sync::LazyLock;
 
+use conformance::native::{self, canonical};
+use conformance::tally::{FOLDERS, Tally, Tried, differs};
 use conformance::{Case, cases};
 use engine::decision::Outcome;
 use serde_json::json;
 
-use crate::native::{self, canonical};
 use crate::process::{Run, faramesh, run};
-use crate::tally::{FOLDERS, Tally, Tried, differs};
 
 pub(crate) static TALLY: LazyLock<Tally> = LazyLock::new(|| {
     let mut tally = Tally::empty("command line");

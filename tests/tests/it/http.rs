@@ -5,25 +5,19 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
+use conformance::hosts::{APPROVAL, CLOCK, NOT_UTF8, TOO_LARGE};
+use conformance::native::{self, canonical};
+use conformance::tally::{Tally, Tried, differs};
 use conformance::{Case, member};
 use engine::decide::Answer;
 use engine::json::MAX_BYTES;
 use engine::lifecycle::Status;
-use engine::policy::{PolicySet, policy_hash};
+use engine::policy::PolicySet;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::native::{self, canonical};
 use crate::process::{Reply, Server, place};
-use crate::tally::{Tally, Tried, differs};
-use crate::wasmtime::sources;
-
-pub(crate) const CLOCK: &str = "its policies read the time, and the server has a clock of its own";
-pub(crate) const APPROVAL: &str = "its state holds an approval, which a server takes from people only";
-pub(crate) const TOO_LARGE: &str =
-    "its body is over the limit of a request, so it is refused and not decided";
-pub(crate) const NOT_UTF8: &str = "its policy is not UTF-8, which no text in JSON can hold";
 
 pub(crate) static TALLY: LazyLock<Tally> = LazyLock::new(|| {
     let mut host = Host::start();
@@ -199,12 +193,11 @@ impl Host {
         }
         let answer = reply.ok();
         let (set, given) = native::load(case);
-        let hashes: Vec<_> = sources(case).iter().map(|file| (file.name.clone(), file.hash())).collect();
         let found = [
             differs("valid", &set.is_some().to_string(), &answer["valid"].to_string()),
             differs(
                 "policy_hash",
-                &json!(policy_hash(&hashes)).to_string(),
+                &json!(native::hash_of_policies(&case.policies())).to_string(),
                 &answer["policy_hash"].to_string(),
             ),
             differs(

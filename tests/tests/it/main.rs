@@ -17,5 +17,4 @@ mod native;
 mod process;
 mod records;
 mod start;
-mod tally;
 mod wasmtime;

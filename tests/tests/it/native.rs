@@ -4,17 +4,11 @@
 
 use std::sync::LazyLock;
 
+use conformance::native::{answer, canonicalized, load};
+use conformance::tally::{Tally, Tried, differs};
 use conformance::{Case, decision_differences, diagnostic_differences, member};
-use engine::action::Action;
-use engine::canonical::Canonical;
-use engine::decide::{Answer, decide_bytes};
-use engine::diagnostic::{Diagnostic, Severity};
-use engine::json::MAX_BYTES;
-use engine::policy::PolicySet;
-use engine::state::State;
+use engine::diagnostic::Severity;
 use engine::value::{Value, to_value};
-
-use crate::tally::{Tally, Tried, differs};
 
 pub(crate) static TALLY: LazyLock<Tally> = LazyLock::new(|| {
     Tally::of("native", |folder, case| {
@@ -25,30 +19,6 @@ pub(crate) static TALLY: LazyLock<Tally> = LazyLock::new(|| {
         })
     })
 });
-
-/// The policies of a case, and what is found in them.
-pub(crate) fn load(case: &Case) -> (Option<PolicySet>, Vec<Diagnostic>) {
-    let files = case.policies();
-    PolicySet::load(files.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())))
-}
-
-/// The answer to a case of `decide/`.
-pub(crate) fn answer(case: &Case) -> Answer {
-    let (set, diagnostics) = load(case);
-    let set = set.unwrap_or_else(|| panic!("{}: the policies have errors: {diagnostics:?}", case.name));
-    decide_bytes(&set, &case.action(), &State::parse(&case.state()).unwrap())
-}
-
-/// A value's canonical bytes.
-pub(crate) fn canonical(value: &impl serde::Serialize) -> String {
-    Canonical::serialize(value).unwrap().into_string()
-}
-
-/// The canonical form of a case of `canonical/`, and its hash.
-pub(crate) fn canonicalized(case: &Case) -> (String, String) {
-    let action = Action::parse(&case.action(), MAX_BYTES).unwrap();
-    (action.canonical().as_str().to_owned(), action.request_hash().to_hex())
-}
 
 fn decision(case: &Case) -> Vec<String> {
     let answer = answer(case);

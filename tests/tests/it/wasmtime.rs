@@ -4,12 +4,10 @@ use std::path::PathBuf;
 use std::sync::LazyLock;
 
 use conformance::Case;
-use engine::policy::policy_hash;
+use conformance::native::{self, canonical};
+use conformance::tally::{Tally, Tried, differs};
 use host::runtime::{Instance, Module};
 use host::store::PolicySource;
-
-use crate::native::{self, canonical};
-use crate::tally::{Tally, Tried, differs};
 
 /// Where the compiled module is kept: compiling it takes longer than most tests.
 pub(crate) fn cache_dir() -> PathBuf {
@@ -77,10 +75,9 @@ fn canonical_form(instance: &mut Instance, case: &Case) -> Vec<String> {
 fn diagnostics(instance: &mut Instance, case: &Case) -> Vec<String> {
     let (set, given) = native::load(case);
     let loaded = instance.load(&sources(case)).unwrap();
-    let hashes: Vec<_> = sources(case).iter().map(|file| (file.name.clone(), file.hash())).collect();
     let mut found: Vec<_> = [
         differs("diagnostics", &canonical(&given), &canonical(&loaded.diagnostics)),
-        differs("policy_hash", &policy_hash(&hashes).to_hex(), &loaded.policy_hash.to_hex()),
+        differs("policy_hash", &native::hash_of_policies(&case.policies()), &loaded.policy_hash.to_hex()),
     ]
     .into_iter()
     .flatten()
