@@ -55,22 +55,37 @@ pub struct Engine {
     last_handle: u32,
 }
 
-#[derive(Serialize)]
-struct Loaded {
+/// What loading policy files leads to.
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "types", derive(ts_rs::TS))]
+pub struct Loaded {
+    /// All findings; with an error among them nothing is loaded.
     diagnostics: Vec<Diagnostic>,
+    /// The files, when they were loaded.
     files: Vec<LoadedFile>,
+    /// What to call the policies by; null when they have errors.
     handle: Option<u32>,
+    /// The hash of these files.
     policy_hash: PolicyHash,
 }
 
-#[derive(Serialize)]
-struct LoadedFile {
+/// One file of a loaded policy set.
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "types", derive(ts_rs::TS))]
+pub struct LoadedFile {
+    /// The agents it speaks of, as globs.
     agents: Vec<String>,
+    /// What it says of itself.
     description: Option<String>,
+    /// The file's name.
     file: String,
+    /// The hash of its bytes.
     hash: FileHash,
+    /// `enforce` or `shadow`.
     mode: &'static str,
+    /// The policy's name.
     name: String,
+    /// How many rules it has.
     rules: usize,
 }
 

@@ -11,6 +11,7 @@ use crate::risk::{RiskLevel, RiskScore};
 ///
 /// There is no default and no conversion from a boolean: an outcome is always somebody's answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "types", derive(ts_rs::TS))]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Outcome {
     /// It may run now.
@@ -49,6 +50,7 @@ impl Outcome {
 
 /// What a rule says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "types", derive(ts_rs::TS))]
 #[serde(rename_all = "snake_case")]
 pub enum Effect {
     /// The action may run.
@@ -81,6 +83,7 @@ impl Effect {
 
 /// Which of the possible reasons made the outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "types", derive(ts_rs::TS))]
 #[serde(rename_all = "snake_case")]
 pub enum ReasonCode {
     /// A rule allows it.
@@ -149,6 +152,7 @@ impl ReasonCode {
 
 /// Which rule of which file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "types", derive(ts_rs::TS))]
 pub struct RuleRef {
     /// The rule's id.
     pub id: String,
@@ -160,6 +164,7 @@ pub struct RuleRef {
 
 /// What people must do before a held action may run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "types", derive(ts_rs::TS))]
 pub struct ApprovalRequirement {
     /// How long the approval may take, in milliseconds; null where no policy says (the host then has a default).
     pub expires_ms: Option<u64>,
@@ -169,6 +174,7 @@ pub struct ApprovalRequirement {
 
 /// So many people, each with one of these roles.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "types", derive(ts_rs::TS))]
 pub struct Quorum {
     /// How many different people, at least one.
     pub approvers: u32,
@@ -178,6 +184,7 @@ pub struct Quorum {
 
 /// What a shadow file would have said. It has no part in the outcome.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "types", derive(ts_rs::TS))]
 pub struct ShadowOpinion {
     /// The file's outcome, its own risk rules included; null when it has no opinion.
     pub outcome: Option<Outcome>,
@@ -199,9 +206,11 @@ pub struct ShadowOpinion {
 ///  "rule":{"id":"large","line":7,"policy":"support-agent.yaml"},"runtime_version":"0.1.0"}
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "types", derive(ts_rs::TS))]
 pub struct Decision {
     /// Set when the outcome is `ABSTAIN`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "types", ts(optional))]
     pub approval: Option<ApprovalRequirement>,
     /// The effect that corresponds to the outcome.
     pub decision: Effect,
@@ -213,6 +222,7 @@ pub struct Decision {
     pub provenance_id: ProvenanceId,
     /// The action's bytes as they came; set only when they could not be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "types", ts(optional))]
     pub raw_hash: Option<RawHash>,
     /// The reason, for people.
     pub reason: String,
@@ -232,5 +242,6 @@ pub struct Decision {
     pub runtime_version: String,
     /// What files in shadow mode would have said.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "types", ts(optional, as = "Option<_>"))]
     pub shadow: Vec<ShadowOpinion>,
 }

@@ -8,6 +8,7 @@ use crate::span::{LineIndex, Span};
 
 /// The kind of a diagnostic, stable for programs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "types", derive(ts_rs::TS))]
 #[serde(rename_all = "snake_case")]
 pub enum Code {
     /// The file is not YAML, or uses a part of YAML that policies do not.
@@ -64,6 +65,7 @@ pub enum Code {
 
 /// How bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "types", derive(ts_rs::TS))]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
     /// The policy cannot come into force.
@@ -74,6 +76,7 @@ pub enum Severity {
 
 /// One finding in one file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "types", derive(ts_rs::TS))]
 pub struct Diagnostic {
     /// The kind.
     pub code: Code,

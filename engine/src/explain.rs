@@ -24,6 +24,7 @@ const SHOWN_CHARS: usize = 80;
 
 /// Why an action got its decision.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "types", derive(ts_rs::TS))]
 pub struct Explanation {
     /// The decision.
     pub decision: Decision,
@@ -33,6 +34,7 @@ pub struct Explanation {
 
 /// What one file says.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "types", derive(ts_rs::TS))]
 pub struct PolicyTrace {
     /// `enforce` or `shadow`.
     pub mode: &'static str,
@@ -50,6 +52,7 @@ pub struct PolicyTrace {
 
 /// One rule that was looked at.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "types", derive(ts_rs::TS))]
 pub struct RuleTrace {
     /// Its conditions.
     pub conditions: Vec<ConditionTrace>,
@@ -65,6 +68,7 @@ pub struct RuleTrace {
 
 /// One risk rule.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "types", derive(ts_rs::TS))]
 pub struct RiskTrace {
     /// Its conditions.
     pub conditions: Vec<ConditionTrace>,
@@ -80,15 +84,19 @@ pub struct RiskTrace {
 
 /// One condition.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "types", derive(ts_rs::TS))]
 pub struct ConditionTrace {
     /// What it compares with, as it is written.
+    #[cfg_attr(feature = "types", ts(type = "unknown"))]
     pub expected: Value,
     /// The key, as it is written.
     pub key: String,
     /// For `any`, `all` and `not`: the conditions of each match inside.
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "types", ts(optional, as = "Option<_>"))]
     pub matches: Vec<Vec<ConditionTrace>>,
     /// The values that it looked at; none where a parameter is missing.
+    #[cfg_attr(feature = "types", ts(type = "unknown[]"))]
     pub saw: Vec<Value>,
     /// Whether it holds.
     pub truth: Truth,

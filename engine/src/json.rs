@@ -24,6 +24,7 @@ pub const MAX_SAFE_INTEGER: u64 = (1 << 53) - 1;
 
 /// What is wrong with a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "types", derive(ts_rs::TS))]
 #[serde(rename_all = "snake_case")]
 pub enum JsonErrorCode {
     /// More bytes than allowed.
@@ -64,6 +65,7 @@ pub enum JsonErrorCode {
 
 /// What is wrong, and where.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "types", derive(ts_rs::TS))]
 pub struct JsonError {
     /// The kind, for programs.
     pub code: JsonErrorCode,

@@ -18,6 +18,7 @@ pub const MAX_RECORD_BYTES: usize = 16 * json::MAX_BYTES;
 
 /// What a record tells of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "types", derive(ts_rs::TS))]
 #[serde(rename_all = "snake_case")]
 pub enum RecordKind {
     /// An action was decided.

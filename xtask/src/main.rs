@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 mod bench;
 mod build;
+mod codegen;
 mod error;
 mod process;
 mod test;
@@ -28,6 +29,8 @@ usage: cargo xtask COMMAND
   build                     build the engine module and the release binary, target/release/faramesh
   wasm                      build target/engine/engine.wasm
        --check-reproducible and show that another folder gives the same bytes
+  codegen                   write what other languages need to know of the Rust types
+       --check              or only say whether it is up to date
   tidy                      check the rules of this repository that no compiler knows
   bench [-- ARGS]           measure the engine and the floor it stands on
 ";
@@ -55,12 +58,14 @@ fn run(arguments: &[String]) -> Result<()> {
     match (command.as_str(), rest) {
         ("bench", rest) => bench::run(&workspace, after_dashes(rest)),
         ("build", []) => build::run(&workspace),
+        ("codegen", []) => codegen::run(&workspace, false),
+        ("codegen", [flag]) if flag == "--check" => codegen::run(&workspace, true),
         ("test", rest) => test::run(&workspace, test::Options::parse(rest)?),
         ("tidy", []) => tidy::run(&workspace),
         ("up", rest) => up::run(&workspace, after_dashes(rest)),
         ("wasm", []) => wasm::run(&workspace),
         ("wasm", [flag]) if flag == "--check-reproducible" => wasm::check_reproducible(&workspace),
-        ("build" | "tidy" | "wasm", [unknown, ..]) => {
+        ("build" | "codegen" | "tidy" | "wasm", [unknown, ..]) => {
             Err(Error::new(format!("`cargo xtask {command}` does not know `{unknown}`\n\n{USAGE}")))
         }
         _ => Err(Error::new(format!("there is no command `{command}`\n\n{USAGE}"))),

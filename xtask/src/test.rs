@@ -9,7 +9,7 @@ mod steps;
 
 use crate::error::{Error, Result};
 use crate::workspace::Workspace;
-use crate::{process, tidy, toolchain, wasm};
+use crate::{codegen, process, tidy, toolchain, wasm};
 use std::process::Command;
 use steps::Steps;
 
@@ -100,6 +100,7 @@ fn run_steps(
     if options.includes(Part::Lint) {
         steps.run("format", || process::run(&mut cargo(&["fmt", "--all", "--check"])));
         steps.run("tidy", || tidy::run(workspace));
+        steps.run("codegen", || codegen::run(workspace, true));
     }
     steps.must("engine.wasm", || wasm::run(workspace))?;
     if options.includes(Part::Lint) {
