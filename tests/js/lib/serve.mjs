@@ -1,0 +1,77 @@
+// Pages from loopback under a strict content security policy, and the Chromium that opens them.
+//
+// Debian's Chromium is driven as it is installed; nothing is downloaded.
+import { existsSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import { extname, join, normalize } from "node:path";
+import { chromium } from "playwright-core";
+
+/** All that a page needs to run the engine: its own scripts, and WebAssembly. */
+export const POLICY = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self'";
+
+const TYPES = {
+  ".html": "text/html; charset=utf-8",
+  ".js": "text/javascript; charset=utf-8",
+  ".json": "application/json",
+  ".map": "application/json",
+  ".mjs": "text/javascript; charset=utf-8",
+  ".wasm": "application/wasm",
+};
+
+/**
+ * Serves `files`, from path to content, and what is not among them from `folder`, on a free port of loopback.
+ * Gives the address and a function that stops it.
+ */
+export async function serve({ files = {}, folder }) {
+  const server = createServer(async (request, response) => {
+    const path = normalize(decodeURIComponent(new URL(request.url, "http://localhost").pathname));
+    const name = path.endsWith("/") ? `${path}index.html` : path;
+    const content = files[name] ?? (folder && (await readFile(join(folder, name)).catch(() => undefined)));
+    const headers = { "content-security-policy": POLICY, "content-type": TYPES[extname(name)] ?? "text/plain" };
+    // A browser asks for an icon whatever the page says.
+    response.writeHead(content !== undefined ? 200 : name === "/favicon.ico" ? 204 : 404, headers);
+    response.end(content);
+  });
+  await new Promise((listening) => server.listen(0, "127.0.0.1", listening));
+  const stop = () => {
+    server.closeAllConnections();
+    return new Promise((closed) => server.close(closed));
+  };
+  return { url: `http://127.0.0.1:${server.address().port}`, stop };
+}
+
+export async function launch() {
+  const executablePath = process.env.CHROMIUM ?? "/usr/bin/chromium";
+  if (!existsSync(executablePath)) {
+    throw new Error(`there is no \`${executablePath}\`: run \`apt-get install chromium\`, or name one in CHROMIUM`);
+  }
+  const args = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"];
+  return chromium.launch({ executablePath, headless: true, args });
+}
+
+/**
+ * Opens a page whose script sets `globalThis.finished` to a promise, and gives what that promise gives.
+ * Whatever the console calls an error, refused scripts among it, is a failure.
+ */
+export async function finished(browser, url) {
+  const page = await browser.newPage();
+  const errors = [];
+  page.on("pageerror", (error) => errors.push(String(error)));
+  page.on("console", (message) => message.type() === "error" && errors.push(message.text()));
+  try {
+    await page.goto(url, { waitUntil: "load" });
+    const answer = await page.evaluate(() => globalThis.finished);
+    if (answer === undefined) {
+      errors.push("the page did not start");
+    }
+    if (errors.length > 0) {
+      throw new Error(`${url}: ${errors.join("\n    ")}`);
+    }
+    return answer;
+  } catch (error) {
+    throw new Error([String(error), ...errors].join("\n    "));
+  } finally {
+    await page.close();
+  }
+}
