@@ -3,6 +3,7 @@
 //! All steps run even when one of them failed, so that one run tells everything; only a build that fails stops it.
 //! The commands are the plain ones of each tool, so that a step can be repeated by hand.
 
+mod js;
 mod python;
 mod snapshots;
 mod steps;
@@ -27,10 +28,11 @@ enum Part {
     Lint,
     Rust,
     Python,
+    Js,
 }
 
 impl Options {
-    /// Reads `[rust|python|lint] [--long]`.
+    /// Reads `[rust|python|js|lint] [--long]`.
     ///
     /// # Errors
     /// When there is anything else.
@@ -45,12 +47,13 @@ impl Options {
                 "lint" => Part::Lint,
                 "rust" => Part::Rust,
                 "python" => Part::Python,
+                "js" => Part::Js,
                 _ => Part::All,
             };
             if part == Part::All || options.part != Part::All {
                 return Err(Error::new(format!(
                     "`cargo xtask test` does not know what to do with `{argument}`; \
-                     it takes one of `rust`, `python`, `lint`, and `--long`"
+                     it takes one of `rust`, `python`, `js`, `lint`, and `--long`"
                 )));
             }
             options.part = part;
@@ -93,6 +96,10 @@ fn run_steps(
         cargo
     };
 
+    if options.part == Part::All {
+        // So that no host is counted by what an earlier run wrote.
+        _ = std::fs::remove_dir_all(workspace.root.join("target/hosts"));
+    }
     steps.must("toolchain", || {
         toolchain::ensure_wasm_target(root)?;
         toolchain::ensure_components(root)
@@ -132,13 +139,24 @@ fn run_steps(
             process::run(faramesh.args(["policy", "test", "policies"]).current_dir(root))
         });
     }
+    if matches!(options.part, Part::Python | Part::Js) {
+        steps.must("build", || {
+            let programs =
+                ["build", "--locked", "-p", "host", "-p", "surface", "-p", "conformance", "--bins"];
+            process::run(&mut cargo(&programs))
+        })?;
+    }
+    if options.includes(Part::Js) {
+        js::steps(workspace, options.long, steps)?;
+    }
     if options.includes(Part::Python) {
-        if options.part == Part::Python {
-            steps.must("build", || {
-                process::run(&mut cargo(&["build", "-p", "host", "--bin", "faramesh", "--locked"]))
-            })?;
-        }
         python::steps(workspace, options.long, steps)?;
+    }
+    if options.part == Part::All {
+        // Only now has every host been asked.
+        steps.run("table of hosts", || {
+            process::run(&mut cargo(&["run", "--quiet", "--locked", "-p", "conformance", "--bin", "hosts"]))
+        });
     }
     Ok(())
 }
@@ -154,6 +172,7 @@ mod tests {
     #[test]
     fn one_part_and_long_are_understood_in_any_order() {
         assert_eq!(parse("").unwrap(), Options { part: Part::All, long: false });
+        assert_eq!(parse("js").unwrap(), Options { part: Part::Js, long: false });
         assert_eq!(parse("--long rust").unwrap(), Options { part: Part::Rust, long: true });
         assert_eq!(parse("python --long").unwrap(), Options { part: Part::Python, long: true });
     }

@@ -1,0 +1,146 @@
+//! The steps of the JavaScript hosts: the npm package, the engine's calls inside Node and Chromium, and everything in
+//! `tests/js`.
+//!
+//! Packages are installed when a `package-lock.json` has changed. Node is expected to be there; Chromium and its driver
+//! are installed where this runs as root on Debian, and asked for elsewhere.
+
+use super::Stopped;
+use super::steps::Steps;
+use crate::error::{Error, Result, While};
+use crate::process;
+use crate::workspace::{self, Workspace};
+use std::ffi::OsStr;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The oldest Node that reads an ES module with `require`.
+const NODE: &str = "20.19";
+const NEW_ENOUGH: &str = "const [major, minor] = process.versions.node.split('.').map(Number); process.exit(major * 100 + minor < 2019)";
+
+/// The programs of the browser, each with the Debian package that has it.
+const BROWSER: [(&str, &str); 2] = [("chromium", "chromium"), ("chromedriver", "chromium-driver")];
+
+pub(super) fn steps(
+    workspace: &Workspace,
+    long: bool,
+    steps: &mut Steps,
+) -> std::result::Result<(), Stopped> {
+    let package = workspace.root.join("pkg");
+    let binary = workspace.binary("debug");
+    steps.must("node and chromium", || {
+        ensure_node()?;
+        ensure_browser()
+    })?;
+    steps.must("npm package", || {
+        install(&package)?;
+        process::run(npm(&package).args(["run", "--silent", "build"]))
+    })?;
+    steps.run("npm package tests", || {
+        process::run(npm(&package).args(["run", "--silent", "test"]).env("FARAMESH_BIN", &binary))
+    });
+    steps.run("engine calls in node", || process::run(&mut engine_calls(workspace)));
+    steps.run("engine calls in chromium", || {
+        let mut tests = engine_calls(workspace);
+        process::run(tests.env("WASM_BINDGEN_USE_BROWSER", "1").env("CHROMEDRIVER", find("chromedriver")?))
+    });
+    steps.run("javascript hosts", || {
+        let mut node = Command::new("node");
+        node.arg("run.mjs").current_dir(workspace.root.join("tests/js")).env("FARAMESH_BIN", &binary);
+        if long {
+            node.arg("--long");
+        }
+        process::run(&mut node)
+    });
+    Ok(())
+}
+
+/// Installs what the `package-lock.json` of `folder` names, unless these very packages are there.
+///
+/// # Errors
+/// When npm fails.
+pub(crate) fn install(folder: &Path) -> Result<()> {
+    let locked = workspace::read_text(&folder.join("package-lock.json"))?;
+    let stamp = folder.join("node_modules/.installed-from");
+    if fs::read_to_string(&stamp).is_ok_and(|installed| installed == locked) {
+        return Ok(());
+    }
+    process::say(&format!("installing the packages of {}", folder.display()));
+    // Their install scripts only look for programs that they bring along anyway.
+    process::run(npm(folder).args([
+        "ci",
+        "--ignore-scripts",
+        "--no-audit",
+        "--no-fund",
+        "--prefer-offline",
+    ]))?;
+    fs::write(&stamp, locked).while_trying_to(|| format!("write `{}`", stamp.display()))
+}
+
+fn npm(folder: &Path) -> Command {
+    let mut npm = Command::new(if cfg!(windows) { "npm.cmd" } else { "npm" });
+    npm.current_dir(folder);
+    npm
+}
+
+/// The tests that wasm-bindgen runs inside a JavaScript host.
+fn engine_calls(workspace: &Workspace) -> Command {
+    let mut cargo = process::cargo();
+    cargo
+        .args(["test", "--locked", "-p", "surface", "--target", "wasm32-unknown-unknown"])
+        .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER", runner(workspace))
+        .current_dir(&workspace.root);
+    cargo
+}
+
+fn runner(workspace: &Workspace) -> PathBuf {
+    workspace.target.join("debug").join(format!("wasm-test-runner{}", std::env::consts::EXE_SUFFIX))
+}
+
+/// # Errors
+/// When there is no Node, or an old one.
+pub(crate) fn ensure_node() -> Result<()> {
+    if process::succeeds(Command::new("node").args(["-e", NEW_ENOUGH])) {
+        return Ok(());
+    }
+    Err(Error::new(format!("there is no Node {NODE} or newer on PATH; https://nodejs.org has it")))
+}
+
+fn ensure_browser() -> Result<()> {
+    let missing: Vec<&str> = BROWSER
+        .into_iter()
+        .filter(|(program, _)| find(program).is_err())
+        .map(|(_, package)| package)
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let by_hand = format!("apt-get install {}", missing.join(" "));
+    let is_root = process::read(Command::new("id").arg("-u")).is_ok_and(|id| id.trim() == "0");
+    if !is_root || find("apt-get").is_err() {
+        return Err(Error::new(format!("a browser is missing; on Debian, `{by_hand}` as root installs it")));
+    }
+    process::say(&format!("installing {}", missing.join(" and ")));
+    let apt = |arguments: &[&str]| {
+        process::run(
+            Command::new("apt-get")
+                .args(["-qq", "-o", "DPkg::Lock::Timeout=300"])
+                .args(arguments)
+                .env("DEBIAN_FRONTEND", "noninteractive"),
+        )
+    };
+    apt(&["update"])?;
+    apt(&[&["install", "-y", "--no-install-recommends"], missing.as_slice()].concat())
+}
+
+/// Where a program is on PATH.
+fn find(program: &str) -> Result<PathBuf> {
+    let named = std::env::var_os(program.to_uppercase()).map(PathBuf::from);
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let file = format!("{program}{}", std::env::consts::EXE_SUFFIX);
+    named
+        .into_iter()
+        .chain(std::env::split_paths(&path).map(|folder| folder.join(OsStr::new(&file))))
+        .find(|candidate| candidate.is_file())
+        .ok_or_else(|| Error::new(format!("there is no `{program}` on PATH")))
+}
