@@ -16,7 +16,6 @@ use crate::value::{Object, Value};
 pub const MAX_BYTES: usize = 1024 * 1024;
 /// How deep objects and lists may nest. Every reader in every language can hold this without trouble.
 pub const MAX_DEPTH: usize = 64;
-
 /// How much deeper a document of our own making may nest: a record holds a whole action, and a list holds records.
 const PRINTED_DEPTH: usize = MAX_DEPTH + 4;
 /// The largest integer that every double-based reader agrees about: 2^53 - 1.
