@@ -20,25 +20,31 @@ impl Digest {
 
     /// The 64 hexadecimal digits.
     pub fn to_hex(self) -> String {
-        let digit = |nibble: u8| match nibble {
-            0..10 => b'0'.wrapping_add(nibble),
-            _ => b'a'.wrapping_sub(10).wrapping_add(nibble),
-        };
-        let hex = self.0.into_iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 0xf)]).collect();
+        self.with_hex(str::to_owned)
+    }
+
+    /// What `read` makes of the 64 hexadecimal digits, which are nowhere kept.
+    fn with_hex<T>(self, read: impl FnOnce(&str) -> T) -> T {
+        const DIGITS: [u8; 16] = *b"0123456789abcdef";
+        let mut hex = [[0; 2]; 32];
+        for (pair, byte) in hex.iter_mut().zip(self.0) {
+            let digit = |nibble: u8| DIGITS.get(usize::from(nibble)).copied().unwrap_or_default();
+            *pair = [digit(byte >> 4), digit(byte & 0xf)];
+        }
         // Digits are ASCII.
-        String::from_utf8(hex).unwrap_or_default()
+        read(std::str::from_utf8(hex.as_flattened()).unwrap_or_default())
     }
 }
 
 impl Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.to_hex())
+        self.with_hex(|hex| f.write_str(hex))
     }
 }
 
 impl fmt::Debug for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.to_hex())
+        self.with_hex(|hex| f.write_str(hex))
     }
 }
 
@@ -78,7 +84,7 @@ impl FromStr for Digest {
 
 impl Serialize for Digest {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.to_hex())
+        self.with_hex(|hex| serializer.serialize_str(hex))
     }
 }
 

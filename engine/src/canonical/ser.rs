@@ -170,8 +170,10 @@ impl<'o> Serializer for Printer<'o> {
     fn serialize_map(self, _: Option<usize>) -> Result<Members<'o>, NotJson> {
         Ok(Members::open(self, None))
     }
-    fn serialize_struct(self, _: &'static str, _: usize) -> Result<Members<'o>, NotJson> {
-        Ok(Members::open(self, None))
+    fn serialize_struct(self, _: &'static str, fields: usize) -> Result<Members<'o>, NotJson> {
+        let mut members = Members::open(self, None);
+        members.members.reserve(fields);
+        Ok(members)
     }
     fn serialize_struct_variant(
         self,
