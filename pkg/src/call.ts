@@ -1,0 +1,79 @@
+// One call of a governed tool: its action as text, read once, and the check that the arguments are still those.
+
+import { canonicalize, encode, EngineFailure } from "./engine.js";
+import { ArgumentsChangedError, InvalidActionError } from "./errors.js";
+import type { Decision } from "./generated/wire.js";
+import { NotJson, stringify } from "./json.js";
+
+/** The fields of an action, as objects. */
+export interface ActionFields {
+  readonly agent_id: string;
+  readonly tool: string;
+  readonly operation: string;
+  readonly params: object;
+  readonly context: object;
+}
+
+/** One call. */
+export class Call {
+  readonly tool: string;
+  /** Calls off the waiting for people and servers. */
+  readonly signal: AbortSignal | undefined;
+  /** The action as it was when the call was made: what is decided. */
+  readonly body: string;
+  readonly #fields: () => ActionFields;
+  #hash: string | undefined;
+
+  /** @throws {@link InvalidActionError} for arguments without an exact JSON form. */
+  constructor(tool: string, fields: () => ActionFields, signal: AbortSignal | undefined) {
+    this.tool = tool;
+    this.signal = signal;
+    this.#fields = fields;
+    try {
+      this.body = stringify(fields(), "the action");
+    } catch (error) {
+      if (!(error instanceof NotJson)) throw error;
+      throw new InvalidActionError(error.message, { code: "invalid_action", cause: error });
+    }
+  }
+
+  /** The arguments as they were decided: a copy that nobody else holds. */
+  snapshot(): Record<string, unknown> {
+    return (JSON.parse(this.body) as { params: Record<string, unknown> }).params;
+  }
+
+  /**
+   * That what was decided under `decision` is what would run now.
+   *
+   * @throws {@link ArgumentsChangedError} when it is not.
+   */
+  verify(decision: Decision, actionId: string | null): void {
+    let held: string | undefined;
+    let cause: unknown;
+    try {
+      held = this.#current();
+    } catch (error) {
+      if (!(error instanceof NotJson || error instanceof EngineFailure)) throw error;
+      cause = error;
+    }
+    if (held !== undefined && held === decision.request_hash) return;
+    const what = held === undefined ? "they have no hash any more" : `they hash to ${held.slice(0, 12)}`;
+    const message =
+      `the arguments of \`${this.tool}\` are not the ones that were decided: ${what}, ` +
+      `and the decision is about ${decision.request_hash?.slice(0, 12) ?? "nothing"}`;
+    throw new ArgumentsChangedError(message, { code: "arguments_changed", decision, actionId, cause });
+  }
+
+  /** The engine of this program has decided `body`, and its hash is this. */
+  hashedAs(hash: string | null): void {
+    this.#hash = hash ?? undefined;
+  }
+
+  /** The hash of the arguments as they are now; the same text has the same hash. */
+  #current(): string {
+    const now = stringify(this.#fields(), "the action");
+    if (now !== this.body) return canonicalize(encode(now));
+    this.#hash ??= canonicalize(encode(now));
+    return this.#hash;
+  }
+}

@@ -1,0 +1,97 @@
+// Everything that is thrown when a tool does not run:
+//
+//     FarameshError
+//     ├── ToolDeniedError          a policy says no
+//     ├── ApprovalRequiredError    held for a person, and nobody has answered yet, or there is nobody to ask
+//     ├── ApprovalRejectedError    a person said no
+//     ├── ApprovalExpiredError     nobody answered in time
+//     ├── ArgumentsChangedError    what was decided is not what would run
+//     ├── InvalidActionError       the arguments have no exact JSON form, or are no action
+//     ├── PolicyInvalidError       the policies have errors
+//     └── PolicyUnavailableError   nothing was decided: no server, no policy, no engine, no place for the record
+//
+// Whichever of them a governed tool throws, the tool has not run.
+
+import type { Decision, Diagnostic } from "./generated/wire.js";
+
+/** What an error may carry. */
+export interface FarameshErrorOptions extends ErrorOptions {
+  /** Stable, for programs. */
+  readonly code?: string;
+  /** What was decided, where anything was. */
+  readonly decision?: Decision | null;
+  /** The id of the action on the server or in the stream of records, where it has one. */
+  readonly actionId?: string | null;
+}
+
+/** The base of all errors of this package. */
+export class FarameshError extends Error {
+  override name = "FarameshError";
+  /** Stable, for programs: a reason code such as `policy_deny`, or another word such as `server_unreachable`. */
+  readonly code: string;
+  /** What was decided; null where nothing was. */
+  readonly decision: Decision | null;
+  /** The id of the action on the server or in the stream of records; null where it has none. */
+  readonly actionId: string | null;
+
+  constructor(message: string, options: FarameshErrorOptions = {}) {
+    super(message, "cause" in options ? { cause: options.cause } : undefined);
+    this.code = options.code ?? "error";
+    this.decision = options.decision ?? null;
+    this.actionId = options.actionId ?? null;
+  }
+}
+
+/** A policy says no; `code` is the reason code, such as `policy_deny` or `default_deny`. */
+export class ToolDeniedError extends FarameshError {
+  override name = "ToolDeniedError";
+}
+
+/** The action is held for a person, and nobody has answered, or there is nobody to ask. This is no rejection. */
+export class ApprovalRequiredError extends FarameshError {
+  override name = "ApprovalRequiredError";
+}
+
+/** A person looked at the action and rejected it. */
+export class ApprovalRejectedError extends FarameshError {
+  override name = "ApprovalRejectedError";
+}
+
+/** Nobody answered before the approval expired. This is no rejection. */
+export class ApprovalExpiredError extends FarameshError {
+  override name = "ApprovalExpiredError";
+}
+
+/** The hash that was decided is not the hash of the arguments that would be used. */
+export class ArgumentsChangedError extends FarameshError {
+  override name = "ArgumentsChangedError";
+}
+
+/** The arguments have no exact JSON form, or the action cannot be read. */
+export class InvalidActionError extends FarameshError {
+  override name = "InvalidActionError";
+}
+
+/** The policies have errors; `diagnostics` holds all findings, with columns in UTF-16 code units. */
+export class PolicyInvalidError extends FarameshError {
+  override name = "PolicyInvalidError";
+  /** All findings, warnings too. */
+  readonly diagnostics: readonly Diagnostic[];
+
+  constructor(message: string, diagnostics: readonly Diagnostic[], options: FarameshErrorOptions = {}) {
+    super(message, { code: "policy_invalid", ...options });
+    this.diagnostics = diagnostics;
+  }
+}
+
+/** Nothing was decided, so nothing runs. */
+export class PolicyUnavailableError extends FarameshError {
+  override name = "PolicyUnavailableError";
+  /** The HTTP status of a server's answer; null where there was none. */
+  readonly status: number | null;
+
+  constructor(message: string, options: FarameshErrorOptions & { readonly status?: number } = {}) {
+    super(message, { code: "policy_unavailable", ...options });
+    this.status = options.status ?? null;
+  }
+}

@@ -1,0 +1,266 @@
+// The governor: everything that is set up once for an agent, checked when it is made. It brings together who decides,
+// who is asked and where records go; the road of a call is in road.ts, and how functions are wrapped in govern.ts.
+
+import type { ApprovalBroker } from "./approvals.js";
+import type { Bundle } from "./bundle.js";
+import { Client, reason } from "./client.js";
+import { systemClock } from "./clock.js";
+import type { Clock } from "./clock.js";
+import type { Decided } from "./decision.js";
+import { engineHash, isReady } from "./engine.js";
+import { FarameshError, InvalidActionError } from "./errors.js";
+import { Gate } from "./gate.js";
+import type { Explanation } from "./generated/wire.js";
+import { governed } from "./govern.js";
+import { host } from "./host.js";
+import { hasLoneSurrogate, isPlain, NotJson, stringify } from "./json.js";
+import { checkedOptions, mergedContext } from "./options.js";
+import { memoryOutbox } from "./outbox.js";
+import type { Outbox } from "./outbox.js";
+import { explain, filesOf, loadFiles } from "./policies.js";
+import type { ActionInput, ActionLike, PolicySource } from "./policies.js";
+import { Records } from "./records.js";
+import type { Terms } from "./road.js";
+import { Sender } from "./sender.js";
+import type { AnyFunction, DeniedOf, Governed, GovernOptions, GovernorOptions, Mode, ModeOf, OnDeny, Waiting, WaitingOf } from "./types.js";
+
+const DEFAULT_APPROVAL_TIMEOUT_MS = 300_000;
+
+/** How a governor is doing. */
+export interface Status {
+  readonly mode: Mode;
+  readonly agent_id: string;
+  readonly engine_hash: string;
+  /** The policies that decide here now; null when none do. */
+  readonly policy_hash: string | null;
+  /** The last good bundle; null without one. */
+  readonly bundle: { readonly issued_at: string; readonly usable: boolean; readonly why_not: string | null } | null;
+  /** The stream of records of this governor; null where none are kept here. */
+  readonly records: { readonly stream: string | null; readonly size: number; readonly waiting: number; readonly stopped: FarameshError | null } | null;
+}
+
+/** Decides what an agent's tools may do. */
+export interface Governor<W extends Waiting = Waiting, Denied = unknown, M extends Mode = Mode> {
+  readonly agentId: string;
+  readonly mode: M;
+  /**
+   * Decides an action, and records the decision where records are kept. In `remote` mode the action is submitted.
+   * With `dryRun` nothing is recorded. Nothing runs by it: a tool runs through `govern`.
+   *
+   * It never throws because of an action: what cannot be read or decided is a HALT. In `remote` mode the promise is
+   * rejected when the server does not answer.
+   */
+  decide(action: ActionLike, options?: { readonly dryRun?: boolean; readonly signal?: AbortSignal }): M extends "local" ? Decided : Promise<Decided>;
+  /** Why an action gets its decision under the policies here. Only in `local` mode. */
+  explain(action: ActionLike): Explanation;
+  /** A function that runs only when an action of its arguments may. */
+  govern<F extends AnyFunction, const G extends GovernOptions<F>>(fn: F, options: G & GovernOptions<F>): Governed<F, DeniedOf<G, Denied>, W>;
+  /** Sends the records that wait, now. Rejected when that fails; they are kept. */
+  flush(options?: { readonly signal?: AbortSignal }): Promise<void>;
+  /** Sends what waits, once, and ends the work that goes on by itself. What could not be sent stays in the outbox. */
+  close(): Promise<void>;
+  /** How it is doing. */
+  status(): Status;
+}
+
+/**
+ * Makes a governor. Everything that can be checked is checked here.
+ *
+ * @throws TypeError for options that make no sense, {@link FarameshError} where the engine is not loaded, and
+ * `PolicyInvalidError` for policies with errors.
+ */
+export function createGovernor<const O extends GovernorOptions>(options: O): Governor<WaitingOf<O>, DeniedOf<O>, ModeOf<O>> {
+  return new TheGovernor(options) as unknown as Governor<WaitingOf<O>, DeniedOf<O>, ModeOf<O>>;
+}
+
+class TheGovernor {
+  readonly agentId: string;
+  readonly mode: Mode;
+  readonly #context: Record<string, unknown>;
+  readonly #onDeny: OnDeny;
+  readonly #onError: GovernorOptions["onError"];
+  readonly #onDecision: GovernorOptions["onDecision"];
+  readonly #reportResult: boolean;
+  readonly #bundle: Bundle | null;
+  readonly #client: Client | null;
+  readonly #broker: ApprovalBroker | null;
+  readonly #approvalTimeoutMs: number;
+  readonly #clock: Clock;
+  readonly #gate: Gate | null;
+  readonly #outbox: Outbox | null;
+  readonly #sender: Sender | null;
+
+  constructor(options: GovernorOptions) {
+    const { mode, context } = checkedOptions(options);
+    const { agentId, policy, policies, bundle, server, approvals } = options;
+    if (!isReady()) {
+      throw new FarameshError("the engine is not loaded yet; call `await init()` first", { code: "engine_not_ready" });
+    }
+    this.agentId = agentId;
+    this.mode = mode;
+    this.#context = context;
+    this.#onDeny = options.onDeny ?? "throw";
+    this.#onError = options.onError;
+    this.#onDecision = options.onDecision;
+    this.#reportResult = options.reportResult ?? false;
+    this.#clock = options.clock ?? systemClock;
+    this.#approvalTimeoutMs = options.approvalTimeoutMs ?? DEFAULT_APPROVAL_TIMEOUT_MS;
+    this.#broker = approvals ?? null;
+    this.#client = server === undefined ? null : new Client(server);
+    this.#bundle = bundle ?? null;
+    const failed = (error: FarameshError): void => this.#fail(error);
+    const source: PolicySource | undefined = policy ?? policies;
+    if (mode === "remote") {
+      this.#gate = null;
+      this.#outbox = null;
+      this.#sender = null;
+      return;
+    }
+    const option = policy === undefined ? "policies" : "policy";
+    const compiled = source === undefined ? (bundle as Bundle) : loadFiles(filesOf(source, option));
+    this.#outbox = options.outbox ?? (this.#client === null ? null : (host().outbox?.() ?? memoryOutbox()));
+    this.#sender = this.#outbox === null || this.#client === null ? null : new Sender(this.#outbox, this.#client, failed);
+    const sender = this.#sender;
+    const records = this.#outbox === null ? null : new Records(this.#outbox, agentId, this.#clock, () => sender?.wake());
+    this.#gate = new Gate(compiled, this.#clock, records, failed);
+    if (sender !== null && this.#outbox !== null && this.#outbox.waiting() > 0) sender.wake();
+  }
+
+  decide(action: ActionLike, options: { dryRun?: boolean; signal?: AbortSignal } = {}): Decided | Promise<Decided> {
+    const { dryRun = false, signal } = options;
+    if (this.#gate === null) return this.#decideRemotely(action, dryRun, signal);
+    this.#bundle?.poll();
+    let body: string | Uint8Array;
+    try {
+      body = this.#body(action);
+    } catch (error) {
+      if (!(error instanceof NotJson)) throw error;
+      const decision = this.#gate.unreadable(error.message);
+      this.#decided(decision, "null");
+      return decision;
+    }
+    const decision = dryRun ? this.#gate.dryRun(body) : this.#gate.decide(body);
+    if (this.#onDecision !== undefined) this.#decided(decision, typeof body === "string" ? body : new TextDecoder().decode(body));
+    return decision;
+  }
+
+  explain(action: ActionLike): Explanation {
+    if (this.#gate === null) throw new TypeError("in `remote` mode the server explains; ask it for `/v1/actions/{id}/explain`");
+    const policies = this.#gate.policies();
+    try {
+      return explain(policies, this.#body(action), { now: Math.trunc(this.#clock.now()) });
+    } catch (error) {
+      if (!(error instanceof NotJson)) throw error;
+      throw new InvalidActionError(error.message, { code: "invalid_action", cause: error });
+    }
+  }
+
+  govern<F extends AnyFunction>(fn: F, options: GovernOptions<F>): AnyFunction {
+    return governed(fn, options as GovernOptions, {
+      agentId: this.agentId,
+      context: this.#context,
+      onDeny: this.#onDeny,
+      reportResult: this.#reportResult,
+      waits: this.#client !== null || this.#broker !== null,
+      terms: this.#terms(),
+      failed: (error) => this.#fail(error),
+      begin: () => this.#bundle?.poll(),
+    });
+  }
+
+  async flush(options: { signal?: AbortSignal } = {}): Promise<void> {
+    await this.#sender?.flush(options.signal);
+  }
+
+  async close(): Promise<void> {
+    this.#bundle?.close();
+    try {
+      await this.#sender?.flush();
+    } catch {
+      // It was told; the records stay in the outbox.
+    } finally {
+      this.#sender?.close();
+      this.#outbox?.close();
+    }
+  }
+
+  status(): Status {
+    const bundle = this.#bundle;
+    const current = bundle?.current();
+    const why = current !== undefined && "unavailable" in current ? current.unavailable : null;
+    const head = this.#gate?.records?.head;
+    return {
+      mode: this.mode,
+      agent_id: this.agentId,
+      engine_hash: engineHash(),
+      policy_hash: this.#gate?.policyHash ?? null,
+      bundle: bundle?.issuedAt == null ? null : { issued_at: bundle.issuedAt, usable: why === null, why_not: why },
+      records:
+        this.#outbox === null
+          ? null
+          : { stream: head?.stream ?? null, size: head?.size ?? 0, waiting: this.#outbox.waiting(), stopped: this.#sender?.stopped ?? null },
+    };
+  }
+
+  #terms(): Terms {
+    return {
+      gate: this.#gate,
+      client: this.#client,
+      broker: this.#broker,
+      approvalTimeoutMs: this.#approvalTimeoutMs,
+      clock: this.#clock,
+      decided: (decision, action) => this.#decided(decision, action),
+    };
+  }
+
+  async #decideRemotely(action: ActionLike, dryRun: boolean, signal: AbortSignal | undefined): Promise<Decided> {
+    const client = this.#client as Client;
+    let body: string;
+    try {
+      const given = this.#body(action);
+      body = typeof given === "string" ? given : new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(given);
+    } catch (error) {
+      throw new InvalidActionError(reason(error), { code: "invalid_action", cause: error });
+    }
+    let decision: Decided;
+    if (dryRun) {
+      decision = await client.dryRun(body, signal);
+    } else {
+      const submitted = await client.submit(body, signal);
+      decision = Object.assign(submitted, { action_id: submitted.id }) as Decided;
+    }
+    this.#decided(decision, body);
+    return decision;
+  }
+
+  /** An action as text or bytes. @throws NotJson for what has no exact form. */
+  #body(action: ActionLike): string | Uint8Array {
+    if (typeof action === "string") {
+      if (hasLoneSurrogate(action)) throw new NotJson("the text holds half of a surrogate pair, which is no text");
+      return action;
+    }
+    if (action instanceof Uint8Array) return action;
+    if (typeof action !== "object" || action === null || !isPlain(action)) throw new NotJson("it is no object");
+    const whole: Record<string, unknown> = { ...(action as ActionInput) };
+    whole["agent_id"] ??= this.agentId;
+    whole["context"] = mergedContext(this.#context, whole["context"]);
+    return stringify(whole, "the action");
+  }
+
+  #decided(decision: Decided, action: string): void {
+    if (this.#onDecision === undefined) return;
+    try {
+      this.#onDecision(decision, action);
+    } catch (error) {
+      this.#fail(new FarameshError(`\`onDecision\` failed: ${reason(error)}`, { code: "listener_failed", cause: error }));
+    }
+  }
+
+  #fail(error: FarameshError): void {
+    try {
+      this.#onError?.(error);
+    } catch {
+      // Who listens to failures cannot make another one of them.
+    }
+  }
+}

@@ -1,0 +1,88 @@
+// What a governor is given, checked before anything is made of it: everything that can be found wrong is found here and
+// not at the first call.
+
+import { Bundle } from "./bundle.js";
+import { reason } from "./client.js";
+import { isPlain, NotJson, stringify } from "./json.js";
+import type { GovernorOptions, Mode } from "./types.js";
+
+const OPTIONS = new Set<string>([
+  "agentId",
+  "approvalTimeoutMs",
+  "approvals",
+  "bundle",
+  "clock",
+  "context",
+  "mode",
+  "onDecision",
+  "onDeny",
+  "onError",
+  "outbox",
+  "policies",
+  "policy",
+  "reportResult",
+  "server",
+] satisfies (keyof GovernorOptions)[]);
+
+/** Where to decide, and the context in a copy of its own. @throws TypeError for options that make no sense. */
+export function checkedOptions(options: GovernorOptions): { mode: Mode; context: Record<string, unknown> } {
+  if (typeof options !== "object" || options === null) throw new TypeError("a governor takes an object of options");
+  const unknown = Object.keys(options).find((name) => !OPTIONS.has(name));
+  if (unknown !== undefined) throw new TypeError(`there is no option \`${unknown}\``);
+  const { agentId, policy, policies, bundle, server, approvals, outbox, approvalTimeoutMs = 0 } = options;
+  if (typeof agentId !== "string" || agentId === "") throw new TypeError("`agentId` must name the agent");
+
+  const sources = [policy, policies, bundle].filter((source) => source !== undefined).length;
+  const { mode = sources > 0 ? "local" : "remote" } = options;
+  if (sources > 1) throw new TypeError("give one of `policy`, `policies` and `bundle`");
+  if (mode === "local") {
+    if (sources === 0) throw new TypeError("to decide here takes one of `policy`, `policies` and `bundle`");
+  } else if (mode === "remote") {
+    const idle = Object.entries({ policy, policies, bundle, approvals, outbox }).find(([, value]) => value !== undefined);
+    if (idle !== undefined) throw new TypeError(`in \`remote\` mode the server does it all; leave \`${idle[0]}\` out`);
+    if (server === undefined) {
+      throw new TypeError("give `policy`, `policies` or `bundle` to decide here, or `server` to let it decide");
+    }
+  } else {
+    throw new TypeError(`\`mode\` is \`${String(mode)}\`, and it must be \`local\` or \`remote\``);
+  }
+
+  if (policy !== undefined && typeof policy !== "string") throw new TypeError("`policy` must be the text of a policy");
+  if (bundle !== undefined && !(bundle instanceof Bundle)) throw new TypeError("`bundle` must come from `createBundle`");
+  if (approvals !== undefined && typeof approvals?.hold !== "function") throw new TypeError("`approvals` must have a method `hold`");
+  if (typeof approvalTimeoutMs !== "number" || !(approvalTimeoutMs >= 0)) {
+    throw new TypeError(`\`approvalTimeoutMs\` is ${String(approvalTimeoutMs)}, and it must not be negative`);
+  }
+  checkOnDeny(options.onDeny);
+  for (const name of ["onError", "onDecision"] as const) {
+    if (options[name] !== undefined && typeof options[name] !== "function") throw new TypeError(`\`${name}\` must be a function`);
+  }
+  return { mode, context: plainCopy(options.context ?? {}, "context") };
+}
+
+/** What is recorded beside the arguments. A name that both give is refused: neither may speak for the other. */
+export function mergedContext(fixed: Record<string, unknown>, given: unknown): unknown {
+  if (given === undefined) return fixed;
+  if (typeof given !== "object" || given === null || !isPlain(given)) return given;
+  const twice = Object.keys(given).find((key) => Object.hasOwn(fixed, key));
+  if (twice !== undefined) throw new NotJson(`\`context.${twice}\` is given twice`);
+  return { ...fixed, ...given };
+}
+
+/** Refuses what is no way to deal with a call that does not run. */
+export function checkOnDeny(onDeny: unknown): void {
+  if (onDeny !== undefined && onDeny !== "throw" && onDeny !== "return" && typeof onDeny !== "function") {
+    throw new TypeError(`\`onDeny\` is \`${String(onDeny)}\`, and it must be \`throw\`, \`return\` or a function`);
+  }
+}
+
+/** A copy that later changes of the original do not reach. */
+function plainCopy(value: object, name: string): Record<string, unknown> {
+  try {
+    const text = stringify(value, `\`${name}\``);
+    if (!text.startsWith("{")) throw new NotJson("it is no object");
+    return JSON.parse(text) as Record<string, unknown>;
+  } catch (error) {
+    throw new TypeError(`\`${name}\` must be plain JSON: ${reason(error)}`, { cause: error });
+  }
+}

@@ -1,0 +1,138 @@
+// Sends the records that wait, in order, in batches, until the server has them. A failure is tried again later, more
+// and more slowly; a contradiction between the stream and the server stops it, loudly, and every record stays.
+
+import type { Client, Taken } from "./client.js";
+import { reason, ServerProblem } from "./client.js";
+import { later } from "./clock.js";
+import { FarameshError, PolicyUnavailableError } from "./errors.js";
+import { host } from "./host.js";
+import type { Batch, Outbox } from "./outbox.js";
+
+/** The most records of one request; the server's limit. */
+const MAX_RECORDS = 500;
+/** The most characters of one request: below the server's 8 MiB, whatever they are. */
+const MAX_CHARACTERS = 2 * 1024 * 1024;
+/** Records that come within this time travel together. */
+const GATHER_MS = 100;
+const FIRST_BACKOFF_MS = 500;
+const LONGEST_BACKOFF_MS = 60_000;
+/** Answers after which sending the same again cannot succeed. */
+const FINAL = new Set(["chain_conflict", "chain_gap", "chain_broken", "unknown_policy", "agent_not_allowed", "foreign_stream"]);
+
+/** Sends what waits in an outbox. */
+export class Sender {
+  readonly #outbox: Outbox;
+  readonly #client: Client;
+  readonly #failed: (error: FarameshError) => void;
+  #cancel: (() => void) | undefined;
+  #sending: Promise<void> | undefined;
+  #failures = 0;
+  #stopped: FarameshError | undefined;
+  #closed = false;
+
+  constructor(outbox: Outbox, client: Client, failed: (error: FarameshError) => void) {
+    this.#outbox = outbox;
+    this.#client = client;
+    this.#failed = failed;
+  }
+
+  /** Why nothing is sent any more; null while it is. */
+  get stopped(): FarameshError | null {
+    return this.#stopped ?? null;
+  }
+
+  /** There is something to send. */
+  wake(): void {
+    if (this.#cancel === undefined && this.#sending === undefined) this.#schedule(GATHER_MS);
+  }
+
+  /**
+   * Sends all that waits, now, once. A stream that was stopped is tried again.
+   *
+   * @throws the error on which it ended.
+   */
+  async flush(signal?: AbortSignal): Promise<void> {
+    this.#stopped = undefined;
+    if (!host().background) {
+      // In workerd a promise belongs to the request that made it, so every flush does its own sending; the server
+      // takes a record that comes twice once.
+      await this.#send(signal);
+      return;
+    }
+    this.#cancel?.();
+    this.#cancel = undefined;
+    await this.#sending?.catch(() => undefined);
+    await this.#run(signal);
+  }
+
+  /** No more of it. */
+  close(): void {
+    this.#closed = true;
+    this.#cancel?.();
+    this.#cancel = undefined;
+  }
+
+  #schedule(ms: number): void {
+    if (this.#closed || !host().background || this.#stopped !== undefined) return;
+    this.#cancel = later(ms, () => {
+      this.#cancel = undefined;
+      this.#run(undefined).catch(() => undefined);
+    });
+  }
+
+  #run(signal: AbortSignal | undefined): Promise<void> {
+    this.#sending ??= this.#send(signal).finally(() => {
+      this.#sending = undefined;
+      if (this.#outbox.waiting() === 0) return;
+      // Full jitter, so that many programs do not come back at the same moment.
+      const backoff = Math.min(LONGEST_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** Math.min(this.#failures, 16));
+      this.#schedule(this.#failures === 0 ? GATHER_MS : backoff * (0.5 + Math.random() / 2));
+    });
+    return this.#sending;
+  }
+
+  async #send(signal: AbortSignal | undefined): Promise<void> {
+    let most = MAX_RECORDS;
+    for (;;) {
+      const batch = this.#outbox.oldest(most, MAX_CHARACTERS);
+      if (batch === null) return;
+      try {
+        const taken = await this.#client.records(batch.stream, batch.records.map((record) => record.body), signal);
+        this.#outbox.acknowledge(batch.stream, held(batch, taken));
+        this.#failures = 0;
+      } catch (error) {
+        if (signal?.aborted) throw signal.reason;
+        if (error instanceof ServerProblem && error.status === 413 && batch.records.length > 1) {
+          most = Math.ceil(batch.records.length / 2);
+          continue;
+        }
+        throw this.#note(error, batch);
+      }
+    }
+  }
+
+  #note(error: unknown, batch: Batch): FarameshError {
+    this.#failures += 1;
+    const known = error instanceof FarameshError ? error : undefined;
+    const code = known?.code ?? "records_unsent";
+    const message = `${batch.records.length} records of \`${batch.stream}\` could not be sent and are kept: ${reason(error)}`;
+    const noted = new PolicyUnavailableError(message, { code, cause: error });
+    const status = error instanceof ServerProblem ? error.status : null;
+    if (FINAL.has(code) || status === 413 || (status === 422 && known !== undefined)) this.#stopped = noted;
+    this.#failed(noted);
+    return noted;
+  }
+}
+
+/** Up to where the server holds the stream. @throws where its answer does not fit what was sent. */
+function held(batch: Batch, taken: Taken): number {
+  const last = batch.records.at(-1);
+  const fits =
+    last !== undefined &&
+    taken.stream === batch.stream &&
+    (taken.size > last.seq + 1 || (taken.size === last.seq + 1 && taken.record_hash === last.record_hash));
+  if (!fits) {
+    throw new PolicyUnavailableError("the server does not hold the records that it says it took", { code: "invalid_answer" });
+  }
+  return last.seq + 1;
+}

@@ -1,0 +1,151 @@
+// The types of a governor and of what it governs: what a wrapped function gives back follows from what a caller asked
+// for. Nothing here is there at run time.
+
+import type { ApprovalBroker } from "./approvals.js";
+import type { Bundle } from "./bundle.js";
+import type { ServerOptions } from "./client.js";
+import type { Clock } from "./clock.js";
+import type { Decided } from "./decision.js";
+import type { FarameshError } from "./errors.js";
+import type { Decision } from "./generated/wire.js";
+import type { Outbox } from "./outbox.js";
+import type { PolicySource } from "./policies.js";
+
+/** Any function. */
+// eslint-disable-next-line @typescript-eslint/no-explicit-any
+export type AnyFunction = (this: any, ...args: any[]) => any;
+
+/** A call that did not run. */
+export interface Refusal {
+  /** What happened. */
+  readonly error: FarameshError;
+  /** What was decided; null where nothing was. */
+  readonly decision: Decision | null;
+  /** The tool's name in policies. */
+  readonly tool: string;
+  /** What to tell a model. */
+  readonly text: string;
+}
+
+/**
+ * What becomes of a call that does not run: `throw` throws the error; `return` gives a final text for a model as the
+ * tool's result; a function makes the result.
+ */
+export type OnDeny = "throw" | "return" | ((refusal: Refusal) => unknown);
+
+/** How a governor is set up. */
+export interface GovernorOptions {
+  /** Who proposes the actions, as policies and keys know it. */
+  readonly agentId: string;
+  /** The text of a policy, to decide with here. */
+  readonly policy?: string | undefined;
+  /** Policy files by name, to decide with here. */
+  readonly policies?: Exclude<PolicySource, string> | undefined;
+  /** Signed policies, to decide with here. */
+  readonly bundle?: Bundle | undefined;
+  /** Where to decide: `local` where there are policies, `remote` where there is only a server. */
+  readonly mode?: "local" | "remote" | undefined;
+  /** The server: it decides (`remote`), or takes held actions and records (`local`). */
+  readonly server?: ServerOptions | string | undefined;
+  /** Who asks people about held actions, in the place of the server. */
+  readonly approvals?: ApprovalBroker | undefined;
+  /** How long a call waits for people, in milliseconds; 300,000 by default. */
+  readonly approvalTimeoutMs?: number | undefined;
+  /** What is recorded and matched beside the arguments of every call. */
+  readonly context?: object | undefined;
+  /** What becomes of a call that does not run; `throw` by default. */
+  readonly onDeny?: OnDeny | undefined;
+  /** Hears of every decision, with the action as JSON. What it does changes nothing. */
+  readonly onDecision?: ((decision: Decided, action: string) => void) | undefined;
+  /** Hears of everything that fails: engine, server, records, bundles, listeners. What it does changes nothing. */
+  readonly onError?: ((error: FarameshError) => void) | undefined;
+  /** Where records wait until the server has them, in `local` mode. */
+  readonly outbox?: Outbox | undefined;
+  /** Whether what tools give back is reported, and not only that they succeeded. */
+  readonly reportResult?: boolean | undefined;
+  /** The clocks; those of the host by default. */
+  readonly clock?: Clock | undefined;
+}
+
+/** How one function is governed. */
+export interface GovernOptions<F extends AnyFunction = AnyFunction> {
+  /** The tool's name in policies. */
+  readonly tool: string;
+  /** Which of the tool's operations this is; `call` by default. */
+  readonly operation?: string;
+  /**
+   * How the arguments become `params`: the names of positional arguments, or a function of them. Without it the one
+   * argument is an object, and is `params` itself.
+   */
+  readonly params?: readonly string[] | ((...args: Parameters<F>) => object);
+  /** What is recorded and matched beside the arguments: an object, or a function of the arguments. */
+  readonly context?: object | ((...args: Parameters<F>) => object);
+  /** What calls off the waiting for people and servers: a signal, or a function of the arguments. */
+  readonly signal?: AbortSignal | ((...args: Parameters<F>) => AbortSignal | undefined);
+  /** What becomes of a call that does not run; the governor's by default. */
+  readonly onDeny?: OnDeny;
+  /** Whether what the tool gives back is reported; the governor's by default. */
+  readonly reportResult?: boolean;
+}
+
+/** Whether a governed function may have to wait for somebody. */
+export type Waiting = "sync" | "async";
+/** Where a governor decides. */
+export type Mode = "local" | "remote";
+
+/** Whether `K` of `O` is given: `no`, `yes`, or both where the type does not tell. */
+type Given<O, K extends string> = K extends keyof O
+  ? [O[K]] extends [undefined]
+    ? "no"
+    : undefined extends O[K]
+      ? "no" | "yes"
+      : "yes"
+  : "no";
+
+type Any<G> = "yes" extends G ? ("no" extends G ? "maybe" : "yes") : "no";
+type Either<A extends string, B extends string> = "yes" extends A | B
+  ? [A] extends ["yes"]
+    ? "yes"
+    : [B] extends ["yes"]
+      ? "yes"
+      : "maybe"
+  : "maybe" extends A | B
+    ? "maybe"
+    : "no";
+
+/** `async` where a server or a broker may be waited for. */
+export type WaitingOf<O> = {
+  yes: "async";
+  no: "sync";
+  maybe: Waiting;
+}[Either<Any<Given<O, "server">>, Any<Given<O, "approvals">>>];
+
+/** `local` where there are policies. */
+export type ModeOf<O> = {
+  yes: "local";
+  no: "remote";
+  maybe: Mode;
+}[Either<Any<Given<O, "bundle">>, Either<Any<Given<O, "policy">>, Any<Given<O, "policies">>>>];
+
+/** What a call that does not run gives back. */
+export type DeniedBy<D> = D extends (refusal: Refusal) => infer R ? R : D extends "return" ? string : never;
+
+/** What a call that does not run gives back under options with or without `onDeny`. */
+export type DeniedOf<O, Otherwise = never> = O extends { readonly onDeny: infer D }
+  ? DeniedBy<D>
+  : O extends { readonly onDeny?: infer D }
+    ? DeniedBy<D> | Otherwise
+    : Otherwise;
+
+/** A governed function: `F` itself where nothing about its type changes. */
+export type Governed<F extends AnyFunction, Denied, W extends Waiting> = W extends "async"
+  ? [Denied] extends [never]
+    ? ReturnType<F> extends Promise<unknown>
+      ? F
+      : (this: ThisParameterType<F>, ...args: Parameters<F>) => Promise<Awaited<ReturnType<F>>>
+    : (this: ThisParameterType<F>, ...args: Parameters<F>) => Promise<Awaited<ReturnType<F>> | Awaited<Denied>>
+  : [Denied] extends [never]
+    ? F
+    : ReturnType<F> extends PromiseLike<unknown>
+      ? (this: ThisParameterType<F>, ...args: Parameters<F>) => Promise<Awaited<ReturnType<F>> | Awaited<Denied>> | Denied
+      : (this: ThisParameterType<F>, ...args: Parameters<F>) => ReturnType<F> | Denied;
