@@ -209,10 +209,11 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeServer]:
 
 
 @pytest.fixture(autouse=True)
-def calm(monkeypatch: pytest.MonkeyPatch) -> None:
+def calm(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
     """No setting of this machine, and no waiting between tries."""
-    for name in ("FARAMESH_API_KEY", "FARAMESH_TOKEN", "FARAMESH_URL"):
+    for name in ("FARAMESH_API_KEY", "FARAMESH_TOKEN", "FARAMESH_URL", "FARAMESH_ENGINE_WASM"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("FARAMESH_CACHE", str(tmp_path_factory.getbasetemp() / "engines"))
     monkeypatch.setattr("faramesh._client.RETRY_DELAYS", (0.0, 0.0, 0.0))
     monkeypatch.setattr("faramesh._road.SHORTEST_POLL", 0.01)
 

@@ -11,23 +11,28 @@
         ├── ServerUnavailableError   no answer in time, a failing server, an answer that makes no sense
         ├── AccessRefusedError       the server does not know this key, or the key may not do this
         ├── RequestRefusedError      the server refused the request, above all a `start`
-        └── PolicyMismatchError      the file named by `policy=` is not what the server has in force
+        ├── PolicyMismatchError      the file named by `policy=` is not what the server has in force
+        ├── PolicyInvalidError       the policies have errors, which it carries
+        ├── EngineUnavailableError   the engine cannot be started in this process
+        └── EngineFailureError       the engine stopped, or said something that makes no sense
 
 Whichever of them a governed tool raises, the tool has not run.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
-if TYPE_CHECKING:
-    from faramesh._types import Action, Decision
+from typing_extensions import Self
+
+from faramesh._types import Action, Decision, Diagnostic
 
 
 class FarameshError(Exception):
     """The base of all errors of this package.
 
-    `code` is stable and for programs; `action` is what the server said about the action, where it said anything.
+    `code` is stable and for programs; `decision` is what was decided, where anything was; `action` is the same as the
+    server holds it, where a server was asked.
     """
 
     default_code: ClassVar[str] = "error"
@@ -35,17 +40,14 @@ class FarameshError(Exception):
     """Whether the same call may fare better later without anybody deciding anything anew."""
 
     code: str
+    decision: Decision | None
     action: Action | None
 
-    def __init__(self, message: str, *, code: str | None = None, action: Action | None = None) -> None:
+    def __init__(self, message: str, *, code: str | None = None, action: Decision | None = None) -> None:
         super().__init__(message)
         self.code = code or self.default_code
-        self.action = action
-
-    @property
-    def decision(self) -> Decision | None:
-        """What was decided, where anything was."""
-        return self.action
+        self.decision = action
+        self.action = action if isinstance(action, Action) else None
 
 
 class ToolDeniedError(FarameshError):
@@ -113,3 +115,32 @@ class PolicyMismatchError(PolicyUnavailableError):
     """The server does not have exactly the file in force that `policy=` names."""
 
     default_code = "policy_mismatch"
+
+
+class PolicyInvalidError(PolicyUnavailableError):
+    """The policies have errors, so they cannot decide; `diagnostics` holds every finding about them."""
+
+    default_code = "policy_invalid"
+
+    diagnostics: tuple[Diagnostic, ...] = ()
+
+    @classmethod
+    def of(cls, diagnostics: tuple[Diagnostic, ...]) -> Self:
+        """The error with the first of them in its message."""
+        errors = [one for one in diagnostics if one.severity == "error"]
+        more = f", and {len(errors) - 1} more" if len(errors) > 1 else ""
+        error = cls(f"the policies have errors: {errors[0] if errors else 'none was told'}{more}")
+        error.diagnostics = diagnostics
+        return error
+
+
+class EngineUnavailableError(PolicyUnavailableError, ImportError):
+    """The engine cannot be started in this process: a package, or the engine module itself, is missing."""
+
+    default_code = "engine_unavailable"
+
+
+class EngineFailureError(PolicyUnavailableError):
+    """The engine stopped, ran out of fuel or memory, or said something that makes no sense."""
+
+    default_code = "engine_failure"

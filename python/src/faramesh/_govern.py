@@ -17,11 +17,23 @@ from collections.abc import Awaitable, Callable, Mapping
 from collections.abc import Set as AbstractSet
 from typing import Any, ParamSpec, TypeVar, cast, overload
 
-from faramesh import _wire
+from faramesh import _canonical, _wire
 from faramesh._arguments import Arguments, unseen_self
 from faramesh._client import AsyncClient, Client, Settings
 from faramesh._errors import FarameshError, InvalidActionError
-from faramesh._road import DEFAULT_APPROVAL_TIMEOUT, Call, Pause, Road, Terms, admission, log
+from faramesh._local import LocalPolicy
+from faramesh._road import (
+    CONFIGURED,
+    DEFAULT_APPROVAL_TIMEOUT,
+    Call,
+    Pause,
+    Road,
+    Server,
+    Terms,
+    admission,
+    judge,
+    log,
+)
 from faramesh._types import Action
 from faramesh._wire import Request
 
@@ -44,8 +56,10 @@ def run(
 
     Where the road ends early, `refused` says what to answer; without it the error is raised.
     """
+    if terms.local is not None:
+        return _run_here(terms.local, terms, tool, arguments, effect, refused)
     try:
-        client = terms.client or _shared_client(Settings.gather(), os.getpid())
+        client = terms.client or _shared_client(Settings.gather(terms.server), os.getpid())
         call = Call(terms, tool, arguments)
         started = _drive(client, admission(call))
     except FarameshError as error:
@@ -69,11 +83,13 @@ async def arun(
     refused: Callable[[FarameshError], T] | None = None,
 ) -> T:
     """`run` for asynchronous tools; the event loop is free while the server is asked and while a person thinks."""
+    if terms.local is not None:
+        return await _arun_here(terms.local, terms, tool, arguments, effect, refused)
     async with contextlib.AsyncExitStack() as own:
         try:
             client = terms.async_client
             if client is None:  # one for each call, since connections belong to an event loop, and loops come and go
-                client = await own.enter_async_context(AsyncClient())
+                client = await own.enter_async_context(AsyncClient(terms.server))
             call = Call(terms, tool, arguments)
             started = await _adrive(client, admission(call))
         except FarameshError as error:
@@ -91,6 +107,44 @@ async def arun(
             raise
         await _areport(client, call, _success(started, call, result))
         return result
+
+
+def _run_here(
+    local: LocalPolicy,
+    terms: Terms,
+    tool: str,
+    arguments: Mapping[str, Any],
+    effect: Callable[[dict[str, Any]], T],
+    refused: Callable[[FarameshError], T] | None,
+) -> T:
+    """`run` without a server: nobody to wait for, and nobody to report to."""
+    try:
+        call = Call(terms, tool, arguments)
+        judge(call, local.decide(_canonical.wire_bytes(call.body)))
+    except FarameshError as error:
+        if refused is None:
+            raise
+        return refused(error)
+    return effect(call.arguments)
+
+
+async def _arun_here(
+    local: LocalPolicy,
+    terms: Terms,
+    tool: str,
+    arguments: Mapping[str, Any],
+    effect: Callable[[dict[str, Any]], Awaitable[T]],
+    refused: Callable[[FarameshError], T] | None,
+) -> T:
+    """`_run_here` for asynchronous tools."""
+    try:
+        call = Call(terms, tool, arguments)
+        judge(call, await local.adecide(_canonical.wire_bytes(call.body)))
+    except FarameshError as error:
+        if refused is None:
+            raise
+        return refused(error)
+    return await effect(call.arguments)
 
 
 def _drive(client: Client, road: Road[T]) -> T:
@@ -224,6 +278,7 @@ def govern(
     operation: str = "call",
     context: Mapping[str, Any] | None = None,
     policy: str | os.PathLike[str] | None = None,
+    server: Server = CONFIGURED,
     approval_timeout: float = DEFAULT_APPROVAL_TIMEOUT,
     report_result: bool = False,
     client: Client | None = None,
@@ -241,6 +296,7 @@ def govern(
     operation: str = "call",
     context: Mapping[str, Any] | None = None,
     policy: str | os.PathLike[str] | None = None,
+    server: Server = CONFIGURED,
     approval_timeout: float = DEFAULT_APPROVAL_TIMEOUT,
     report_result: bool = False,
     client: Client | None = None,
@@ -262,6 +318,9 @@ def govern(
     with their defaults. What does not run raises a `FarameshError`. A held call waits up to `approval_timeout`
     seconds for a person. `policy` names a file that must be in force exactly as it is here. `report_result` sends
     what the tool returned to be recorded, and not only that it succeeded.
+
+    `server` is the URL of the server, by default the one that the environment names. With `server=None` no server is
+    asked: this process decides by `policy`, a file or a folder, what is held does not run, and nothing is recorded.
 
     >>> @govern(agent_id="support-agent")
     ... def process_refund(customer_id: str, amount: float) -> str: ...

@@ -5,19 +5,23 @@
                                                      ABSTAIN ─▶ wait ─▶ (as above, on the new answer)
                                                      HALT    ─▶ raise
 
-INVARIANT: a tool runs only after a `start` that was answered with the very action, by the very hash. Every other
-end of the road is an exception. What is shown to a model, and how a framework is hooked, is not known here.
+Without a server the road is short: decide in this process, compare the hash, and only `EXECUTE` runs.
+
+INVARIANT: a tool runs only after a `start` that was answered with the very action, by the very hash; without a server
+only after an `EXECUTE` for the very hash. Every other end of the road is an exception. What is shown to a model, and
+how a framework is hooked, is not known here.
 """
 
 from __future__ import annotations
 
 import copy
+import enum
 import logging
 import os
 import time
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, ParamSpec, TypeVar
+from typing import Any, Final, Literal, ParamSpec, TypeVar
 
 from typing_extensions import assert_never
 
@@ -28,13 +32,15 @@ from faramesh._errors import (
     ApprovalRejectedError,
     ApprovalRequiredError,
     ArgumentsChangedError,
+    EngineFailureError,
     FarameshError,
     InvalidActionError,
     ServerUnavailableError,
     ToolDeniedError,
 )
+from faramesh._local import LocalPolicy
 from faramesh._policy import PolicyFile
-from faramesh._types import Action
+from faramesh._types import Action, Decision
 from faramesh._wire import Request
 
 P = ParamSpec("P")
@@ -52,6 +58,20 @@ POLL_FAILURES: Final = 3
 log = logging.getLogger("faramesh")
 
 
+class Configured(enum.Enum):
+    """Stands for the server that the environment names, where `None` means none at all."""
+
+    SERVER = "the server that the environment names"
+
+    def __repr__(self) -> str:
+        return f"<{self.value}>"
+
+
+CONFIGURED: Final = Configured.SERVER
+Server = str | Literal[Configured.SERVER] | None
+"""Who decides: the server at this URL, the one that the environment names, or, for `None`, this process."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Terms:
     """What a tool is governed by."""
@@ -60,6 +80,10 @@ class Terms:
     operation: str = "call"
     context: Mapping[str, Any] = field(default_factory=dict)
     policy: PolicyFile | None = None
+    local: LocalPolicy | None = None
+    """Decides in this process; then no server is asked."""
+    server: str | None = None
+    """The server's URL, where it is another than the environment names."""
     approval_timeout: float = DEFAULT_APPROVAL_TIMEOUT
     report_result: bool = False
     client: Client | None = None
@@ -73,6 +97,7 @@ class Terms:
         operation: str = "call",
         context: Mapping[str, Any] | None = None,
         policy: str | os.PathLike[str] | None = None,
+        server: Server = CONFIGURED,
         approval_timeout: float = DEFAULT_APPROVAL_TIMEOUT,
         report_result: bool = False,
         client: Client | None = None,
@@ -82,11 +107,19 @@ class Terms:
         _canonical.action_body(agent_id, "any", None, operation=operation, context=context)
         if not approval_timeout >= 0:
             raise ValueError(f"`approval_timeout` is {approval_timeout}, and it must not be negative")
+        if server is not CONFIGURED and (client or async_client):
+            raise ValueError("`server` and a client both say where to decide; give one of them")
+        if server is None and policy is None:
+            raise ValueError("with `server=None` this process decides, and `policy` must say by what")
+        if server is None and report_result:
+            raise ValueError("with `server=None` there is nobody to report a result to")
         return cls(
             agent_id=agent_id,
             operation=operation,
             context=copy.deepcopy(dict(context or {})),
-            policy=None if policy is None else PolicyFile(policy),
+            policy=None if policy is None or server is None else PolicyFile(policy),
+            local=None if policy is None or server is not None else LocalPolicy(policy),
+            server=server if isinstance(server, str) else None,
             approval_timeout=approval_timeout,
             report_result=report_result,
             client=client,
@@ -169,10 +202,29 @@ def admission(call: Call) -> Road[Action]:
     return started
 
 
-def why(action: Action) -> str:
+def judge(call: Call, decision: Decision) -> None:
+    """The short road: return when a decision that was made in this process lets the tool run, and else raise."""
+    log.info("`%s` was decided here: %s (%s)", call.tool, decision.outcome, decision.reason_code)
+    match decision.outcome:
+        case "EXECUTE":
+            _check_hash(call, decision)
+        case "ABSTAIN":
+            raise ApprovalRequiredError(
+                f"`{call.tool}` needs approval by a person, and without a server nobody can be asked: {why(decision)}",
+                action=decision,
+            )
+        case "HALT" if decision.reason_code == EngineFailureError.default_code:
+            raise EngineFailureError(f"`{call.tool}` was not decided: {why(decision)}", action=decision)
+        case "HALT":
+            raise _denied(call, decision)
+        case _:
+            assert_never(decision.outcome)
+
+
+def why(decision: Decision) -> str:
     """The reason and the rule, in one line."""
-    rule = f", rule `{action.rule.id}` of `{action.rule.policy}`" if action.rule else ""
-    return f"{action.reason or 'no reason was given'} ({action.reason_code}{rule})"
+    rule = f", rule `{decision.rule.id}` of `{decision.rule.policy}`" if decision.rule else ""
+    return f"{decision.reason or 'no reason was given'} ({decision.reason_code}{rule})"
 
 
 def _answer_of_a_person(call: Call, held: Action) -> Road[Action]:
@@ -206,23 +258,23 @@ def _check(call: Call, action: Action, action_id: str) -> Road[None]:
         yield from call.terms.policy.verify(action)
 
 
-def _check_hash(call: Call, action: Action) -> None:
+def _check_hash(call: Call, decision: Decision) -> None:
     held = call.request_hash()
-    if action.request_hash != held:
+    if decision.request_hash != held:
         raise ArgumentsChangedError(
             f"the arguments of `{call.tool}` are not the ones that were decided: they hash to {held[:12]}, "
-            f"and the decision is about {(action.request_hash or 'nothing')[:12]}",
-            action=action,
+            f"and the decision is about {(decision.request_hash or 'nothing')[:12]}",
+            action=decision,
         )
 
 
-def _denied(call: Call, action: Action) -> FarameshError:
-    match action.reason_code:
+def _denied(call: Call, decision: Decision) -> FarameshError:
+    match decision.reason_code:
         case "approval_rejected":
-            return ApprovalRejectedError(f"`{call.tool}` was rejected by a person: {why(action)}", action=action)
+            return ApprovalRejectedError(f"`{call.tool}` was rejected by a person: {why(decision)}", action=decision)
         case "approval_expired":
             return ApprovalExpiredError(
-                f"`{call.tool}` was not approved before its approval expired: {why(action)}", action=action
+                f"`{call.tool}` was not approved before its approval expired: {why(decision)}", action=decision
             )
         case code:
-            return ToolDeniedError(f"`{call.tool}` was denied: {why(action)}", code=code, action=action)
+            return ToolDeniedError(f"`{call.tool}` was denied: {why(decision)}", code=code, action=decision)

@@ -20,15 +20,17 @@ from faramesh._errors import (
 )
 
 if TYPE_CHECKING:
-    from faramesh._types import Action
+    from faramesh._types import Decision
 
 
 def model_text(error: FarameshError, tool: str) -> str:
     """The text for the model, one fact a line."""
     what, to_do = _what_and_to_do(error)
     lines = [f"The tool `{tool}` was not run: {what}", f"Code: {error.code}"]
-    if error.action is not None and isinstance(error, _DECIDED):
-        lines += _facts(error.action)
+    if error.decision is not None and isinstance(error, _DECIDED):
+        lines += _facts(error.decision)
+        if error.action is not None:
+            lines.append(f"Action: {error.action.id}")
     elif isinstance(error, InvalidActionError | PolicyMismatchError):
         lines.append(f"Reason: {error}")
     return "\n".join([*lines, to_do])
@@ -37,13 +39,13 @@ def model_text(error: FarameshError, tool: str) -> str:
 _DECIDED = (ToolDeniedError, ApprovalRequiredError, ApprovalRejectedError, ApprovalExpiredError)
 
 
-def _facts(action: Action) -> list[str]:
+def _facts(decision: Decision) -> list[str]:
     facts = []
-    if action.rule is not None:
-        facts.append(f"Rule: {action.rule.id} ({action.rule.policy})")
-    if action.reason:
-        facts.append(f"Reason: {action.reason}")
-    return [*facts, f"Action: {action.id}"]
+    if decision.rule is not None:
+        facts.append(f"Rule: {decision.rule.id} ({decision.rule.policy})")
+    if decision.reason:
+        facts.append(f"Reason: {decision.reason}")
+    return facts
 
 
 def _what_and_to_do(error: FarameshError) -> tuple[str, str]:
@@ -52,6 +54,14 @@ def _what_and_to_do(error: FarameshError) -> tuple[str, str]:
             return (
                 "policy denies this call.",
                 "Do not retry with these arguments. Tell the user why, or go on without this call.",
+            )
+        case ApprovalRequiredError(action=None):
+            return (
+                "it needs approval by a person, and there is no way here to ask one.",
+                (
+                    "Do not retry with these arguments. Tell the user that this needs approval by a person "
+                    "and was not done; it was not rejected."
+                ),
             )
         case ApprovalRequiredError():
             return (

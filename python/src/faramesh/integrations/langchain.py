@@ -37,7 +37,7 @@ from faramesh import _govern
 from faramesh._arguments import Arguments
 from faramesh._client import AsyncClient, Client
 from faramesh._errors import FarameshError, PolicyUnavailableError
-from faramesh._road import DEFAULT_APPROVAL_TIMEOUT, Terms, log
+from faramesh._road import CONFIGURED, DEFAULT_APPROVAL_TIMEOUT, Server, Terms, log
 from faramesh._text import model_text
 
 __all__ = ["FarameshMiddleware", "faramesh_tool", "wrap_tools"]
@@ -65,6 +65,7 @@ def faramesh_tool(
     operation: str = "call",
     context: Mapping[str, Any] | None = None,
     policy: str | os.PathLike[str] | None = None,
+    server: Server = CONFIGURED,
     approval_timeout: float = DEFAULT_APPROVAL_TIMEOUT,
     on_deny: OnDeny = "result",
     report_result: bool = False,
@@ -83,6 +84,7 @@ def faramesh_tool(
     operation: str = "call",
     context: Mapping[str, Any] | None = None,
     policy: str | os.PathLike[str] | None = None,
+    server: Server = CONFIGURED,
     approval_timeout: float = DEFAULT_APPROVAL_TIMEOUT,
     on_deny: OnDeny = "result",
     report_result: bool = False,
@@ -101,6 +103,7 @@ def faramesh_tool(
     operation: str = "call",
     context: Mapping[str, Any] | None = None,
     policy: str | os.PathLike[str] | None = None,
+    server: Server = CONFIGURED,
     approval_timeout: float = DEFAULT_APPROVAL_TIMEOUT,
     on_deny: OnDeny = "result",
     report_result: bool = False,
@@ -134,6 +137,7 @@ def wrap_tools(
     agent_id: str,
     policy: str | os.PathLike[str] | None = None,
     *,
+    server: Server = CONFIGURED,
     operation: str = "call",
     context: Mapping[str, Any] | None = None,
     approval_timeout: float = DEFAULT_APPROVAL_TIMEOUT,
@@ -145,13 +149,15 @@ def wrap_tools(
     """The tools, each behind the gate, in their order; plain functions become tools as LangChain makes them.
 
     `policy` names the file that the caller relies on: if the server does not have exactly that file in force,
-    nothing runs and the error says so. The other terms are those of `faramesh_tool`.
+    nothing runs and the error says so. With `server=None` there is no server, and this process decides by that file.
+    The other terms are those of `faramesh_tool`.
     """
     govern = faramesh_tool(
         agent_id=agent_id,
         operation=operation,
         context=context,
         policy=policy,
+        server=server,
         approval_timeout=approval_timeout,
         on_deny=on_deny,
         report_result=report_result,
@@ -175,6 +181,7 @@ class FarameshMiddleware(AgentMiddleware[Any, Any, Any]):
         operation: str = "call",
         context: Mapping[str, Any] | None = None,
         policy: str | os.PathLike[str] | None = None,
+        server: Server = CONFIGURED,
         approval_timeout: float = DEFAULT_APPROVAL_TIMEOUT,
         on_deny: OnDeny = "result",
         report_result: bool = False,
@@ -187,6 +194,7 @@ class FarameshMiddleware(AgentMiddleware[Any, Any, Any]):
             operation=operation,
             context=context,
             policy=policy,
+            server=server,
             approval_timeout=approval_timeout,
             on_deny=on_deny,
             report_result=report_result,

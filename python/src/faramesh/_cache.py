@@ -1,0 +1,93 @@
+"""The compiled engine, kept on disk between processes: compiling takes most of a second, reading back a millisecond.
+
+wasmtime runs a compiled module as if it were its own code, so whoever can write one here runs code in this process.
+Therefore nothing is read or written but plain files of our own in a folder of our own that nobody else can enter.
+Where the system cannot say who may write a file, nothing is kept. Nothing here knows what is in the files.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import stat
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+VARIABLE: Final = "FARAMESH_CACHE"
+"""Names the folder; set to nothing, nothing is kept."""
+
+_DIGEST_BYTES: Final = hashlib.sha256().digest_size
+
+
+def folder() -> Path | None:
+    """Where compiled engines are kept for this user; nothing where none may be."""
+    if not hasattr(os, "geteuid"):
+        return None
+    named = os.environ.get(VARIABLE)
+    if named is not None:
+        return Path(named) if named else None
+    try:
+        home = Path.home()
+    except RuntimeError:
+        return None
+    caches = home / "Library" / "Caches" if sys.platform == "darwin" else home / ".cache"
+    return Path(os.environ.get("XDG_CACHE_HOME") or caches) / "faramesh"
+
+
+def read(kept_in: Path, name: str) -> bytes | None:
+    """What `write` kept under `name`, or nothing where that cannot be told for sure."""
+    with contextlib.suppress(OSError), _opened(kept_in) as inside:
+        file = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=inside)
+        with os.fdopen(file, "rb") as reader:
+            about = os.fstat(file)
+            # Asked of the open file, so that nobody can put another one in its place meanwhile.
+            if not stat.S_ISREG(about.st_mode) or not _is_ours(about, others=0o022):
+                return None
+            content = reader.read()
+        digest, kept = content[:_DIGEST_BYTES], content[_DIGEST_BYTES:]
+        # A disk that lost the middle of a file must not become code.
+        return kept if hashlib.sha256(kept).digest() == digest else None
+    return None
+
+
+def write(kept_in: Path, name: str, content: bytes) -> None:
+    """Keep `content` under `name`; a failure costs time at the next start, and nothing else."""
+    with contextlib.suppress(OSError):
+        kept_in.parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(FileExistsError):
+            kept_in.mkdir(mode=0o700)
+        with _opened(kept_in) as inside:
+            _write(inside, name, hashlib.sha256(content).digest() + content)
+
+
+def _write(inside: int, name: str, content: bytes) -> None:
+    partial = f".{name}.{os.getpid()}.{os.urandom(8).hex()}"
+    file = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600, dir_fd=inside)
+    try:
+        with os.fdopen(file, "wb") as writer:
+            writer.write(content)
+            writer.flush()
+            os.fsync(file)
+        os.rename(partial, name, src_dir_fd=inside, dst_dir_fd=inside)
+    except BaseException:
+        os.unlink(partial, dir_fd=inside)
+        raise
+
+
+@contextlib.contextmanager
+def _opened(kept_in: Path) -> Iterator[int]:
+    """The folder, open, so that what was found out about it stays true; an `OSError` where it is not ours alone."""
+    inside = os.open(kept_in, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        if not _is_ours(os.fstat(inside), others=0o077):
+            raise PermissionError(f"`{kept_in}` is not a folder of this user alone")
+        yield inside
+    finally:
+        os.close(inside)
+
+
+def _is_ours(about: os.stat_result, *, others: int) -> bool:
+    return about.st_uid == os.geteuid() and not about.st_mode & others
