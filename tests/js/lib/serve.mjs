@@ -29,8 +29,7 @@ export async function serve({ files = {}, folder }) {
     const name = path.endsWith("/") ? `${path}index.html` : path;
     const content = files[name] ?? (folder && (await readFile(join(folder, name)).catch(() => undefined)));
     const headers = { "content-security-policy": POLICY, "content-type": TYPES[extname(name)] ?? "text/plain" };
-    // A browser asks for an icon whatever the page says.
-    response.writeHead(content !== undefined ? 200 : name === "/favicon.ico" ? 204 : 404, headers);
+    response.writeHead(content !== undefined ? 200 : 404, headers);
     response.end(content);
   });
   await new Promise((listening) => server.listen(0, "127.0.0.1", listening));
@@ -39,6 +38,13 @@ export async function serve({ files = {}, folder }) {
     return new Promise((closed) => server.close(closed));
   };
   return { url: `http://127.0.0.1:${server.address().port}`, stop };
+}
+
+/** A port of loopback that is free now. */
+export async function freePort() {
+  const { url, stop } = await serve({});
+  await stop();
+  return Number(new URL(url).port);
 }
 
 export async function launch() {
@@ -58,7 +64,11 @@ export async function finished(browser, url) {
   const page = await browser.newPage();
   const errors = [];
   page.on("pageerror", (error) => errors.push(String(error)));
-  page.on("console", (message) => message.type() === "error" && errors.push(message.text()));
+  page.on("console", (message) => {
+    const { url: about } = message.location();
+    // A browser asks for an icon whatever the page says.
+    if (message.type() === "error" && !about.endsWith("/favicon.ico")) errors.push(`${message.text()} (${about})`);
+  });
   try {
     await page.goto(url, { waitUntil: "load" });
     const answer = await page.evaluate(() => globalThis.finished);

@@ -1,0 +1,66 @@
+// The packed package in fresh projects: installed, bundled, and used where its users would.
+//
+// Every project lets one call run, has one held and one denied, and says which engine decided: the very file that the
+// server runs. Programs that check packages (publint, attw, the TypeScript compiler) look at the same tarball.
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { engineBytes, here, sha256 } from "../lib/places.mjs";
+import { launch } from "../lib/serve.mjs";
+import { Steps } from "../lib/steps.mjs";
+import * as hosts from "./hosts.mjs";
+import { packed, project, run } from "./pack.mjs";
+
+const expected = {
+  outcomes: ["EXECUTE", "ABSTAIN", "HALT"],
+  ran: [45],
+  answers: ["refunded 45", "ApprovalRequiredError", "ToolDeniedError"],
+  open: "TypeError",
+  engine_hash: sha256(engineBytes()),
+};
+
+const projects = {
+  "node-import": (place) => hosts.node(place, "node.mjs"),
+  "node-require": (place) => hosts.node(place, "require.cjs"),
+  "node-inline": (place) => hosts.node(place, "inline.mjs"),
+  "node-slim": (place) => hosts.node(place, "slim.mjs"),
+  workerd: (place) => hosts.workerd(place, "worker.mjs"),
+  "workerd-inline": (place) => hosts.workerd(place, "worker-inline.mjs"),
+  "workerd-slim": (place) => hosts.workerd(place, "worker-slim.mjs"),
+  "edge-light": (place) => hosts.workerd(place, "worker.mjs", ["edge-light"]),
+  "vite-build": hosts.viteBuild,
+  "vite-serve": hosts.viteServe,
+  webpack: hosts.webpackBuild,
+  plain: hosts.plain,
+};
+
+const tool = (name) => join(here, "node_modules/.bin", name);
+
+/** Compiles types.ts as a bundler's user and as a Node user would. */
+async function types(place) {
+  const strict = ["--noEmit", "--strict", "--target", "es2023", "--lib", "es2023,dom,dom.iterable"];
+  const more = ["--noUncheckedIndexedAccess", "--exactOptionalPropertyTypes", "--noUnusedLocals", "--types", ""];
+  for (const way of [["--module", "nodenext"], ["--module", "esnext", "--moduleResolution", "bundler"]]) {
+    await run(tool("tsc"), [...strict, ...more, ...way, "types.ts"], place);
+  }
+}
+
+const steps = new Steps();
+let tarball;
+if (await steps.run("tarball", async () => (tarball = await packed()))) {
+  await steps.run("publint", () => run(tool("publint"), ["run", tarball, "--strict"], here));
+  // The package is ESM only; CommonJS requires it as Node does since 20.19 (see `node-require`). The module is data.
+  const attw = [tarball, "--profile", "esm-only", "--no-emoji", "--exclude-entrypoints", "engine.wasm", "engine.wasm?module"];
+  await steps.run("attw", () => run(tool("attw"), attw, here));
+  await steps.run("types", async () => types(await project("types", tarball)));
+  let browser;
+  await steps.run("chromium", async () => (browser = await launch()));
+  for (const [name, use] of Object.entries(projects)) {
+    await steps.run(name, async () => {
+      const place = await project(name, tarball, name === "node-require" ? "commonjs" : "module");
+      assert.deepEqual(await use(place, browser), expected);
+    });
+  }
+  await browser?.close();
+  console.log(`engine ${expected.engine_hash}`);
+}
+steps.finish();

@@ -1,0 +1,202 @@
+// examples/worker in real workerd: what runs, what waits, what never runs, and that nothing runs twice.
+//
+// Every test starts a Worker of its own. Time is made short by configuration and conditions are awaited.
+import assert from "node:assert/strict";
+import { Steps } from "../lib/steps.mjs";
+import { bundle, install, types } from "./build.mjs";
+import { AGENT, DANA, LEE, Worker } from "./worker.mjs";
+
+const tests = {
+  "a small refund runs": async (worker) => {
+    const call = await worker.refund("r-1", 45);
+    assert.deepEqual([call.http, call.status, call.result.amount], [200, "done", 45]);
+    assert.deepEqual(await worker.refunds(), [45]);
+  },
+
+  "a very large refund is denied": async (worker) => {
+    const call = await worker.refund("r-1", 5000);
+    assert.deepEqual([call.http, call.status], [403, "denied"]);
+    assert.deepEqual(await worker.refunds(), []);
+    const answer = await worker.answer(DANA, call, "granted");
+    assert.deepEqual([answer.http, answer.code], [409, "not_held"]);
+    assert.deepEqual(await worker.refunds(), []);
+  },
+
+  "arguments that the policy does not know are denied": async (worker) => {
+    for (const amount of [null, "45", -1, undefined]) {
+      const call = await worker.refund(`r-${amount}`, amount);
+      assert.deepEqual([call.http, call.status], [403, "denied"], String(amount));
+    }
+    assert.deepEqual(await worker.refunds(), []);
+  },
+
+  "a held refund runs once when it is granted": async (worker) => {
+    const held = await worker.refund("r-1", 340);
+    assert.deepEqual([held.http, held.status], [202, "held"]);
+    assert.deepEqual(await worker.refunds(), []);
+    const listed = await worker.ask(DANA, "GET", "/approvals");
+    assert.deepEqual(listed.held.map((call) => [call.call_id, call.params.amount]), [["r-1", 340]]);
+
+    const granted = await worker.answer(DANA, held, "granted", { reason: "seen the photos" });
+    assert.deepEqual([granted.http, granted.status, granted.approver], [200, "done", "dana"]);
+    assert.deepEqual(await worker.refunds(), [340]);
+
+    const again = await worker.answer(LEE, held, "granted");
+    assert.deepEqual([again.http, again.code], [409, "not_held"]);
+    const repeated = await worker.refund("r-1", 340);
+    assert.deepEqual([repeated.http, repeated.status], [200, "done"]);
+    assert.deepEqual(await worker.refunds(), [340]);
+    assert.deepEqual((await worker.ask(DANA, "GET", "/approvals")).held, []);
+  },
+
+  "many answers at the same time are one": async (worker) => {
+    const held = await worker.refund("r-1", 340);
+    const keys = [DANA, LEE, DANA, LEE, DANA, LEE];
+    const answers = await Promise.all(keys.map((key) => worker.answer(key, held, "granted")));
+    assert.deepEqual(answers.map(({ http }) => http).sort(), [200, 409, 409, 409, 409, 409]);
+    assert.deepEqual(await worker.refunds(), [340]);
+  },
+
+  "the same call many times at the same time runs once": async (worker) => {
+    await Promise.all(Array.from({ length: 6 }, () => worker.refund("r-1", 45)));
+    await worker.until("r-1", "done");
+    assert.deepEqual(await worker.refunds(), [45]);
+  },
+
+  "a grant is for one call, not for all like it": async (worker) => {
+    const [first, second] = [await worker.refund("r-1", 340), await worker.refund("r-2", 340)];
+    assert.notEqual(first.request_hash, second.request_hash);
+    await worker.answer(DANA, first, "granted");
+    assert.equal((await worker.call("r-2")).status, "held");
+    assert.deepEqual(await worker.refunds(), [340]);
+  },
+
+  "a rejected refund does not run": async (worker) => {
+    const held = await worker.refund("r-1", 340);
+    const rejected = await worker.answer(LEE, held, "rejected", { reason: "no photos" });
+    assert.deepEqual([rejected.http, rejected.status, rejected.reason], [403, "rejected", "no photos"]);
+    const late = await worker.answer(DANA, held, "granted");
+    assert.deepEqual([late.http, late.code], [409, "not_held"]);
+    assert.deepEqual(await worker.refunds(), []);
+  },
+
+  "a refund that nobody looks at expires by the alarm": {
+    settings: { APPROVAL_SECONDS: "0.2" },
+    async test(worker) {
+      const held = await worker.refund("r-1", 340);
+      assert.equal(held.status, "held");
+      await worker.until("r-1", "expired");
+      const late = await worker.answer(DANA, held, "granted");
+      assert.deepEqual([late.http, late.code], [409, "not_held"]);
+      assert.deepEqual(await worker.refunds(), []);
+    },
+  },
+
+  "each of several refunds expires when its own time is over": {
+    settings: { APPROVAL_SECONDS: "0.3" },
+    async test(worker) {
+      const ids = ["r-1", "r-2", "r-3"];
+      for (const id of ids) await worker.refund(id, 340);
+      for (const id of ids) await worker.until(id, "expired");
+      assert.deepEqual(await worker.refunds(), []);
+    },
+  },
+
+  "a call id is not used for other arguments": async (worker) => {
+    const held = await worker.refund("r-1", 340);
+    const changed = await worker.refund("r-1", 999);
+    assert.deepEqual([changed.http, changed.code], [409, "arguments_changed"]);
+    const granted = await worker.answer(DANA, held, "granted");
+    assert.equal(granted.result.amount, 340);
+    assert.deepEqual(await worker.refunds(), [340]);
+  },
+
+  "an answer about other arguments than those that wait is none": async (worker) => {
+    const held = await worker.refund("r-1", 340);
+    const other = await worker.refund("r-2", 999);
+    const answer = await worker.answer(DANA, { ...held, request_hash: other.request_hash }, "granted");
+    assert.deepEqual([answer.http, answer.code], [409, "arguments_changed"]);
+    assert.equal((await worker.call("r-1")).status, "held");
+    assert.deepEqual(await worker.refunds(), []);
+  },
+
+  "arguments that were changed where they are kept do not run": async (worker) => {
+    const shown = await worker.refund("r-1", 340);
+    const store = await worker.store();
+    const params = JSON.stringify({ customer_id: "c-1", amount: 999 });
+    await store.propose({ call_id: "r-2", tool: "process_refund", params, request_hash: shown.request_hash });
+    await store.hold("r-2", "", Date.now() + 900_000);
+    const answer = await worker.answer(DANA, { ...shown, call_id: "r-2" }, "granted");
+    assert.deepEqual([answer.http, answer.status], [403, "denied"]);
+    assert.deepEqual(await worker.refunds(), []);
+  },
+
+  "a grant does not open what the policy denies": async (worker) => {
+    const store = await worker.store();
+    const denied = await worker.refund("r-1", 5000);
+    const params = JSON.stringify({ customer_id: "c-1", amount: 5000 });
+    await store.propose({ call_id: "r-2", tool: "process_refund", params, request_hash: denied.request_hash });
+    await store.hold("r-2", "", Date.now() + 900_000);
+    const answer = await worker.answer(DANA, { ...denied, call_id: "r-2" }, "granted");
+    assert.deepEqual([answer.http, answer.status], [403, "denied"]);
+    assert.deepEqual(await worker.refunds(), []);
+  },
+
+  "who proposes never approves": async (worker) => {
+    const held = await worker.refund("r-1", 340);
+    const expected = { [AGENT]: 403, stranger: 401 };
+    for (const [key, status] of Object.entries(expected)) {
+      assert.equal((await worker.answer(key, held, "granted")).http, status, key);
+      assert.equal((await worker.ask(key, "GET", "/approvals")).http, status, key);
+    }
+    assert.equal((await worker.answer(null, held, "granted")).http, 401);
+    const call = { call_id: "r-2", tool: "process_refund", params: { customer_id: "c-1", amount: 1 } };
+    assert.equal((await worker.ask(DANA, "POST", "/calls", call)).http, 403);
+    assert.equal((await worker.ask(null, "POST", "/calls", call)).http, 401);
+    assert.equal((await worker.call("r-1")).status, "held");
+    assert.deepEqual(await worker.refunds(), []);
+  },
+
+  "an approver with the agent's key stops everything": {
+    settings: { APPROVERS: JSON.stringify({ dana: AGENT }) },
+    async test(worker) {
+      const call = await worker.refund("r-1", 45);
+      assert.deepEqual([call.http, call.code], [500, "misconfigured"]);
+      assert.deepEqual(await worker.refunds(), []);
+    },
+  },
+
+  "what is no call is refused": async (worker) => {
+    const params = { customer_id: "c-1", amount: 45 };
+    const bodies = [undefined, [], {}, { tool: "shell", params }, { tool: "process_refund" }, { tool: "process_refund", params: [] }];
+    for (const body of [...bodies, { call_id: "a/b", tool: "process_refund", params }]) {
+      assert.equal((await worker.ask(AGENT, "POST", "/calls", body)).http, 422, JSON.stringify(body));
+    }
+    assert.equal((await worker.ask(AGENT, "GET", "/calls/none")).http, 404);
+    assert.equal((await worker.ask(DANA, "POST", "/approvals/none", { verdict: "granted", request_hash: "0" })).http, 404);
+    assert.equal((await worker.ask(AGENT, "GET", "/")).http, 404);
+    assert.deepEqual(await worker.refunds(), []);
+  },
+};
+
+const steps = new Steps();
+let modules;
+const built = await steps.run("build with wrangler", async () => {
+  await install();
+  modules = await bundle();
+});
+await steps.run("types", types);
+if (built) {
+  for (const [name, given] of Object.entries(tests)) {
+    await steps.run(name, async () => {
+      const { settings, test } = typeof given === "function" ? { test: given } : given;
+      const worker = new Worker(modules, settings);
+      try {
+        await test(worker);
+      } finally {
+        await worker.stop();
+      }
+    });
+  }
+}
+steps.finish();
