@@ -1,4 +1,5 @@
-//! The steps of the Python package: its own environment, then ruff, mypy and pytest in it.
+//! The steps of the Python package: its own environment with the engine module, then ruff, mypy, pytest and the corpus
+//! in it.
 //!
 //! The environment is kept in `target/python-venv` and made anew when what it is made from changes.
 
@@ -27,7 +28,10 @@ pub(super) fn steps(
 ) -> std::result::Result<(), Stopped> {
     let package = workspace.root.join("python");
     let environment = Environment { folder: workspace.target.join("python-venv"), package };
-    steps.must("python environment", || environment.ensure())?;
+    steps.must("python environment", || {
+        environment.take_engine(&workspace.engine_module())?;
+        environment.ensure()
+    })?;
     steps.run("ruff", || {
         environment.run_module(&["ruff", "check", "."])?;
         environment.run_module(&["ruff", "format", "--check", "."])
@@ -40,6 +44,13 @@ pub(super) fn steps(
             python.env("FARAMESH_LONG", "1");
         }
         process::run(&mut python)
+    });
+    steps.run("python corpus", || {
+        let corpus = format!("corpus{}", std::env::consts::EXE_SUFFIX);
+        process::run(
+            Command::new(workspace.binary("debug").with_file_name(corpus)).current_dir(&workspace.root),
+        )?;
+        environment.run_module(&["tests.conformance"])
     });
     Ok(())
 }
@@ -64,6 +75,16 @@ impl Environment {
         self.run_module(&["pip", "install", "--quiet", "-r", "requirements-dev.txt"])?;
         self.run_module(&["pip", "install", "--quiet", "--no-deps", "--editable", "."])?;
         fs::write(&stamp, digest).while_trying_to(|| format!("write `{}`", stamp.display()))
+    }
+
+    /// Puts the engine module into the package, where it is looked for first.
+    fn take_engine(&self, module: &Path) -> Result<()> {
+        let packed = self.package.join("src/faramesh/engine.wasm");
+        let content = fs::read(module).while_trying_to(|| format!("read `{}`", module.display()))?;
+        if fs::read(&packed).is_ok_and(|old| old == content) {
+            return Ok(());
+        }
+        fs::write(&packed, content).while_trying_to(|| format!("write `{}`", packed.display()))
     }
 
     /// A digest of everything the environment depends on. The folder is in it, because an environment cannot move.

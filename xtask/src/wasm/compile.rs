@@ -86,8 +86,12 @@ fn neutral_names(root: &Path, target: &Path) -> Result<Vec<(PathBuf, String)>> {
 
 /// The compiler flags, in cargo's own encoding, which allows spaces in paths. They replace all flags from outside.
 fn flags(names: &[(PathBuf, String)]) -> OsString {
-    let mut flags: Vec<OsString> =
-        vec![format!("-Clink-arg=-zstack-size={STACK_BYTES}").into(), "-Clink-arg=--stack-first".into()];
+    // Fixed-width SIMD is everywhere since 2023 (Safari 16.4 was the last); the module is smaller and faster with it.
+    let mut flags: Vec<OsString> = vec![
+        format!("-Clink-arg=-zstack-size={STACK_BYTES}").into(),
+        "-Clink-arg=--stack-first".into(),
+        "-Ctarget-feature=+simd128".into(),
+    ];
     for (folder, name) in names {
         let mut flag = OsString::from("--remap-path-prefix=");
         flag.push(folder);
