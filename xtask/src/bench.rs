@@ -3,8 +3,10 @@
 //! It measures nothing itself: the engine is called, and figures are printed, over there.
 
 use crate::error::Result;
+use crate::test::js;
 use crate::workspace::Workspace;
 use crate::{process, wasm};
+use std::process::Command;
 
 /// Builds the benchmark in release mode and runs it with `arguments`.
 ///
@@ -19,4 +21,18 @@ pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<()> {
             .args(arguments)
             .current_dir(&workspace.root),
     )
+}
+
+/// Builds the npm package and measures it beside its peers in Node.
+///
+/// # Errors
+/// When something cannot be installed or built, or the benchmark itself fails.
+pub(crate) fn peers(workspace: &Workspace, arguments: &[String]) -> Result<()> {
+    js::ensure_node()?;
+    wasm::run(workspace)?;
+    js::build(workspace)?;
+    let folder = workspace.root.join("tests/peers");
+    js::install(&folder)?;
+    process::say("measuring in Node; close other programs first");
+    process::run(Command::new("node").arg("run.mjs").args(arguments).current_dir(&folder))
 }

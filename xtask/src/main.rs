@@ -30,10 +30,12 @@ usage: cargo xtask COMMAND
   build                     build the engine module and the release binary, target/release/faramesh
   wasm                      build target/engine/engine.wasm
        --check-reproducible and show that another folder gives the same bytes
+  conformance               run the corpus on every host and print the table of them
   codegen                   write what other languages need to know of the Rust types
        --check              or only say whether it is up to date
   tidy                      check the rules of this repository that no compiler knows
   bench [-- ARGS]           measure the engine and the floor it stands on
+  bench peers [-- ARGS]     measure it in Node, beside other policy engines
 ";
 
 fn main() -> ExitCode {
@@ -57,16 +59,18 @@ fn run(arguments: &[String]) -> Result<()> {
     }
     let workspace = Workspace::find()?;
     match (command.as_str(), rest) {
+        ("bench", [peers, rest @ ..]) if peers == "peers" => bench::peers(&workspace, after_dashes(rest)),
         ("bench", rest) => bench::run(&workspace, after_dashes(rest)),
         ("build", []) => build::run(&workspace),
         ("codegen", []) => codegen::run(&workspace, false),
         ("codegen", [flag]) if flag == "--check" => codegen::run(&workspace, true),
+        ("conformance", []) => test::conformance(&workspace),
         ("test", rest) => test::run(&workspace, test::Options::parse(rest)?),
         ("tidy", []) => tidy::run(&workspace),
         ("up", rest) => up::run(&workspace, after_dashes(rest)),
         ("wasm", []) => wasm::run(&workspace),
         ("wasm", [flag]) if flag == "--check-reproducible" => wasm::check_reproducible(&workspace),
-        ("build" | "codegen" | "tidy" | "wasm", [unknown, ..]) => {
+        ("build" | "codegen" | "conformance" | "tidy" | "wasm", [unknown, ..]) => {
             Err(Error::new(format!("`cargo xtask {command}` does not know `{unknown}`\n\n{USAGE}")))
         }
         _ => Err(Error::new(format!("there is no command `{command}`\n\n{USAGE}"))),

@@ -3,7 +3,7 @@
 //! All steps run even when one of them failed, so that one run tells everything; only a build that fails stops it.
 //! The commands are the plain ones of each tool, so that a step can be repeated by hand.
 
-mod js;
+pub(crate) mod js;
 mod python;
 mod snapshots;
 mod steps;
@@ -78,6 +78,47 @@ pub(crate) fn run(workspace: &Workspace, options: Options) -> Result<()> {
     steps.finish()
 }
 
+/// Runs the corpus on every host and prints the table of them.
+///
+/// # Errors
+/// When a host differs, or is missing.
+pub(crate) fn conformance(workspace: &Workspace) -> Result<()> {
+    let mut steps = Steps::start();
+    if let Err(step) = run_conformance(workspace, &mut steps) {
+        println!("==> stopping: nothing after `{}` can be checked before it works", step.0);
+    }
+    steps.finish()
+}
+
+fn run_conformance(workspace: &Workspace, steps: &mut Steps) -> std::result::Result<(), Stopped> {
+    let root = &workspace.root;
+    let cargo = |arguments: &[&str]| {
+        let mut cargo = process::cargo();
+        cargo.args(arguments).current_dir(root).env("FARAMESH_BIN", workspace.binary("debug"));
+        cargo
+    };
+    forget_hosts(workspace);
+    steps.must("toolchain", || toolchain::ensure_wasm_target(root))?;
+    steps.must("engine.wasm", || wasm::run(workspace))?;
+    steps.must("build", || process::run(&mut cargo(&BUILD_PROGRAMS)))?;
+    steps.run("native, wasmtime, command line, HTTP", || {
+        process::run(&mut cargo(&["test", "--locked", "-p", "conformance", "--test", "it", "--", "hosts::"]))
+    });
+    steps.run("Node, workerd, Chromium", || js::corpus(workspace));
+    steps.run("Python", || python::corpus(workspace));
+    steps.run("table of hosts", || process::run(&mut cargo(&PRINT_TABLE)));
+    Ok(())
+}
+
+const BUILD_PROGRAMS: [&str; 9] =
+    ["build", "--locked", "-p", "host", "-p", "surface", "-p", "conformance", "--bins"];
+const PRINT_TABLE: [&str; 7] = ["run", "--quiet", "--locked", "-p", "conformance", "--bin", "hosts"];
+
+/// So that no host is counted by what an earlier run wrote.
+fn forget_hosts(workspace: &Workspace) {
+    _ = std::fs::remove_dir_all(workspace.root.join("target/hosts"));
+}
+
 /// The name of the step without which the others mean nothing.
 struct Stopped(&'static str);
 
@@ -97,8 +138,7 @@ fn run_steps(
     };
 
     if options.part == Part::All {
-        // So that no host is counted by what an earlier run wrote.
-        _ = std::fs::remove_dir_all(workspace.root.join("target/hosts"));
+        forget_hosts(workspace);
     }
     steps.must("toolchain", || {
         toolchain::ensure_wasm_target(root)?;
@@ -154,9 +194,7 @@ fn run_steps(
     }
     if options.part == Part::All {
         // Only now has every host been asked.
-        steps.run("table of hosts", || {
-            process::run(&mut cargo(&["run", "--quiet", "--locked", "-p", "conformance", "--bin", "hosts"]))
-        });
+        steps.run("table of hosts", || process::run(&mut cargo(&PRINT_TABLE)));
     }
     Ok(())
 }

@@ -26,8 +26,7 @@ pub(super) fn steps(
     long: bool,
     steps: &mut Steps,
 ) -> std::result::Result<(), Stopped> {
-    let package = workspace.root.join("python");
-    let environment = Environment { folder: workspace.target.join("python-venv"), package };
+    let environment = Environment::of(workspace);
     steps.must("python environment", || {
         environment.take_engine(&workspace.engine_module())?;
         environment.ensure()
@@ -45,14 +44,16 @@ pub(super) fn steps(
         }
         process::run(&mut python)
     });
-    steps.run("python corpus", || {
-        let corpus = format!("corpus{}", std::env::consts::EXE_SUFFIX);
-        process::run(
-            Command::new(workspace.binary("debug").with_file_name(corpus)).current_dir(&workspace.root),
-        )?;
-        environment.run_module(&["tests.conformance"])
-    });
+    steps.run("python corpus", || environment.corpus(workspace));
     Ok(())
+}
+
+/// Only the corpus, in the environment that the tests use.
+pub(super) fn corpus(workspace: &Workspace) -> Result<()> {
+    let environment = Environment::of(workspace);
+    environment.take_engine(&workspace.engine_module())?;
+    environment.ensure()?;
+    environment.corpus(workspace)
 }
 
 struct Environment {
@@ -61,6 +62,20 @@ struct Environment {
 }
 
 impl Environment {
+    fn of(workspace: &Workspace) -> Self {
+        let package = workspace.root.join("python");
+        Environment { folder: workspace.target.join("python-venv"), package }
+    }
+
+    /// Writes the corpus and runs it through the engine that the package carries.
+    fn corpus(&self, workspace: &Workspace) -> Result<()> {
+        let corpus = format!("corpus{}", std::env::consts::EXE_SUFFIX);
+        process::run(
+            Command::new(workspace.binary("debug").with_file_name(corpus)).current_dir(&workspace.root),
+        )?;
+        self.run_module(&["tests.conformance"])
+    }
+
     /// Makes the environment when it is missing or made from something else.
     fn ensure(&self) -> Result<()> {
         let stamp = self.folder.join("made-from");
