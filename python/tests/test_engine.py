@@ -331,6 +331,15 @@ def test_many_threads_each_get_their_own_answer(policies: PolicySet) -> None:
     assert wrong == []
 
 
+def test_an_instance_is_used_by_one_call_at_a_time(policies: PolicySet) -> None:
+    other = threading.Thread(target=policies.decide, args=(refund(45),))
+    with policies._warm._lock:
+        other.start()
+        other.join(0.2)
+        assert other.is_alive()
+    other.join()
+
+
 def test_memory_does_not_grow_with_decisions(policies: PolicySet) -> None:
     policies.decide(refund(45))
     instance, _ = policies._warm._ready or pytest.fail("there is an instance")

@@ -29,6 +29,7 @@ from faramesh import (
     PolicyInvalidError,
     ServerUnavailableError,
     ToolDeniedError,
+    _files,
     govern,
 )
 from faramesh._local import LARGE, LocalPolicy
@@ -245,6 +246,17 @@ class TestChanges:
         os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
         with pytest.raises(ToolDeniedError):
             here("c-1")
+
+    def test_a_file_that_is_too_new_to_tell_is_read_again(
+        self, refund: Any, file: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        now = _files.Stamp((("a file system that counts in days", 0, 0, 0, 0),), time.time_ns())
+        monkeypatch.setattr("faramesh._files.stamp", lambda path: now)
+        governed = refund(policy=file, server=None)
+        governed("c-1")
+        file.write_text(CLOSED)
+        with pytest.raises(ToolDeniedError):
+            governed("c-1")
 
     def test_a_file_at_rest_is_not_read(self, here: Any, file: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("faramesh._files._SETTLED_NS", -(10**9))

@@ -28,7 +28,7 @@ DECIDED = '{"action":null,"decision":{"outcome":"EXECUTE","runtime_version":"9"}
 def program(text: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Runs a program in an interpreter of its own."""
     return subprocess.run(
-        [sys.executable, "-X", "faulthandler", "-W", "error", "-c", text],
+        [sys.executable, "-W", "error", "-c", text],
         env={**os.environ, **environment},
         capture_output=True,
         text=True,
@@ -99,6 +99,7 @@ def test_an_engine_that_goes_wrong_halts(tmp_path: pathlib.Path, monkeypatch: py
     policies = built(tmp_path, module(decide, answer)).load({})
     decision = policies.decide(ACTION)
     assert (decision.outcome, decision.reason_code, decision.runtime_version) == ("HALT", "engine_failure", "9")
+    assert policies._warm._ready is None, "it is not used again"
     assert json.loads(policies.decide_bytes(b"{}"))["decision"]["outcome"] == "HALT"
 
 
@@ -322,8 +323,8 @@ class TestProcesses:
         path = tmp_path / "trap.wasm"
         path.write_bytes(module("(drop (i32.load (i32.const 70000))) unreachable"))
         ran = program(
-            "import sys, faramesh, faulthandler\n"
-            "policies = faramesh.Engine(sys.argv[1] if sys.argv[1:] else __import__('os').environ['MODULE']).load({})\n"
+            "import os, faramesh, faulthandler\n"
+            "policies = faramesh.Engine(os.environ['MODULE']).load({})\n"
             "faulthandler.enable()\n"
             "print(policies.decide({'agent_id': 'a', 'tool': 't'}).reason_code)",
             MODULE=str(path),
