@@ -213,7 +213,7 @@ def calm(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFacto
     """No setting of this machine, and no waiting between tries."""
     for name in ("FARAMESH_API_KEY", "FARAMESH_TOKEN", "FARAMESH_URL", "FARAMESH_ENGINE_WASM"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("FARAMESH_CACHE", str(tmp_path_factory.getbasetemp() / "engines"))
+    monkeypatch.setenv("FARAMESH_CACHE_DIR", str(tmp_path_factory.getbasetemp() / "engines"))
     monkeypatch.setattr("faramesh._client.RETRY_DELAYS", (0.0, 0.0, 0.0))
     monkeypatch.setattr("faramesh._road.SHORTEST_POLL", 0.01)
 

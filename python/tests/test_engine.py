@@ -59,7 +59,7 @@ LARGE = json.dumps({"agent_id": "a", "tool": "t", "params": {"text": "abc" * 330
 @pytest.fixture(scope="module")
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Engine:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("FARAMESH_CACHE", str(tmp_path_factory.getbasetemp() / "engines"))
+        patch.setenv("FARAMESH_CACHE_DIR", str(tmp_path_factory.getbasetemp() / "engines"))
         return Engine()
 
 

@@ -171,7 +171,7 @@ class TestCache:
     @pytest.fixture
     def folder(self, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> pathlib.Path:
         folder = tmp_path / "deep" / "cache"
-        monkeypatch.setenv("FARAMESH_CACHE", str(folder))
+        monkeypatch.setenv("FARAMESH_CACHE_DIR", str(folder))
         return folder
 
     @pytest.fixture
@@ -257,30 +257,23 @@ class TestCache:
         assert len(compiled) == 2
         assert len(list(folder.iterdir())) == 1
 
-    def test_it_can_be_turned_off(
-        self, tmp_path: pathlib.Path, compiled: list[bytes], monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setenv("FARAMESH_CACHE", "")
-        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))
-        self.engine(tmp_path)
-        self.engine(tmp_path)
-        assert len(compiled) == 2
-        assert not (tmp_path / "home").exists()
-
     def test_a_folder_that_cannot_be_made_costs_time_only(
         self, tmp_path: pathlib.Path, compiled: list[bytes], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         (tmp_path / "file").write_text("")
-        monkeypatch.setenv("FARAMESH_CACHE", str(tmp_path / "file" / "cache"))
+        monkeypatch.setenv("FARAMESH_CACHE_DIR", str(tmp_path / "file" / "cache"))
         assert self.engine(tmp_path).load({}).decide(ACTION).outcome == "EXECUTE"
         assert len(compiled) == 1
 
     def test_by_default_it_is_in_the_cache_of_the_user(
         self, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.delenv("FARAMESH_CACHE")
+        monkeypatch.delenv("FARAMESH_CACHE_DIR")
         monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
         assert _cache.folder() == tmp_path / "faramesh"
+        monkeypatch.delenv("XDG_CACHE_HOME")
+        monkeypatch.setenv("HOME", str(tmp_path))
+        assert _cache.folder() == tmp_path / ".cache" / "faramesh"
 
 
 class TestProcesses:
@@ -315,7 +308,7 @@ class TestProcesses:
         assert policies.decide(ACTION).outcome == "EXECUTE"
 
     def test_a_fork_can_compile(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setenv("FARAMESH_CACHE", "")
+        monkeypatch.setenv("FARAMESH_CACHE_DIR", os.devnull)
         Engine()
         self.in_a_fork(lambda: Engine().load(ALLOW).decide(ACTION).outcome == "EXECUTE")
 

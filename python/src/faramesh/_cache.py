@@ -11,13 +11,12 @@ import contextlib
 import hashlib
 import os
 import stat
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-VARIABLE: Final = "FARAMESH_CACHE"
-"""Names the folder; set to nothing, nothing is kept."""
+VARIABLE: Final = "FARAMESH_CACHE_DIR"
+"""Names the folder, as it does for the server."""
 
 _DIGEST_BYTES: Final = hashlib.sha256().digest_size
 
@@ -26,15 +25,14 @@ def folder() -> Path | None:
     """Where compiled engines are kept for this user; nothing where none may be."""
     if not hasattr(os, "geteuid"):
         return None
-    named = os.environ.get(VARIABLE)
-    if named is not None:
-        return Path(named) if named else None
+    if named := os.environ.get(VARIABLE):
+        return Path(named)
+    if caches := os.environ.get("XDG_CACHE_HOME"):
+        return Path(caches) / "faramesh"
     try:
-        home = Path.home()
+        return Path.home() / ".cache" / "faramesh"
     except RuntimeError:
         return None
-    caches = home / "Library" / "Caches" if sys.platform == "darwin" else home / ".cache"
-    return Path(os.environ.get("XDG_CACHE_HOME") or caches) / "faramesh"
 
 
 def read(kept_in: Path, name: str) -> bytes | None:
