@@ -3,8 +3,7 @@
 // `--long` tries 100,000 random actions. It installs what package-lock.json names when that has changed, and builds
 // neither the engine nor the `faramesh` program: `cargo xtask` does.
 import { spawn } from "node:child_process";
-import { createHash } from "node:crypto";
-import { readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Steps } from "./lib/steps.mjs";
@@ -27,17 +26,12 @@ function command(name, ...given) {
   });
 }
 
-/** Installs the locked packages, unless these very ones are there. */
+/** Installs the locked packages, unless these very ones are there; `cargo xtask` leaves the same mark. */
 async function install() {
-  const locked = createHash("sha256").update(readFileSync(join(here, "package-lock.json"))).digest("hex");
-  const stamp = join(here, "node_modules/.installed");
-  const installed = () => readFileSync(stamp, "utf8");
-  try {
-    if (installed() === locked) return;
-  } catch {
-    // Nothing was installed before.
-  }
-  // Install scripts only look for programs that these packages bring along anyway.
+  const locked = readFileSync(join(here, "package-lock.json"), "utf8");
+  const stamp = join(here, "node_modules/.installed-from");
+  if (existsSync(stamp) && readFileSync(stamp, "utf8") === locked) return;
+  // Their install scripts only look for programs that these packages bring along anyway.
   await command("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline");
   writeFileSync(stamp, locked);
 }

@@ -1,148 +1,127 @@
-// Every proposed call and what became of it, in a Durable Object: one at a time, and still there tomorrow.
-//
-// A call has an id that the agent chose. It goes from `proposed` to `done`, `failed` or `denied`; or to `held`, and
-// from there to `rejected`, to `expired` by the alarm, or to `granted` and then once to `running`. Nothing here
-// decides whether a call may run: the policy does, again, after a person said yes.
+// The Durable Object that all calls go through: it decides them, runs them, holds them for people, and its alarm ends
+// the waiting. One object, so that a call is run by one isolate and a grant is given away once.
 
 import { DurableObject } from "cloudflare:workers";
-import type { Env } from "./settings.js";
-
-export type Status = "proposed" | "held" | "granted" | "running" | "done" | "failed" | "denied" | "rejected" | "expired";
-
-/** A call as it is kept. */
-export interface KeptCall {
-  call_id: string;
-  tool: string;
-  /** The arguments as JSON, exactly as they were proposed. */
-  params: string;
-  /** What a person grants: these arguments and no others. */
-  request_hash: string;
-  status: Status;
-  /** Why it is held, or why it ended as it did. */
-  reason: string | null;
-  /** When a held call expires, in Unix milliseconds. */
-  expires_at: number | null;
-  /** Who answered. */
-  approver: string | null;
-  /** What the tool gave back, as JSON. */
-  result: string | null;
-}
+import { ApprovalRequiredError, FarameshError } from "faramesh";
+import type { Held } from "faramesh";
+import { Calls } from "./calls.js";
+import type { Call, Proposal } from "./calls.js";
+import { gateOf } from "./gate.js";
+import type { Gate, Params, Tools } from "./gate.js";
+import { storageOutbox } from "./outbox.js";
+import { configured } from "./settings.js";
+import type { Env, Settings } from "./settings.js";
 
 /** What an answer came to: the call as it is now, and whether it was this answer that counted. */
 export interface Answered {
-  call: KeptCall | null;
+  call: Call | null;
   counted: boolean;
 }
 
-/** The one object that all calls of this Worker go through. */
-export function approvals(env: Env): DurableObjectStub<Approvals> {
-  return env.APPROVALS.get(env.APPROVALS.idFromName("approvals"));
-}
+/** How long after a failure the server is tried again. */
+const RETRY_MS = 5_000;
 
 export class Approvals extends DurableObject<Env> {
-  readonly #sql: SqlStorage;
+  readonly #calls: Calls;
+  readonly #settings: Settings;
+  readonly #gate: Gate;
+  /** When records that could not be sent are sent again; null when none wait. */
+  #retryAt: number | null = null;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
-    this.#sql = ctx.storage.sql;
-    this.#sql.exec(`
-      CREATE TABLE IF NOT EXISTS calls (
-        call_id TEXT PRIMARY KEY,
-        tool TEXT NOT NULL,
-        params TEXT NOT NULL,
-        request_hash TEXT NOT NULL,
-        status TEXT NOT NULL,
-        reason TEXT,
-        expires_at INTEGER,
-        approver TEXT,
-        result TEXT
-      ) STRICT;
-      CREATE INDEX IF NOT EXISTS held ON calls (expires_at) WHERE status = 'held';
-    `);
+    const settings = configured(env);
+    if (typeof settings === "string") throw new Error(settings);
+    this.#settings = settings;
+    this.#calls = new Calls(ctx.storage.sql);
+    const grants = { hold: async (held: Held) => this.#grant(held) };
+    this.#gate = gateOf(settings, env, grants, () => storageOutbox(ctx.storage));
   }
 
-  /** Takes a call that is new; one with a known id is only shown, so that a repeated request runs nothing twice. */
-  propose(call: Pick<KeptCall, "call_id" | "tool" | "params" | "request_hash">): { fresh: boolean; call: KeptCall } {
-    const { rowsWritten } = this.#sql.exec(
-      "INSERT INTO calls (call_id, tool, params, request_hash, status) VALUES (?, ?, ?, ?, 'proposed') ON CONFLICT DO NOTHING",
-      call.call_id,
-      call.tool,
-      call.params,
-      call.request_hash,
-    );
-    return { fresh: rowsWritten > 0, call: this.find(call.call_id) as KeptCall };
+  /** Decides a call, and runs it, holds it or denies it. A known id is only shown, so that nothing runs twice. */
+  async propose(proposal: Proposal): Promise<Call> {
+    if (this.#calls.propose(proposal)) {
+      const held = await this.#run(proposal, this.#gate.agent);
+      if (held !== null) await this.#hold(proposal.call_id, held);
+    }
+    return this.#calls.find(proposal.call_id) as Call;
   }
 
-  find(callId: string): KeptCall | null {
-    const [row] = this.#sql.exec("SELECT * FROM calls WHERE call_id = ?", callId).toArray();
-    return (row as unknown as KeptCall | undefined) ?? null;
+  find(callId: string): Call | null {
+    return this.#calls.find(callId);
   }
 
-  /** The calls that wait for a person, the oldest first. */
-  held(): KeptCall[] {
-    const rows = this.#sql.exec("SELECT * FROM calls WHERE status = 'held' ORDER BY expires_at, call_id").toArray();
-    return rows as unknown as KeptCall[];
+  held(): Call[] {
+    return this.#calls.held();
   }
 
-  /** Waits for a person until `expiresAt`. */
-  async hold(callId: string, reason: string, expiresAt: number): Promise<KeptCall | null> {
-    this.#sql.exec(
-      "UPDATE calls SET status = 'held', reason = ?, expires_at = ? WHERE call_id = ? AND status IN ('proposed', 'running')",
-      reason,
-      expiresAt,
-      callId,
-    );
-    await this.#wake();
-    return this.find(callId);
+  /** Takes what a person says about a held call; one that is granted runs now, once. */
+  async answer(callId: string, requestHash: string, granted: boolean, approver: string, reason: string | null): Promise<Answered> {
+    const counted = this.#calls.answer(callId, requestHash, granted, approver, reason, Date.now());
+    const call = this.#calls.find(callId);
+    if (!counted || !granted || call === null) return { call, counted };
+    // The policy decides again, with the approval, and may see it otherwise by now.
+    const error = await this.#run(call, this.#gate.granted);
+    if (error !== null) this.#calls.finish(callId, "denied", error.message, null);
+    return { call: this.#calls.find(callId), counted };
   }
 
-  /** What a person says about a held call, in time and about the arguments that they saw. */
-  answer(callId: string, requestHash: string, granted: boolean, approver: string, reason: string | null): Answered {
-    const { rowsWritten } = this.#sql.exec(
-      `UPDATE calls SET status = ?, approver = ?, reason = ?
-       WHERE call_id = ? AND request_hash = ? AND status = 'held' AND expires_at > ?`,
-      granted ? "granted" : "rejected",
-      approver,
-      reason,
-      callId,
-      requestHash,
-      Date.now(),
-    );
-    return { call: this.find(callId), counted: rowsWritten > 0 };
-  }
-
-  /** Gives a granted call away, once: whoever gets it runs it. */
-  take(callId: string, requestHash: string): KeptCall | null {
-    const { rowsWritten } = this.#sql.exec(
-      "UPDATE calls SET status = 'running' WHERE call_id = ? AND request_hash = ? AND status = 'granted'",
-      callId,
-      requestHash,
-    );
-    return rowsWritten > 0 ? this.find(callId) : null;
-  }
-
-  /** How a call ended. */
-  finish(callId: string, status: "done" | "failed" | "denied", reason: string | null, result: string | null): KeptCall | null {
-    this.#sql.exec(
-      `UPDATE calls SET status = ?, reason = coalesce(?, reason), result = ?
-       WHERE call_id = ? AND status IN ('proposed', 'granted', 'running')`,
-      status,
-      reason,
-      result,
-      callId,
-    );
-    return this.find(callId);
-  }
-
-  /** Nobody answered in time. */
+  /** Nobody answered in time, or the server is tried again. */
   override async alarm(): Promise<void> {
-    this.#sql.exec("UPDATE calls SET status = 'expired' WHERE status = 'held' AND expires_at <= ?", Date.now());
+    this.#calls.expire(Date.now());
+    await this.#send();
+  }
+
+  /** Runs a governed tool and keeps how it ended; gives the error back when a person has to look first. */
+  async #run(call: Proposal, tools: Tools): Promise<ApprovalRequiredError | null> {
+    const { call_id, tool, params } = call;
+    try {
+      const result = await tools(tool, JSON.parse(params) as Params, call_id);
+      this.#calls.finish(call_id, "done", null, JSON.stringify(result));
+    } catch (error) {
+      if (error instanceof ApprovalRequiredError) return error;
+      // Whatever the package throws, the tool has not run; anything else comes from the tool itself.
+      const denied = error instanceof FarameshError;
+      const reason = denied ? (error.decision?.reason ?? error.message) : "the tool failed";
+      this.#calls.finish(call_id, denied ? "denied" : "failed", reason, null);
+    } finally {
+      this.ctx.waitUntil(this.#send());
+    }
+    return null;
+  }
+
+  async #hold(callId: string, error: ApprovalRequiredError): Promise<void> {
+    if (this.#settings.server !== null) {
+      this.#calls.finish(callId, "denied", "nobody has answered on the server in time", null);
+      return;
+    }
+    const { approval, reason } = error.decision ?? {};
+    const patience = Math.min(this.#settings.approvalMs, approval?.expires_ms ?? Infinity);
+    this.#calls.hold(callId, reason ?? "", Date.now() + patience);
     await this.#wake();
   }
 
-  /** Sets the alarm for the next call that expires. */
+  /** Hands over what a person has granted, once; whatever else is held stays closed. */
+  #grant({ context, request_hash }: Held): { verdict: "granted"; approvers: { principal: string }[]; reason: string | null } {
+    const grant = this.#calls.take(String(context["call_id"]), request_hash);
+    if (grant?.approver == null) throw new Error("nobody has granted these arguments");
+    return { verdict: "granted", approvers: [{ principal: grant.approver }], reason: grant.reason };
+  }
+
+  async #send(): Promise<void> {
+    try {
+      await this.#gate.flush();
+      this.#retryAt = null;
+    } catch (error) {
+      console.warn(`the records wait: ${String(error)}`);
+      this.#retryAt = Date.now() + RETRY_MS;
+    }
+    await this.#wake();
+  }
+
+  /** Sets the alarm for whatever comes next. */
   async #wake(): Promise<void> {
-    const [next] = this.#sql.exec("SELECT min(expires_at) AS at FROM calls WHERE status = 'held'").toArray();
-    if (typeof next?.at === "number") await this.ctx.storage.setAlarm(next.at);
+    const times = [this.#calls.nextExpiry(), this.#retryAt].filter((time) => time !== null);
+    if (times.length > 0) await this.ctx.storage.setAlarm(Math.min(...times));
   }
 }

@@ -17,7 +17,7 @@ export async function node(place, script) {
  * Bundles for Workers as Wrangler does: its conditions, and an imported `.wasm` stays a module of its own.
  * Gives the script and the modules beside it.
  */
-async function bundleForWorkers(entry, conditions) {
+export async function bundleForWorkers(entry, conditions = ["workerd", "worker", "browser"]) {
   const modules = new Map();
   const wasm = {
     name: "wasm modules",
@@ -48,7 +48,7 @@ async function bundleForWorkers(entry, conditions) {
 }
 
 /** Bundles with esbuild and runs in workerd. */
-export async function workerd(place, script, conditions = ["workerd", "worker", "browser"]) {
+export async function workerd(place, script, conditions) {
   const { script: contents, modules } = await bundleForWorkers(join(place, script), conditions);
   const compiled = [...modules].map(([path, bytes]) => ({ type: "CompiledWasm", path, contents: bytes }));
   const worker = new Miniflare({

@@ -3,7 +3,10 @@
 // Every project lets one call run, has one held and one denied, and says which engine decided: the very file that the
 // server runs. Programs that check packages (publint, attw, the TypeScript compiler) look at the same tarball.
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { publint } from "publint";
+import { formatMessage } from "publint/utils";
 import { engineBytes, here, sha256 } from "../lib/places.mjs";
 import { launch } from "../lib/serve.mjs";
 import { Steps } from "../lib/steps.mjs";
@@ -44,10 +47,19 @@ async function types(place) {
   }
 }
 
+/** What publint finds, but for one finding that is about its own reading. */
+async function lint(tarball) {
+  const { messages, pkg } = await publint({ pack: { tarball: Uint8Array.from(readFileSync(tarball)).buffer } });
+  // A target is a URL: Vercel's edge runtime asks for the module with a query, which is no part of a file's name.
+  const isQuery = ({ code, path }) => code === "FILE_DOES_NOT_EXIST" && path.join() === "exports,./engine.wasm?module";
+  const found = messages.filter((message) => !isQuery(message));
+  assert.deepEqual(found.map((message) => formatMessage(message, pkg)), []);
+}
+
 const steps = new Steps();
 let tarball;
 if (await steps.run("tarball", async () => (tarball = await packed()))) {
-  await steps.run("publint", () => run(tool("publint"), ["run", tarball, "--strict"], here));
+  await steps.run("publint", () => lint(tarball));
   // The package is ESM only; CommonJS requires it as Node does since 20.19 (see `node-require`). The module is data.
   const attw = [tarball, "--profile", "esm-only", "--no-emoji", "--exclude-entrypoints", "engine.wasm", "engine.wasm?module"];
   await steps.run("attw", () => run(tool("attw"), attw, here));

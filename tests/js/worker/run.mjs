@@ -2,6 +2,10 @@
 //
 // Every test starts a Worker of its own. Time is made short by configuration and conditions are awaited.
 import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Server } from "./server.mjs";
 import { Steps } from "../lib/steps.mjs";
 import { bundle, install, types } from "./build.mjs";
 import { AGENT, DANA, LEE, Worker } from "./worker.mjs";
@@ -123,23 +127,36 @@ const tests = {
   "arguments that were changed where they are kept do not run": async (worker) => {
     const shown = await worker.refund("r-1", 340);
     const store = await worker.store();
+    // A person is shown the hash of one refund, and what is kept under it is another.
     const params = JSON.stringify({ customer_id: "c-1", amount: 999 });
-    await store.propose({ call_id: "r-2", tool: "process_refund", params, request_hash: shown.request_hash });
-    await store.hold("r-2", "", Date.now() + 900_000);
+    const kept = await store.propose({ call_id: "r-2", tool: "process_refund", params, request_hash: shown.request_hash });
+    assert.equal(kept.status, "held");
     const answer = await worker.answer(DANA, { ...shown, call_id: "r-2" }, "granted");
     assert.deepEqual([answer.http, answer.status], [403, "denied"]);
     assert.deepEqual(await worker.refunds(), []);
   },
 
-  "a grant does not open what the policy denies": async (worker) => {
-    const store = await worker.store();
-    const denied = await worker.refund("r-1", 5000);
-    const params = JSON.stringify({ customer_id: "c-1", amount: 5000 });
-    await store.propose({ call_id: "r-2", tool: "process_refund", params, request_hash: denied.request_hash });
-    await store.hold("r-2", "", Date.now() + 900_000);
-    const answer = await worker.answer(DANA, { ...denied, call_id: "r-2" }, "granted");
-    assert.deepEqual([answer.http, answer.status], [403, "denied"]);
-    assert.deepEqual(await worker.refunds(), []);
+  "a held refund outlives its process, and the policy of the new one decides": async (worker, { modules, folder }) => {
+    await worker.stop();
+    const first = new Worker(modules, {}, folder);
+    const held = [await first.refund("r-1", 340), await first.refund("r-2", 999)];
+    await first.stop();
+
+    const stricter = modules.map((module) => {
+      if (module.type !== "Text") return module;
+      const contents = String(module.contents).replace("amount_lte: 1000", "amount_lte: 500").replace("amount_gt: 1000", "amount_gt: 500");
+      assert.notEqual(contents, String(module.contents));
+      return { ...module, contents };
+    });
+    const second = new Worker(stricter, {}, folder);
+    try {
+      const [granted, denied] = [await second.answer(DANA, held[0], "granted"), await second.answer(DANA, held[1], "granted")];
+      assert.deepEqual([granted.http, granted.status], [200, "done"]);
+      assert.deepEqual([denied.http, denied.status], [403, "denied"]);
+      assert.deepEqual(await second.refunds(), [340]);
+    } finally {
+      await second.stop();
+    }
   },
 
   "who proposes never approves": async (worker) => {
@@ -179,6 +196,57 @@ const tests = {
   },
 };
 
+/** Tests with a Faramesh server of its own process: what the Worker's policy holds, people see there. */
+const withServer = {
+  "people on the server let a held refund run, once": async (worker, { server }) => {
+    const proposed = worker.refund("r-1", 340);
+    const [action] = await server.until("pending_approval");
+    assert.deepEqual([action.tool, action.params.amount], ["process_refund", 340]);
+    assert.deepEqual(await worker.refunds(), []);
+    await server.ask("POST", `/v1/actions/${action.id}/approval`, { approve: true });
+    const call = await proposed;
+    assert.deepEqual([call.http, call.status, call.result.amount], [200, "done", 340]);
+    assert.deepEqual(await worker.refunds(), [340]);
+    assert.equal((await worker.refund("r-1", 340)).status, "done");
+    assert.deepEqual(await worker.refunds(), [340]);
+    const [succeeded] = await server.until("succeeded");
+    assert.equal(succeeded.id, action.id);
+  },
+
+  "people on the server reject a held refund": async (worker, { server }) => {
+    const proposed = worker.refund("r-1", 340);
+    const [action] = await server.until("pending_approval");
+    await server.ask("POST", `/v1/actions/${action.id}/approval`, { approve: false, reason: "no photos" });
+    const call = await proposed;
+    assert.deepEqual([call.http, call.status], [403, "denied"]);
+    assert.deepEqual(await worker.refunds(), []);
+  },
+
+  "without the server nothing is held, small refunds run, and the others do not": async (worker, { server }) => {
+    await server.stop();
+    const calls = [await worker.refund("r-1", 45), await worker.refund("r-2", 340), await worker.refund("r-3", 5000)];
+    assert.deepEqual(calls.map(({ status }) => status), ["done", "denied", "denied"]);
+    assert.deepEqual(await worker.refunds(), [45]);
+  },
+};
+
+/** Runs one test with a Worker, a folder and, when asked for, a server of its own. */
+async function tried(test, settings, serves) {
+  const folder = mkdtempSync(join(tmpdir(), "faramesh-worker-"));
+  const server = serves ? new Server(folder) : undefined;
+  let worker;
+  try {
+    await server?.start();
+    const hands = server && { FARAMESH_SERVER: server.url, FARAMESH_API_KEY: await server.agentKey() };
+    worker = new Worker(modules, { ...settings, ...hands });
+    await test(worker, { modules, folder, server });
+  } finally {
+    await worker?.stop();
+    await server?.stop();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
 const steps = new Steps();
 let modules;
 const built = await steps.run("build with wrangler", async () => {
@@ -188,15 +256,11 @@ const built = await steps.run("build with wrangler", async () => {
 await steps.run("types", types);
 if (built) {
   for (const [name, given] of Object.entries(tests)) {
-    await steps.run(name, async () => {
-      const { settings, test } = typeof given === "function" ? { test: given } : given;
-      const worker = new Worker(modules, settings);
-      try {
-        await test(worker);
-      } finally {
-        await worker.stop();
-      }
-    });
+    const { settings, test } = typeof given === "function" ? { test: given } : given;
+    await steps.run(name, () => tried(test, settings, false));
+  }
+  for (const [name, test] of Object.entries(withServer)) {
+    await steps.run(name, () => tried(test, {}, true));
   }
 }
 steps.finish();

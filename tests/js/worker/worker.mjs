@@ -10,8 +10,10 @@ const PATIENCE_MS = 20_000;
 
 export class Worker {
   #miniflare;
+  #stopped;
 
-  constructor(modules, settings = {}) {
+  /** Storage is in memory, or in the folder `persist`. */
+  constructor(modules, settings = {}, persist = undefined) {
     this.#miniflare = new Miniflare({
       cf: false,
       host: "127.0.0.1",
@@ -19,6 +21,7 @@ export class Worker {
       modules,
       durableObjects: { APPROVALS: { className: "Approvals", useSQLite: true } },
       kvNamespaces: ["LEDGER"],
+      ...(persist === undefined ? {} : { durableObjectsPersist: persist }),
       bindings: {
         AGENT_ID: "refund-agent",
         AGENT_KEY: AGENT,
@@ -78,7 +81,9 @@ export class Worker {
     return Promise.all(keys.map(async ({ name }) => (await ledger.get(name, "json")).amount));
   }
 
+  /** Ends workerd; a second time does nothing. */
   stop() {
-    return this.#miniflare.dispose();
+    this.#stopped ??= this.#miniflare.dispose();
+    return this.#stopped;
   }
 }
