@@ -48,7 +48,7 @@ pub enum BreakKind {
     ForeignStream,
 }
 
-/// Checks records one after the other, from the first of a stream.
+/// Checks records one after the other, from the first of a stream or from a place that is known.
 #[derive(Debug)]
 pub struct Verifier {
     head: Head,
@@ -58,6 +58,11 @@ impl Verifier {
     /// Starts before the first record of `stream`.
     pub fn new(stream: impl Into<String>) -> Self {
         Verifier { head: Head::genesis(stream) }
+    }
+
+    /// Starts behind a head that is known already: the next record is the one that follows it.
+    pub fn behind(head: Head) -> Self {
+        Verifier { head }
     }
 
     /// The head of what was checked so far.
@@ -156,6 +161,21 @@ mod tests {
     #[test]
     fn an_untouched_chain_holds() {
         assert_eq!(check(&chain(5)).map(|head| head.size), Ok(5));
+    }
+
+    #[test]
+    fn a_chain_goes_on_behind_a_known_head_and_behind_no_other() {
+        let records = chain(4);
+        let known = check(&records[..2]).unwrap();
+        let mut verifier = Verifier::behind(known.clone());
+        for record in &records[2..] {
+            verifier.next(record.as_bytes()).unwrap();
+        }
+        assert_eq!(Ok(verifier.head().clone()), check(&records));
+        let next = |head: Head| Verifier::behind(head).next(records[2].as_bytes()).map_err(|found| found.kind);
+        assert_eq!(next(Head { record_hash: RecordHash::ZERO, ..known.clone() }), Err(BreakKind::Unlinked));
+        assert_eq!(next(Head { size: 1, ..known.clone() }), Err(BreakKind::Misplaced));
+        assert_eq!(next(Head { stream: "t".into(), ..known }), Err(BreakKind::ForeignStream));
     }
 
     #[test]
