@@ -25,6 +25,8 @@ pub struct Settings {
     pub result_ttl: String,
     /// The most bytes of a request's body.
     pub max_body: usize,
+    /// How long a signed bundle of the policies may be relied on.
+    pub bundle_max_age: String,
 }
 
 impl Default for Settings {
@@ -38,6 +40,7 @@ impl Default for Settings {
             approval_ttl: "1h".to_owned(),
             result_ttl: "15m".to_owned(),
             max_body: engine::json::MAX_BYTES,
+            bundle_max_age: "24h".to_owned(),
         }
     }
 }
@@ -61,6 +64,8 @@ pub struct Config {
     pub result_ttl: Duration,
     /// The most bytes of a request's body.
     pub max_body: usize,
+    /// How long a signed bundle of the policies may be relied on, in whole seconds.
+    pub bundle_max_age: Duration,
     /// How long a reader of events may take nothing before it is dropped.
     pub reader_patience: Duration,
 }
@@ -130,6 +135,7 @@ impl Config {
             approval_ttl: ttl("FARAMESH_APPROVAL_TTL", &settings.approval_ttl)?,
             result_ttl: ttl("FARAMESH_RESULT_TTL", &settings.result_ttl)?,
             max_body: settings.max_body,
+            bundle_max_age: max_age("FARAMESH_BUNDLE_MAX_AGE", &settings.bundle_max_age)?,
             reader_patience: READER_PATIENCE,
         })
     }
@@ -146,6 +152,11 @@ impl Config {
     pub fn admin_key_file(&self) -> PathBuf {
         self.data_dir().join("admin.key")
     }
+
+    /// The file with the key that signs bundles.
+    pub fn signing_key_file(&self) -> PathBuf {
+        self.data_dir().join("signing-key.pem")
+    }
 }
 
 fn ttl(name: &str, text: &str) -> Result<Duration, ConfigError> {
@@ -156,6 +167,21 @@ fn ttl(name: &str, text: &str) -> Result<Duration, ConfigError> {
             help: "write a number and a unit, such as 30s, 5m, 1h or 1d; at most 366d".to_owned(),
         }),
     }
+}
+
+/// A time for which a bundle may be relied on: whole seconds, because that is how a bundle says it.
+///
+/// # Errors
+/// When it is none.
+pub fn max_age(name: &str, text: &str) -> Result<Duration, ConfigError> {
+    let age = ttl(name, text)?;
+    if age.subsec_nanos() == 0 {
+        return Ok(age);
+    }
+    Err(ConfigError {
+        message: format!("`{text}` is not a time that `{name}` can have"),
+        help: "write whole seconds, such as 30s, 5m, 1h or 1d".to_owned(),
+    })
 }
 
 /// `$XDG_CACHE_HOME/faramesh`, else `~/.cache/faramesh`.
@@ -227,6 +253,7 @@ mod tests {
             Settings { approval_ttl: "soon".into(), ..settings() },
             Settings { result_ttl: "0s".into(), ..settings() },
             Settings { result_ttl: "99999999999999999d".into(), ..settings() },
+            Settings { bundle_max_age: "1500ms".into(), ..settings() },
             Settings { max_body: 0, ..settings() },
             Settings { max_body: engine::json::MAX_BYTES + 1, ..settings() },
         ];
@@ -241,6 +268,7 @@ mod tests {
                 "`soon` is not a time that `FARAMESH_APPROVAL_TTL` can have",
                 "`0s` is not a time that `FARAMESH_RESULT_TTL` can have",
                 "`99999999999999999d` is not a time that `FARAMESH_RESULT_TTL` can have",
+                "`1500ms` is not a time that `FARAMESH_BUNDLE_MAX_AGE` can have",
                 "a body of at most 0 bytes cannot be set",
                 "a body of at most 1048577 bytes cannot be set",
             ]

@@ -10,6 +10,8 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use engine::canonical::Canonical;
 use engine::hash::Digest;
 use engine::record::{Draft, RecordKind};
@@ -306,19 +308,9 @@ fn random_key() -> Result<(String, String), KeyError> {
 /// # Errors
 /// When the machine gives no random bytes.
 pub fn random_secret() -> Result<String, getrandom::Error> {
-    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let mut bytes = [0; 32];
     getrandom::fill(&mut bytes)?;
-    let mut secret = String::with_capacity(43);
-    for chunk in bytes.chunks(3) {
-        let bits =
-            chunk.iter().fold(0, |bits: u32, byte| bits << 8 | u32::from(*byte)) << (8 * (3 - chunk.len()));
-        for at in 0..=chunk.len() {
-            let digit = (bits >> (18 - 6 * at)) & 63;
-            secret.push(char::from(ALPHABET.get(digit as usize).copied().unwrap_or(b'A')));
-        }
-    }
-    Ok(secret)
+    Ok(URL_SAFE_NO_PAD.encode(bytes))
 }
 
 /// Writes a file that only its owner can read, whole or not at all.

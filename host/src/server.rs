@@ -11,6 +11,8 @@ use std::time::Duration;
 use axum::serve::ListenerExt as _;
 use tokio::net::TcpListener;
 
+use crate::bundle::key::{SigningKey, SigningKeyError};
+use crate::bundle::shelf::Shelf;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, ConfigError};
 use crate::events::{Waiting, closed};
@@ -83,6 +85,14 @@ pub enum StartError {
     /// The admin key cannot be made.
     #[error("cannot make the admin key: {0}")]
     AdminKey(KeyError),
+    /// The key that signs bundles cannot be used.
+    #[error("cannot use the signing key `{path}`: {error}")]
+    SigningKey {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        error: SigningKeyError,
+    },
     /// The engine cannot be loaded.
     #[error("the engine cannot be loaded: {0}")]
     Engine(String),
@@ -123,6 +133,7 @@ impl StartError {
                 "see that the file and its folder can be written, or set `FARAMESH_DB`".to_owned()
             }
             StartError::AdminKey(_) => "see that the folder of the database can be written".to_owned(),
+            StartError::SigningKey { path, error } => error.help(path),
             StartError::Engine(_) => {
                 "see that the cache folder can be written, or set `FARAMESH_CACHE_DIR`".to_owned()
             }
@@ -171,6 +182,9 @@ impl Server {
             return Err(StartError::KeysRequired(config.host));
         }
         keys.ensure_admin(&config.admin_key_file()).await.map_err(StartError::AdminKey)?;
+        let path = config.signing_key_file();
+        let (signing_key, _) =
+            SigningKey::load_or_create(&path).map_err(|error| StartError::SigningKey { path, error })?;
         let policies = Policies::start(
             config.policies.clone(),
             module,
@@ -194,6 +208,7 @@ impl Server {
             policies,
             keys,
             store: dyn_store,
+            shelf: Shelf::new(signing_key, config.bundle_max_age),
             waiting: Arc::new(Waiting::default()),
             metrics,
             clock,

@@ -5,6 +5,7 @@
 
 mod actions;
 mod audit;
+mod bundle;
 mod client;
 mod completions;
 mod diagnostics;
@@ -99,6 +100,9 @@ enum Command {
     /// Verify and export the records
     #[command(subcommand)]
     Audit(audit::Command),
+    /// Sign policies for those who decide far from the server, and check such a bundle
+    #[command(subcommand)]
+    Bundle(bundle::Command),
     /// Make, list and revoke API keys
     #[command(subcommand)]
     Keys(keys::Command),
@@ -106,6 +110,8 @@ enum Command {
     Doctor(doctor::Doctor),
     /// Print completions for a shell
     Completions(completions::Completions),
+    /// Print the version and the hash of the engine
+    Version,
 }
 
 /// Runs the program.
@@ -137,9 +143,11 @@ fn run(cli: &Cli, screen: &Screen) -> Outcome {
         Command::Actions(command) => actions::run(command, &cli.global, screen),
         Command::Policy(command) => policy::run(command, screen),
         Command::Audit(command) => audit::run(command, &cli.global, screen),
+        Command::Bundle(command) => bundle::run(command, screen),
         Command::Keys(command) => keys::run(command, &cli.global, screen),
         Command::Doctor(args) => doctor::run(args, &cli.global, screen),
         Command::Completions(args) => completions::run(args, screen),
+        Command::Version => version::run(screen),
     }
 }
 

@@ -67,6 +67,16 @@ pub(crate) struct Start {
     #[arg(long, env = "FARAMESH_MAX_BODY", hide_env_values = true, default_value_t = engine::json::MAX_BYTES, value_name = "BYTES")]
     max_body: usize,
 
+    /// How long a signed bundle of the policies may be relied on
+    #[arg(
+        long,
+        env = "FARAMESH_BUNDLE_MAX_AGE",
+        hide_env_values = true,
+        default_value = "24h",
+        value_name = "TIME"
+    )]
+    bundle_max_age: String,
+
     /// Open the dashboard in the browser
     #[arg(long)]
     open: bool,
@@ -84,6 +94,7 @@ impl Start {
             approval_ttl: self.approval_ttl.clone(),
             result_ttl: self.result_ttl.clone(),
             max_body: self.max_body,
+            bundle_max_age: self.bundle_max_age.clone(),
         }
     }
 }

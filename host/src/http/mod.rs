@@ -5,6 +5,7 @@
 
 pub mod actions;
 pub mod auth;
+pub mod bundle;
 pub mod error;
 pub mod events;
 pub mod execution;
@@ -19,6 +20,7 @@ pub mod router;
 
 use std::sync::Arc;
 
+use crate::bundle::shelf::Shelf;
 use crate::clock::Clock;
 use crate::events::Waiting;
 use crate::gate::Gate;
@@ -37,6 +39,8 @@ pub struct App {
     pub keys: Keys,
     /// What is remembered.
     pub store: Arc<dyn Store>,
+    /// The signed bundle of the policies.
+    pub shelf: Shelf,
     /// Who waits.
     pub waiting: Arc<Waiting>,
     /// What is counted.

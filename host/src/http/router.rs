@@ -7,7 +7,7 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodRouter, delete, get, post, put};
 
 use super::error::Problem;
-use super::{Shared, actions, events, execution, guard, health, keys, openapi, policies, records};
+use super::{Shared, actions, bundle, events, execution, guard, health, keys, openapi, policies, records};
 
 /// One route: its method, its path, and what answers.
 pub struct Route {
@@ -42,6 +42,8 @@ pub fn routes() -> Vec<Route> {
         route("get", "/v1/policies/{name}", get(policies::one)),
         route("put", "/v1/policies/{name}", put(policies::put)),
         route("delete", "/v1/policies/{name}", delete(policies::delete)),
+        route("get", "/v1/bundle", get(bundle::bundle)),
+        route("get", "/.well-known/jwks.json", get(bundle::keys)),
         route("get", "/v1/records", get(records::list)),
         route("get", "/v1/records/heads", get(records::heads)),
         route("get", "/v1/keys", get(keys::list)),

@@ -1,0 +1,51 @@
+//! The signed bundle of the policy set in force, and the key to check it with.
+
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+
+use super::Shared;
+use super::auth::Caller;
+use super::error::Problem;
+use super::extract::{json, json_text};
+use crate::bundle::key::JwkSet;
+use crate::principal::Permission;
+
+/// `GET /v1/bundle`: RFC 9110 §13.1.2 for `If-None-Match`. The answer 304 says that there is no newer bundle, and
+/// never that the one at hand lasts longer.
+pub async fn bundle(
+    State(app): State<Shared>,
+    caller: Caller,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    caller.needs(Permission::SeeOwn)?;
+    let set = app.policies.in_force();
+    if set.sources.is_empty() {
+        let detail = "no policy is in force, so there is nothing to bundle and every action halts";
+        return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "no_policy", detail));
+    }
+    let bundle = app.shelf.bundle(&set, app.policies.module().hash(), app.clock.now_ms());
+    let etag = format!("\"{}\"", bundle.payload_hash);
+    let mut response = if names(&headers, &etag) {
+        StatusCode::NOT_MODIFIED.into_response()
+    } else {
+        json_text(bundle.text)
+    };
+    // 64 hexadecimal digits in quotes are always a header value.
+    if let Ok(etag) = HeaderValue::from_str(&etag) {
+        response.headers_mut().insert(header::ETAG, etag);
+    }
+    Ok(response)
+}
+
+/// Whether `If-None-Match` names the tag.
+fn names(headers: &HeaderMap, etag: &str) -> bool {
+    headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok()).any(|value| {
+        value.split(',').map(str::trim).any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == etag)
+    })
+}
+
+/// `GET /.well-known/jwks.json`: the public keys of the server, RFC 7517 §5.
+pub async fn keys(State(app): State<Shared>) -> Result<Response, Problem> {
+    json(&JwkSet { keys: vec![app.shelf.key().public().to_jwk()] })
+}
