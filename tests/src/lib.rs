@@ -3,7 +3,6 @@
 //! How each host is asked is in `tests/it/`, `js/` and `../python/tests/`. The format of the cases is in
 //! `tests/corpus/README.md`.
 
-pub mod base64;
 mod expect;
 pub mod hosts;
 pub mod native;

@@ -1,5 +1,7 @@
 //! The engine as it is linked in: what it answers to a case is what every other host must answer, byte for byte.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use engine::action::Action;
 use engine::canonical::Canonical;
 use engine::decide::{Answer, decide_bytes};
@@ -10,7 +12,7 @@ use engine::policy::{PolicySet, policy_hash};
 use engine::state::State;
 use serde_json::{Value, json};
 
-use crate::{Case, base64};
+use crate::Case;
 
 /// The policies of a case, and what is found in them.
 pub fn load(case: &Case) -> (Option<PolicySet>, Vec<Diagnostic>) {
@@ -69,7 +71,7 @@ pub fn texts(answer: &Answer) -> Value {
 
 /// Policy files, for a host that is not written in Rust.
 pub fn files(files: &[(String, Vec<u8>)]) -> Value {
-    let file = |(name, bytes): &(String, Vec<u8>)| json!({ "base64": base64::encode(bytes), "name": name });
+    let file = |(name, bytes): &(String, Vec<u8>)| json!({ "base64": STANDARD.encode(bytes), "name": name });
     files.iter().map(file).collect()
 }
 
@@ -96,11 +98,11 @@ pub fn exported(folder: &str, case: &Case) -> Value {
         }
     };
     json!({
-        "action_base64": asks.then(|| base64::encode(&case.action())),
+        "action_base64": asks.then(|| STANDARD.encode(&case.action())),
         "expected": expected,
         "folder": folder,
         "name": case.name,
         "policies": files(&policies),
-        "state_base64": base64::encode(&case.state()),
+        "state_base64": STANDARD.encode(&case.state()),
     })
 }

@@ -3,11 +3,13 @@
 use std::fs;
 use std::path::PathBuf;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use engine::canonical::Canonical;
 use engine::policy::yaml;
 use engine::value::Value;
 
-use crate::{base64, member, repository};
+use crate::{member, repository};
 
 /// One case.
 #[derive(Debug, Clone)]
@@ -80,7 +82,7 @@ pub fn policy_files(policies: &Value) -> Vec<(String, Vec<u8>)> {
     let bytes = |value: &Value| match value {
         Value::String(text) => text.clone().into_bytes(),
         other => match (member(other, "base64"), member(other, "repeated")) {
-            (Some(Value::String(text)), None) => base64::decode(text),
+            (Some(Value::String(text)), None) => base64(text),
             (None, Some(parts)) => repeated(parts),
             _ => panic!("a policy is a text, `base64` or `repeated`"),
         },
@@ -98,7 +100,7 @@ pub fn action_bytes(case: &Value) -> Vec<u8> {
     match (given("action"), given("raw"), given("raw_base64"), given("raw_repeated")) {
         (Some(action), None, None, None) => Canonical::of(action).as_bytes().to_vec(),
         (None, Some(Value::String(raw)), None, None) => raw.clone().into_bytes(),
-        (None, None, Some(Value::String(text)), None) => base64::decode(text),
+        (None, None, Some(Value::String(text)), None) => base64(text),
         (None, None, None, Some(parts)) => repeated(parts),
         _ => panic!("a case has one of `action`, `raw`, `raw_base64` and `raw_repeated`"),
     }
@@ -125,4 +127,9 @@ fn repeated(parts: &Value) -> Vec<u8> {
         }
     }
     bytes
+}
+
+#[expect(clippy::panic, reason = "a malformed case must not pass")]
+fn base64(text: &str) -> Vec<u8> {
+    STANDARD.decode(text).unwrap_or_else(|error| panic!("`{text}` is not base64: {error}"))
 }

@@ -15,7 +15,9 @@ use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::process::ExitCode;
 
-use conformance::{base64, member, native, repository};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use conformance::{member, native, repository};
 use engine::decide::decide_bytes;
 use engine::decision::Outcome;
 use engine::policy::{PolicySet, yaml};
@@ -80,9 +82,9 @@ fn run(count: usize, seed: u64) -> Result<(), Failure> {
             _ = outcomes.entry(answer.decision.outcome).and_modify(|count| *count += 1).or_insert(1_usize);
             unreadable += usize::from(answer.error.is_some());
             let line = json!({
-                "action_base64": base64::encode(&action),
+                "action_base64": STANDARD.encode(&action),
                 "expected": native::texts(&answer),
-                "state_base64": base64::encode(state.as_bytes()),
+                "state_base64": STANDARD.encode(state.as_bytes()),
             });
             writeln!(out, "{line}")?;
         }
