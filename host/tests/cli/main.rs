@@ -10,6 +10,7 @@
 
 mod audit;
 mod basics;
+mod bundle;
 mod offline;
 mod online;
 mod program;

@@ -6,6 +6,7 @@
 mod actions;
 mod app;
 mod approvals;
+mod bundle;
 mod events;
 mod execution;
 mod failure;
