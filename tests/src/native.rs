@@ -98,11 +98,11 @@ pub fn exported(folder: &str, case: &Case) -> Value {
         }
     };
     json!({
-        "action_base64": asks.then(|| STANDARD.encode(&case.action())),
+        "action_base64": asks.then(|| STANDARD.encode(case.action())),
         "expected": expected,
         "folder": folder,
         "name": case.name,
         "policies": files(&policies),
-        "state_base64": STANDARD.encode(&case.state()),
+        "state_base64": STANDARD.encode(case.state()),
     })
 }
