@@ -25,8 +25,8 @@ pub(crate) use reproducible::check as check_reproducible;
 /// The largest engine, compressed, that a browser or an edge worker should have to fetch.
 const MAX_GZIP_BYTES: usize = 200 * 1024;
 
-/// Builds `target/engine/engine.wasm`, its digest, and the JavaScript and the types beside it; each keeps its time
-/// when its content is the same.
+/// Builds `target/engine/engine.wasm`, its digest, and the JavaScript and the types beside it, and puts the module
+/// into the Python package; each file keeps its time when its content is the same.
 ///
 /// # Errors
 /// When the build fails, or the module imports something or is too large.
@@ -44,6 +44,8 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     }
     write_if_changed(&path.with_extension("js"), js.as_bytes())?;
     write_if_changed(&path.with_extension("d.ts"), types.as_bytes())?;
+    // The Python package carries the module along; it is no source, so git does not have it.
+    write_if_changed(&workspace.root.join("python/src/faramesh/engine.wasm"), &module)?;
     write_if_changed(&path, &module)?;
     write_if_changed(&path.with_extension("wasm.sha256"), format!("{digest}  engine.wasm\n").as_bytes())
 }

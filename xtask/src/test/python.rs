@@ -27,10 +27,7 @@ pub(super) fn steps(
     steps: &mut Steps,
 ) -> std::result::Result<(), Stopped> {
     let environment = Environment::of(workspace);
-    steps.must("python environment", || {
-        environment.take_engine(&workspace.engine_module())?;
-        environment.ensure()
-    })?;
+    steps.must("python environment", || environment.ensure())?;
     steps.run("ruff", || {
         environment.run_module(&["ruff", "check", "."])?;
         environment.run_module(&["ruff", "format", "--check", "."])
@@ -51,7 +48,6 @@ pub(super) fn steps(
 /// Only the corpus, in the environment that the tests use.
 pub(super) fn corpus(workspace: &Workspace) -> Result<()> {
     let environment = Environment::of(workspace);
-    environment.take_engine(&workspace.engine_module())?;
     environment.ensure()?;
     environment.corpus(workspace)
 }
@@ -90,16 +86,6 @@ impl Environment {
         self.run_module(&["pip", "install", "--quiet", "-r", "requirements-dev.txt"])?;
         self.run_module(&["pip", "install", "--quiet", "--no-deps", "--editable", "."])?;
         fs::write(&stamp, digest).while_trying_to(|| format!("write `{}`", stamp.display()))
-    }
-
-    /// Puts the engine module into the package, where it is looked for first.
-    fn take_engine(&self, module: &Path) -> Result<()> {
-        let packed = self.package.join("src/faramesh/engine.wasm");
-        let content = fs::read(module).while_trying_to(|| format!("read `{}`", module.display()))?;
-        if fs::read(&packed).is_ok_and(|old| old == content) {
-            return Ok(());
-        }
-        fs::write(&packed, content).while_trying_to(|| format!("write `{}`", packed.display()))
     }
 
     /// A digest of everything the environment depends on. The folder is in it, because an environment cannot move.
