@@ -22,12 +22,26 @@ import type { ActionInput, ActionLike, PolicySource } from "./policies.js";
 import { Records } from "./records.js";
 import type { Terms } from "./road.js";
 import { Sender } from "./sender.js";
-import type { AnyFunction, DeniedOf, Governed, GovernOptions, GovernorOptions, Mode, ModeOf, OnDeny, Waiting, WaitingOf } from "./types.js";
+import type {
+  AnyFunction,
+  DeniedBy,
+  DeniedOf,
+  Governed,
+  GovernOptions,
+  GovernOptionsWith,
+  GovernorOptions,
+  Mode,
+  ModeOf,
+  OnDeny,
+  Refusal,
+  Waiting,
+  WaitingOf,
+} from "./types.js";
 
 const DEFAULT_APPROVAL_TIMEOUT_MS = 300_000;
 
 /** How a governor is doing. */
-export interface Status {
+export interface GovernorStatus {
   readonly mode: Mode;
   readonly agent_id: string;
   readonly engine_hash: string;
@@ -54,13 +68,15 @@ export interface Governor<W extends Waiting = Waiting, Denied = unknown, M exten
   /** Why an action gets its decision under the policies here. Only in `local` mode. */
   explain(action: ActionLike): Explanation;
   /** A function that runs only when an action of its arguments may. */
-  govern<F extends AnyFunction, const G extends GovernOptions<F>>(fn: F, options: G & GovernOptions<F>): Governed<F, DeniedOf<G, Denied>, W>;
+  govern<F extends AnyFunction>(fn: F, options: GovernOptionsWith<F>): Governed<F, Denied, W>;
+  govern<F extends AnyFunction, D extends "throw" | "return">(fn: F, options: GovernOptionsWith<F, D>): Governed<F, DeniedBy<D>, W>;
+  govern<F extends AnyFunction, R>(fn: F, options: GovernOptionsWith<F, (refusal: Refusal) => R>): Governed<F, R, W>;
   /** Sends the records that wait, now. Rejected when that fails; they are kept. */
   flush(options?: { readonly signal?: AbortSignal }): Promise<void>;
   /** Sends what waits, once, and ends the work that goes on by itself. What could not be sent stays in the outbox. */
   close(): Promise<void>;
   /** How it is doing. */
-  status(): Status;
+  status(): GovernorStatus;
 }
 
 /**
@@ -184,7 +200,7 @@ class TheGovernor {
     }
   }
 
-  status(): Status {
+  status(): GovernorStatus {
     const bundle = this.#bundle;
     const current = bundle?.current();
     const why = current !== undefined && "unavailable" in current ? current.unavailable : null;

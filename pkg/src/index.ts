@@ -21,7 +21,7 @@ export {
 export type { FarameshErrorOptions } from "./errors.js";
 export type * from "./generated/wire.js";
 export { createGovernor } from "./governor.js";
-export type { Governor, Status } from "./governor.js";
+export type { Governor, GovernorStatus } from "./governor.js";
 export { init, initSync } from "./host.js";
 export type { EngineSource } from "./host.js";
 export { govern, version } from "./surface.js";

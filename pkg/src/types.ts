@@ -83,7 +83,7 @@ export interface GovernOptions<F extends AnyFunction = AnyFunction> {
   /** What calls off the waiting for people and servers: a signal, or a function of the arguments. */
   readonly signal?: AbortSignal | ((...args: Parameters<F>) => AbortSignal | undefined);
   /** What becomes of a call that does not run; the governor's by default. */
-  readonly onDeny?: OnDeny;
+  readonly onDeny?: OnDeny | undefined;
   /** Whether what the tool gives back is reported; the governor's by default. */
   readonly reportResult?: boolean;
 }
@@ -130,12 +130,16 @@ export type ModeOf<O> = {
 /** What a call that does not run gives back. */
 export type DeniedBy<D> = D extends (refusal: Refusal) => infer R ? R : D extends "return" ? string : never;
 
-/** What a call that does not run gives back under options with or without `onDeny`. */
-export type DeniedOf<O, Otherwise = never> = O extends { readonly onDeny: infer D }
-  ? DeniedBy<D>
-  : O extends { readonly onDeny?: infer D }
-    ? DeniedBy<D> | Otherwise
-    : Otherwise;
+/** What a call that does not run gives back under a governor's options. */
+export type DeniedOf<O> = O extends { readonly onDeny?: infer D } ? DeniedBy<D> : never;
+
+/** How one function is governed, with this `onDeny`, or with that of the governor. */
+export type GovernOptionsWith<F extends AnyFunction, D = undefined> = Omit<GovernOptions<F>, "onDeny"> &
+  ([D] extends [undefined] ? { readonly onDeny?: undefined } : { readonly onDeny: D });
+
+/** A governor's and a function's options in one. */
+export type AloneOptions<F extends AnyFunction, S, A, D = undefined> = Omit<GovernorOptions, "server" | "approvals" | "onDeny" | "context"> &
+  GovernOptionsWith<F, D> & { readonly server?: S; readonly approvals?: A };
 
 /** A governed function: `F` itself where nothing about its type changes. */
 export type Governed<F extends AnyFunction, Denied, W extends Waiting> = W extends "async"
