@@ -18,8 +18,9 @@ export interface Answered {
   counted: boolean;
 }
 
-/** How long after a failure the server is tried again. */
-const RETRY_MS = 5_000;
+/** How long after a first failure the server is tried again; after each further one twice as long. */
+const FIRST_RETRY_MS = 1_000;
+const LONGEST_RETRY_MS = 60_000;
 
 export class Approvals extends DurableObject<Env> {
   readonly #calls: Calls;
@@ -27,6 +28,7 @@ export class Approvals extends DurableObject<Env> {
   readonly #gate: Gate;
   /** When records that could not be sent are sent again; null when none wait. */
   #retryAt: number | null = null;
+  #failures = 0;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
@@ -75,6 +77,11 @@ export class Approvals extends DurableObject<Env> {
   /** Runs a governed tool and keeps how it ended; gives the error back when a person has to look first. */
   async #run(call: Proposal, tools: Tools): Promise<ApprovalRequiredError | null> {
     const { call_id, tool, params } = call;
+    if (this.#settings.server !== null) {
+      // Before anything is recorded: whatever becomes of this isolate, the records will be sent.
+      this.#retryAt ??= Date.now() + FIRST_RETRY_MS;
+      await this.#wake();
+    }
     try {
       const result = await tools(tool, JSON.parse(params) as Params, call_id);
       this.#calls.finish(call_id, "done", null, JSON.stringify(result));
@@ -112,9 +119,11 @@ export class Approvals extends DurableObject<Env> {
     try {
       await this.#gate.flush();
       this.#retryAt = null;
+      this.#failures = 0;
     } catch (error) {
       console.warn(`the records wait: ${String(error)}`);
-      this.#retryAt = Date.now() + RETRY_MS;
+      this.#retryAt = Date.now() + Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** this.#failures);
+      this.#failures += 1;
     }
     await this.#wake();
   }

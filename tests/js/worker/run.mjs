@@ -222,6 +222,40 @@ const withServer = {
     assert.deepEqual(await worker.refunds(), []);
   },
 
+  "the server has every record of the Worker, once": async (worker, { server }) => {
+    const held = worker.refund("r-1", 340);
+    const [action] = await server.until("pending_approval");
+    await server.ask("POST", `/v1/actions/${action.id}/approval`, { approve: true });
+    await held;
+    await worker.refund("r-2", 45);
+    await worker.refund("r-3", 5000);
+    await server.holds({ 45: "succeeded", 340: "succeeded", 5000: "denied" });
+  },
+
+  "records that the server missed come when it is back": async (worker, { server }) => {
+    await server.stop();
+    assert.equal((await worker.refund("r-1", 45)).status, "done");
+    await server.start(Number(new URL(server.url).port));
+    // Nobody calls the Worker again: its alarm sends them.
+    await server.holds({ 45: "succeeded" });
+    assert.deepEqual(await worker.refunds(), [45]);
+  },
+
+  "records outlive the process that made them": async (_, { server, folder, hands, modules }) => {
+    await server.stop();
+    const first = new Worker(modules, hands, folder);
+    assert.equal((await first.refund("r-1", 45)).status, "done");
+    await first.stop();
+    await server.start(Number(new URL(server.url).port));
+    const second = new Worker(modules, hands, folder);
+    try {
+      assert.equal((await second.call("r-1")).status, "done");
+      await server.holds({ 45: "succeeded" });
+    } finally {
+      await second.stop();
+    }
+  },
+
   "without the server nothing is held, small refunds run, and the others do not": async (worker, { server }) => {
     await server.stop();
     const calls = [await worker.refund("r-1", 45), await worker.refund("r-2", 340), await worker.refund("r-3", 5000)];
@@ -239,7 +273,7 @@ async function tried(test, settings, serves) {
     await server?.start();
     const hands = server && { FARAMESH_SERVER: server.url, FARAMESH_API_KEY: await server.agentKey() };
     worker = new Worker(modules, { ...settings, ...hands });
-    await test(worker, { modules, folder, server });
+    await test(worker, { modules, folder, server, hands });
   } finally {
     await worker?.stop();
     await server?.stop();

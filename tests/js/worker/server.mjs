@@ -5,9 +5,12 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { repository } from "../lib/places.mjs";
 
+/** How long a condition may take to become true. */
+const PATIENCE_MS = 20_000;
 const binary = process.env.FARAMESH_BIN ?? join(repository, "target/debug/faramesh");
 
 export class Server {
+  #admin;
   #child;
   #folder;
   #log = [];
@@ -36,8 +39,6 @@ export class Server {
     this.#admin = readFileSync(join(this.#folder, "data/admin.key"), "utf8").trim();
   }
 
-  #admin;
-
   async ask(method, path, body) {
     const answer = await fetch(`${this.url}${path}`, {
       method,
@@ -57,10 +58,23 @@ export class Server {
 
   /** The actions with this status, once there is one. */
   async until(status) {
+    const deadline = performance.now() + PATIENCE_MS;
     for (;;) {
       const { actions } = await this.ask("GET", `/v1/actions?status=${status}`);
       if (actions.length > 0) return actions;
-      if (this.#child.exitCode !== null) throw new Error(this.#log.join("\n"));
+      if (performance.now() > deadline) throw new Error(`no action is \`${status}\``);
+    }
+  }
+
+  /** Waits until these are all actions that it holds: amount to status. */
+  async holds(expected) {
+    const deadline = performance.now() + PATIENCE_MS;
+    for (;;) {
+      const { actions } = await this.ask("GET", "/v1/actions");
+      const found = actions.map(({ params, status }) => [params.amount, status]);
+      const wanted = Object.entries(expected).map(([amount, status]) => [Number(amount), status]);
+      if (JSON.stringify(found.sort()) === JSON.stringify(wanted.sort())) return;
+      if (performance.now() > deadline) throw new Error(`the server holds ${JSON.stringify(found)}`);
     }
   }
 
