@@ -172,7 +172,8 @@ mod tests {
             verifier.next(record.as_bytes()).unwrap();
         }
         assert_eq!(Ok(verifier.head().clone()), check(&records));
-        let next = |head: Head| Verifier::behind(head).next(records[2].as_bytes()).map_err(|found| found.kind);
+        let next =
+            |head: Head| Verifier::behind(head).next(records[2].as_bytes()).map_err(|found| found.kind);
         assert_eq!(next(Head { record_hash: RecordHash::ZERO, ..known.clone() }), Err(BreakKind::Unlinked));
         assert_eq!(next(Head { size: 1, ..known.clone() }), Err(BreakKind::Misplaced));
         assert_eq!(next(Head { stream: "t".into(), ..known }), Err(BreakKind::ForeignStream));

@@ -2,10 +2,11 @@
 //!
 //! What an action may do is decided by the engine and nowhere here. What follows a decision is in [`approval`]
 //! (people answer, time runs out) and [`execution`] (it starts and ends); both walk the same road. Looking back at
-//! decisions is in [`replay`] and [`simulate`].
+//! decisions is in [`replay`] and [`simulate`]. What was decided elsewhere comes in through [`intake`].
 
 pub mod approval;
 pub mod execution;
+pub mod intake;
 pub mod pass;
 pub mod replay;
 pub mod simulate;
@@ -115,6 +116,17 @@ pub enum GateError {
     /// The action is not where this could happen: as it stands now.
     #[error("the action is `{}`", .0.status.as_str())]
     WrongStatus(Box<ActionRow>),
+    /// It was decided outside this server, where it also starts and ends.
+    #[error("the action was decided by its caller, and only the records of its stream `{}` move it on", .0.receipt.stream)]
+    LocalAction(Box<ActionRow>),
+    /// Records from outside cannot be taken in.
+    #[error(transparent)]
+    Intake(#[from] intake::IntakeError),
+    /// An engine decided that this server neither runs nor has kept.
+    #[error(
+        "the engine that decided, `{0}`, is not kept here, so its decision can be neither made again nor explained"
+    )]
+    UnknownEngine(String),
     /// The value that a tool gave back is no strict JSON.
     #[error("the result cannot be read: {0}")]
     UnreadableResult(JsonError),

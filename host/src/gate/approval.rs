@@ -52,6 +52,9 @@ impl Gate {
         // own. Each turn means that another answer was recorded, so the turns end.
         loop {
             let row = self.store.action(id.to_owned()).await?;
+            if row.is_local() {
+                return Err(GateError::LocalAction(Box::new(row)));
+            }
             let (name, roles) = who(caller, &answer, &row)?;
             let now_ms = self.clock.now_ms();
             if row.status != Status::PendingApproval {

@@ -100,7 +100,10 @@ impl Gate {
     async fn own(&self, caller: &Principal, id: &str) -> Result<ActionRow, GateError> {
         let row = self.visible(caller, id).await?;
         let own = caller.role == Role::Admin || caller.name == row.principal;
-        if own { Ok(row) } else { Err(StoreError::NotFound.into()) }
+        if !own {
+            return Err(StoreError::NotFound.into());
+        }
+        if row.is_local() { Err(GateError::LocalAction(Box::new(row))) } else { Ok(row) }
     }
 
     fn change(

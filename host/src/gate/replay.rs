@@ -103,7 +103,7 @@ impl Gate {
             let (Some(recorded), Some(state)) = (decision, state) else { continue };
             let Decided { policy_hash } = read(recorded.get())?;
             let sources = self.store.policy_set(policy_hash).await?;
-            let engine_hash = engine_hash.ok_or_else(|| no_engine("no engine"))?;
+            let engine_hash = engine_hash.ok_or_else(|| GateError::UnknownEngine("none".to_owned()))?;
             let (ours, action) = (self.policies.module().clone(), row.action.clone());
             let same_engine = engine_hash == ours.hash();
             let other = if same_engine { None } else { Some(self.kept_engine(engine_hash).await?) };
@@ -124,9 +124,20 @@ impl Gate {
 
     async fn kept_engine(&self, hash: EngineHash) -> Result<Vec<u8>, GateError> {
         match self.store.engine_module(hash).await {
-            Err(StoreError::NotFound) => Err(no_engine(&hash.to_hex())),
+            Err(StoreError::NotFound) => Err(GateError::UnknownEngine(hash.to_hex())),
             kept => Ok(kept?),
         }
+    }
+
+    /// What a wrapper decided with an engine that was never here might have been decided otherwise by this one.
+    async fn knows_engine_of(&self, row: &ActionRow) -> Result<(), GateError> {
+        for record in self.store.records_of(row.id.clone()).await? {
+            let Recorded { engine_hash, .. } = read(&record.body)?;
+            if let Some(hash) = engine_hash.filter(|hash| *hash != self.policies.module().hash()) {
+                self.kept_engine(hash).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Explains the decision that holds now, under the policy set that made it.
@@ -136,6 +147,9 @@ impl Gate {
     pub async fn explain(&self, row: &ActionRow) -> Result<Explained, GateError> {
         let Decided { policy_hash } = read(row.decision.json.get())?;
         let sources = self.store.policy_set(policy_hash).await?;
+        if row.is_local() {
+            self.knows_engine_of(row).await?;
+        }
         let module = self.policies.module().clone();
         let (action, state) = (row.action.clone(), row.decision.state.clone());
         let explanation = blocking(move || {
@@ -216,12 +230,6 @@ pub(super) async fn blocking<T: Send + 'static>(
 
 fn read<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, GateError> {
     serde_json::from_str(text).map_err(|error| GateError::Failed(format!("a record cannot be read: {error}")))
-}
-
-fn no_engine(hash: &str) -> GateError {
-    GateError::Failed(format!(
-        "the record names `{hash}` as the engine that decided, and it is not kept here"
-    ))
 }
 
 fn refused() -> GateError {

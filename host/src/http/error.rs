@@ -5,12 +5,15 @@
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use engine::decision::{Outcome, ReasonCode};
+use engine::record::Head;
 use serde_json::{Map, Value, json};
 
 use crate::gate::GateError;
+use crate::gate::intake::IntakeError;
 use crate::keys::KeyError;
 use crate::policies::PolicyError;
 use crate::principal::Permission;
+use crate::store::intake::Refusal;
 use crate::store::{ActionRow, StoreError};
 
 /// A request that was not done, and why.
@@ -119,6 +122,7 @@ impl From<StoreError> for Problem {
             StoreError::BadCursor => {
                 Problem::bad_request("bad_cursor", "`cursor` is not one that this server gave")
             }
+            StoreError::Refused(refusal) => (*refusal).into(),
             StoreError::TooNew { .. }
             | StoreError::InUse(_)
             | StoreError::StreamTaken(_)
@@ -159,12 +163,68 @@ impl From<GateError> for Problem {
             GateError::SelfApproval => forbidden("self_approval"),
             GateError::AlreadyApproved => Problem::new(StatusCode::CONFLICT, "already_approved", detail),
             GateError::WrongStatus(row) => wrong_status(&row),
+            GateError::LocalAction(row) => Problem::new(StatusCode::CONFLICT, "local_action", detail)
+                .with("id", row.id.as_str())
+                .with("action_status", row.status.as_str())
+                .with("stream", row.receipt.stream.as_str()),
+            GateError::Intake(error) => error.into(),
+            GateError::UnknownEngine(_) => Problem::new(StatusCode::CONFLICT, "unknown_engine", detail),
             GateError::UnreadableResult(error) => {
                 Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_result", detail)
                     .with("error", json!(error))
             }
             GateError::Failed(internal) => Problem::failed(&internal),
             GateError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<IntakeError> for Problem {
+    fn from(error: IntakeError) -> Self {
+        let detail = error.to_string();
+        match error {
+            IntakeError::BadStream => Problem::bad_request("invalid_stream", detail),
+            IntakeError::BadCount(_) => Problem::bad_request("invalid_body", detail),
+            IntakeError::Broken(found) => {
+                Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "chain_broken", detail).with("seq", found.seq)
+            }
+            IntakeError::Invalid { seq, .. } => {
+                Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_record", detail).with("seq", seq)
+            }
+        }
+    }
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        let detail = refusal.to_string();
+        let conflict = |code| Problem::new(StatusCode::CONFLICT, code, detail.clone());
+        let broken = |code| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, code, detail.clone());
+        let head = |problem: Problem, head: Head| {
+            problem
+                .with("stream", head.stream)
+                .with("size", head.size)
+                .with("record_hash", head.record_hash.to_hex())
+        };
+        match refusal {
+            Refusal::ForeignStream(stream) => {
+                Problem::new(StatusCode::FORBIDDEN, "foreign_stream", detail).with("stream", stream)
+            }
+            Refusal::Gap { head: known, .. } => head(conflict("chain_gap"), known),
+            Refusal::Conflict { head: known, seq } => {
+                head(conflict("chain_conflict"), known).with("seq", seq)
+            }
+            Refusal::Unlinked { seq } => broken("chain_broken").with("seq", seq),
+            Refusal::UnknownPolicy { seq, policy_hash } => {
+                conflict("unknown_policy").with("seq", seq).with("policy_hash", policy_hash.to_hex())
+            }
+            Refusal::ImpossibleMove { seq, action_id, status, .. } => {
+                let problem = broken("impossible_move").with("seq", seq).with("id", action_id);
+                match status {
+                    Some(status) => problem.with("action_status", status.as_str()),
+                    None => problem,
+                }
+            }
         }
     }
 }

@@ -59,14 +59,14 @@ pub async fn stream(
     };
     // From here on every record is in the channel; what was before comes from the store.
     let live = app.store.subscribe();
-    let heads = app.store.heads().await?;
-    let mut next: HashMap<String, u64> = heads.into_iter().map(|head| (head.stream, head.size)).collect();
-    if let Some(id) = last.as_deref() {
-        resume_behind(id, &mut next)?;
-    }
+    let behind =
+        app.store.place(last.as_deref().map(named).transpose()?).await.map_err(|error| match error {
+            StoreError::NotFound => bad_event_id(),
+            error => error.into(),
+        })?;
     let (out, events) = mpsc::channel(WAITING);
     tokio::spawn(async move {
-        let mut reader = Reader { app, caller, out, next, own: HashMap::new() };
+        let mut reader = Reader { app, caller, out, behind, own: HashMap::new() };
         let mut closing = reader.app.waiting.closing();
         let gone = reader.out.clone();
         // Dropping the reader ends the stream, whatever the reason.
@@ -84,14 +84,14 @@ pub async fn stream(
     Ok(response)
 }
 
-/// Puts the stream of `<stream>:<seq>` to the place behind it.
-fn resume_behind(id: &str, next: &mut HashMap<String, u64>) -> Result<(), Problem> {
-    let bad = || Problem::bad_request("bad_event_id", "`Last-Event-ID` is not one that this server gave");
-    let (stream, seq) = id.rsplit_once(':').ok_or_else(bad)?;
-    let seq: u64 = seq.parse().map_err(|_| bad())?;
-    let place = next.get_mut(stream).filter(|size| seq < **size).ok_or_else(bad)?;
-    *place = seq.saturating_add(1);
-    Ok(())
+/// The record that `<stream>:<seq>` names.
+fn named(id: &str) -> Result<(String, u64), Problem> {
+    let (stream, seq) = id.rsplit_once(':').ok_or_else(bad_event_id)?;
+    Ok((stream.to_owned(), seq.parse().map_err(|_| bad_event_id())?))
+}
+
+fn bad_event_id() -> Problem {
+    Problem::bad_request("bad_event_id", "`Last-Event-ID` is not one that this server gave")
 }
 
 /// Why a stream ends.
@@ -108,8 +108,9 @@ struct Reader {
     app: Shared,
     caller: Caller,
     out: mpsc::Sender<Result<SseEvent, Infallible>>,
-    /// The next place in each stream, where it is known.
-    next: HashMap<String, u64>,
+    /// The place of the last record that was sent, or that the reader has from before. Records of all streams come in
+    /// one order, so one place says what is missing of each.
+    behind: u64,
     /// Whether an action is the caller's own.
     own: HashMap<String, bool>,
 }
@@ -132,10 +133,8 @@ impl Reader {
                 // The channel is made anew before the store is read, so that nothing falls between the two. A
                 // long history may fill it meanwhile; then this comes again, from further on.
                 live = self.app.store.subscribe();
-                for stream in self.next.keys().cloned().collect::<Vec<_>>() {
-                    if let Err(end) = self.catch_up(&stream).await {
-                        return end;
-                    }
+                if let Err(end) = self.catch_up().await {
+                    return end;
                 }
             }
             let event = match live.recv().await {
@@ -156,11 +155,9 @@ impl Reader {
         }
     }
 
-    async fn catch_up(&mut self, stream: &str) -> Result<(), End> {
+    async fn catch_up(&mut self) -> Result<(), End> {
         loop {
-            let from = self.next.get(stream).copied().unwrap_or_default();
-            let records =
-                self.app.store.records(stream.to_owned(), from, CATCH_UP).await.map_err(End::Store)?;
+            let records = self.app.store.records_after(self.behind, CATCH_UP).await.map_err(End::Store)?;
             let last_page = records.len() < CATCH_UP as usize;
             for record in &records {
                 let visible = self.sees_stored(record).await?;
@@ -173,11 +170,11 @@ impl Reader {
     }
 
     async fn send(&mut self, record: &StoredRecord, visible: bool) -> Result<(), End> {
-        let StoredRecord { stream, seq, .. } = record;
-        if self.next.get(stream).is_some_and(|next| seq < next) {
+        let StoredRecord { stream, seq, place, .. } = record;
+        if *place <= self.behind {
             return Ok(());
         }
-        self.next.insert(stream.clone(), seq.saturating_add(1));
+        self.behind = *place;
         if !self.caller.still_stands(&self.app) {
             return Err(End::Gone);
         }

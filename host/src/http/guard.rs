@@ -13,6 +13,11 @@ use super::error::Problem;
 use super::extract::take_in;
 use super::{Listening, Shared};
 
+/// Where records of many actions come in at once.
+const RECORDS: &str = "/v1/records";
+/// The most bytes of their body.
+const MAX_RECORDS_BODY: usize = 8 * engine::json::MAX_BYTES;
+
 /// Checks where a request comes from, and dresses the answer.
 pub async fn guard(State(app): State<Shared>, request: Request, next: Next) -> Response {
     let started = Instant::now();
@@ -20,7 +25,10 @@ pub async fn guard(State(app): State<Shared>, request: Request, next: Next) -> R
     let route = request.extensions().get::<MatchedPath>().cloned();
     let refused = refuse(app.listening, &method, request.headers(), request.uri().host());
     let (parts, body) = request.into_parts();
-    let mut response = match (take_in(body, app.max_body).await, refused) {
+    let brings_records =
+        method == Method::POST && route.as_ref().is_some_and(|route| route.as_str() == RECORDS);
+    let most = if brings_records { MAX_RECORDS_BODY } else { app.max_body };
+    let mut response = match (take_in(body, most).await, refused) {
         (_, Some(problem)) | (Err(problem), None) => problem.into_response(),
         (Ok(body), None) => next.run(Request::from_parts(parts, Body::from(body))).await,
     };

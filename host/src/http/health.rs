@@ -14,6 +14,7 @@ use super::error::Problem;
 use super::extract::json;
 use super::{App, Shared};
 use crate::principal::Permission;
+use crate::store::intake::is_local;
 
 /// `GET /health`: alive.
 pub async fn health() -> Result<Response, Problem> {
@@ -91,7 +92,9 @@ pub async fn metrics(
     }
     let counts = app.store.counts().await?;
     let pending = counts.iter().find(|(status, _)| *status == Status::PendingApproval);
-    let heads = app.store.heads().await?;
+    // The names of local streams are made by their callers, and there may be any number of them.
+    let mut heads = app.store.heads().await?;
+    heads.retain(|head| !is_local(&head.stream));
     let text = app.metrics.text(pending.map_or(0, |(_, count)| *count), &heads);
     let text = text.map_err(|error| Problem::failed(&error.to_string()))?;
     let content_type = HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");

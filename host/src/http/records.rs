@@ -1,17 +1,21 @@
-//! Records for auditors: a stream's records in order, and the heads of all streams.
+//! Records for auditors: a stream's records in order, and the heads of streams. And records from wrappers that decide by
+//! themselves, on their way in.
 
 use axum::extract::State;
 use axum::response::Response;
 use engine::hash::RecordHash;
+use engine::record::Head;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::Shared;
 use super::auth::Caller;
 use super::error::Problem;
-use super::extract::{Params, json, json_text};
+use super::extract::{JsonBytes, Params, json, json_text};
+use crate::gate::intake::is_local_name;
 use crate::principal::Permission;
 use crate::store::StoredRecord;
+use crate::store::intake::{Refusal, Taken, is_local};
 
 const MAX_LIMIT: u32 = 1000;
 const DEFAULT_LIMIT: u32 = 100;
@@ -25,7 +29,7 @@ pub struct RecordParams {
     limit: Option<u32>,
 }
 
-/// `GET /v1/records`: without `stream`, of the only stream there is.
+/// `GET /v1/records`: without `stream`, of the only stream that is no local one.
 pub async fn list(
     State(app): State<Shared>,
     caller: Caller,
@@ -36,17 +40,20 @@ pub async fn list(
     if !(1..=MAX_LIMIT).contains(&limit) {
         return Err(Problem::bad_request("invalid_query", format!("`limit` must be 1 to {MAX_LIMIT}")));
     }
-    let heads = app.store.heads().await?;
     let stream = match params.stream {
-        Some(stream) if heads.iter().any(|head| head.stream == stream) => stream,
+        Some(stream) if app.store.head(stream.clone()).await?.is_some() => stream,
         Some(_) => return Err(Problem::not_found()),
-        None => match heads.as_slice() {
-            [only] => only.stream.clone(),
-            _ => {
-                let detail = "`stream` is missing, and there is more than one";
-                return Err(Problem::bad_request("invalid_query", detail));
+        None => {
+            let heads = app.store.heads().await?.into_iter();
+            let mut own = heads.map(|head| head.stream).filter(|stream| !is_local(stream));
+            match (own.next(), own.next()) {
+                (Some(only), None) => only,
+                _ => {
+                    let detail = "`stream` is missing, and there is more than one";
+                    return Err(Problem::bad_request("invalid_query", detail));
+                }
             }
-        },
+        }
     };
     render(&app.store.records(stream, params.from.unwrap_or_default(), limit).await?, "records")
 }
@@ -81,6 +88,12 @@ struct HeadView {
     record_hash: RecordHash,
 }
 
+impl From<Head> for HeadView {
+    fn from(head: Head) -> Self {
+        HeadView { stream: head.stream, size: head.size, record_hash: head.record_hash }
+    }
+}
+
 #[derive(Serialize)]
 struct Heads {
     heads: Vec<HeadView>,
@@ -89,8 +102,59 @@ struct Heads {
 /// `GET /v1/records/heads`
 pub async fn heads(State(app): State<Shared>, caller: Caller) -> Result<Response, Problem> {
     caller.needs(Permission::SeeAll)?;
-    let heads = app.store.heads().await?.into_iter();
-    let view =
-        heads.map(|head| HeadView { stream: head.stream, size: head.size, record_hash: head.record_hash });
-    json(&Heads { heads: view.collect() })
+    let heads = app.store.heads().await?.into_iter().map(HeadView::from);
+    json(&Heads { heads: heads.collect() })
+}
+
+/// Which head to give.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HeadParams {
+    stream: String,
+}
+
+/// `GET /v1/records/head`: where a stream ends, so that who brings it can go on. A stream that is not here is empty.
+pub async fn head(
+    State(app): State<Shared>,
+    caller: Caller,
+    Params(HeadParams { stream }): Params<HeadParams>,
+) -> Result<Response, Problem> {
+    let principal = &caller.principal;
+    let found = app.store.head(stream.clone()).await?;
+    let own = |owner: Option<&str>| owner == Some(principal.name.as_str());
+    let may_see = principal.role.may(Permission::SeeAll)
+        || found.as_ref().map_or_else(|| is_local_name(&stream), |(_, owner)| own(owner.as_deref()));
+    if !may_see {
+        return Err(Refusal::ForeignStream(stream).into());
+    }
+    let head = found.map_or_else(|| Head::genesis(stream), |(head, _)| head);
+    json(&HeadView::from(head))
+}
+
+/// Records that a wrapper made by itself.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FromOutside {
+    stream: String,
+    records: Vec<Box<RawValue>>,
+}
+
+#[derive(Serialize)]
+struct TakenView {
+    #[serde(flatten)]
+    head: HeadView,
+    accepted: u64,
+}
+
+/// `POST /v1/records`: takes in records of a local stream. Sending them again does nothing new, so it needs no
+/// `Idempotency-Key`.
+pub async fn take_in(
+    State(app): State<Shared>,
+    caller: Caller,
+    body: JsonBytes,
+) -> Result<Response, Problem> {
+    let principal = caller.needs(Permission::Submit)?;
+    let FromOutside { stream, records } = body.parse()?;
+    let Taken { head, accepted } = app.gate.take_in(principal, stream, records).await?;
+    json(&TakenView { head: head.into(), accepted })
 }

@@ -45,6 +45,8 @@ pub fn routes() -> Vec<Route> {
         route("get", "/v1/bundle", get(bundle::bundle)),
         route("get", "/.well-known/jwks.json", get(bundle::keys)),
         route("get", "/v1/records", get(records::list)),
+        route("post", "/v1/records", post(records::take_in)),
+        route("get", "/v1/records/head", get(records::head)),
         route("get", "/v1/records/heads", get(records::heads)),
         route("get", "/v1/keys", get(keys::list)),
         route("post", "/v1/keys", post(keys::create)),

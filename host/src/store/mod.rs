@@ -4,6 +4,7 @@
 //! it, or does neither. A verb that writes answers only after its transaction is on stable storage. What an action
 //! may do, and who may do what, is decided before the store is called.
 
+pub mod intake;
 pub mod sqlite;
 
 #[cfg(test)]
@@ -23,6 +24,8 @@ use engine::risk::RiskLevel;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use tokio::sync::broadcast;
+
+use intake::{NewRecords, Refusal, Taken};
 
 /// The answer of a verb.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
@@ -68,6 +71,13 @@ pub trait Store: Send + Sync {
     /// Revokes a key, found by its id or name, and appends its `access` record.
     fn revoke_key(&self, id_or_name: String, at_ms: i64, draft: Draft) -> Answer<'_, KeyRow>;
 
+    /// Appends records that a wrapper sealed to the local stream that they are of, and keeps and moves the actions
+    /// that they tell of: all of it, or nothing. Records that are here already are left as they are.
+    ///
+    /// # Errors
+    /// [`StoreError::Refused`] when they do not fit what is here.
+    fn take_in(&self, new: NewRecords) -> Answer<'_, Taken>;
+
     /// Writes and reads back, to show that the store can.
     fn probe(&self) -> Answer<'_, ()>;
 
@@ -78,7 +88,7 @@ pub trait Store: Send + Sync {
     fn actions(&self, filter: Filter) -> Answer<'_, Page>;
 
     /// Actions that wait for approval past `now_ms`, and ones that started before `started_before_ms` and have no
-    /// result.
+    /// result. Not those of local streams, of which only their own records say what becomes.
     fn overdue(&self, now_ms: i64, started_before_ms: i64) -> Answer<'_, Vec<ActionRow>>;
 
     /// Records of one stream from `from` on, in order, at most `limit`.
@@ -86,6 +96,19 @@ pub trait Store: Send + Sync {
 
     /// The records about one action, oldest first.
     fn records_of(&self, action_id: String) -> Answer<'_, Vec<StoredRecord>>;
+
+    /// The records of all streams behind the place `after`, in the order in which they came, at most `limit`.
+    fn records_after(&self, after: u64, limit: u32) -> Answer<'_, Vec<StoredRecord>>;
+
+    /// The place of a record, given by its stream and number, in the order in which all came; without one, of the
+    /// last of all. 0 is before the first.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when there is no such record.
+    fn place(&self, of: Option<(String, u64)>) -> Answer<'_, u64>;
+
+    /// The head of a stream and, of a local one, who brings it; none when there is no such stream.
+    fn head(&self, stream: String) -> Answer<'_, Option<(Head, Option<String>)>>;
 
     /// The heads of all streams.
     fn heads(&self) -> Answer<'_, Vec<Head>>;
@@ -325,6 +348,8 @@ pub struct StoredRecord {
     pub stream: String,
     /// The place in it.
     pub seq: u64,
+    /// The place among all records of all streams, in the order in which they came. It has gaps.
+    pub place: u64,
     /// What it tells of.
     pub kind: RecordKind,
     /// The canonical JSON, `record_hash` included. As it is in the database, whether or not it still fits its hash.
@@ -338,6 +363,13 @@ pub struct PolicySource {
     pub name: String,
     /// Its bytes.
     pub content: Vec<u8>,
+}
+
+impl ActionRow {
+    /// Whether its wrapper decided it, and so starts and ends it, by itself.
+    pub fn is_local(&self) -> bool {
+        intake::is_local(&self.receipt.stream)
+    }
 }
 
 impl PolicySource {
@@ -420,6 +452,9 @@ pub enum StoreError {
     /// A cursor that this store did not give.
     #[error("the cursor is not one of this server's")]
     BadCursor,
+    /// Records from outside do not fit what is here.
+    #[error(transparent)]
+    Refused(Box<Refusal>),
     /// The database was made by a newer version.
     #[error("the database has schema version {found}, this program knows versions up to {known}")]
     TooNew {

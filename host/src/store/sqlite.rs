@@ -5,6 +5,7 @@
 
 mod apply;
 mod checkpoints;
+mod intake;
 mod list;
 mod read;
 mod readers;
@@ -30,6 +31,7 @@ use self::checkpoints::Checkpoints;
 use self::readers::Readers;
 use self::rows::signed;
 use self::writer::{Op, Reply, Writer};
+use super::intake::{NewRecords, Taken};
 use super::{
     ActionRow, Answer, Change, Event, Filter, Idempotency, KeyRow, NewAction, NewPolicySet, Page,
     PolicySource, PolicyVersion, Receipt, Store, StoreError, StoredRecord, Written,
@@ -144,7 +146,7 @@ impl SqliteStore {
 
 /// The stream that belongs to this database; made when there is none.
 fn own_stream(connection: &Connection) -> Result<(i64, Head), StoreError> {
-    let sql = "SELECT stream, size, record_hash, id FROM streams ORDER BY id LIMIT 1";
+    let sql = "SELECT stream, size, record_hash, id FROM streams WHERE owner IS NULL ORDER BY id LIMIT 1";
     let found = read::all(connection, sql, [], |row| Ok((row.get(3)?, rows::head(row, 0)?)))?;
     if let Some(found) = found.into_iter().next() {
         return Ok(found);
@@ -196,6 +198,10 @@ impl Store for SqliteStore {
         Box::pin(self.write(move |reply| Op::RevokeKey { id_or_name, at_ms, draft, reply }))
     }
 
+    fn take_in(&self, new: NewRecords) -> Answer<'_, Taken> {
+        Box::pin(self.write(|reply| Op::TakeIn(new, reply)))
+    }
+
     fn probe(&self) -> Answer<'_, ()> {
         Box::pin(async move {
             let written = self.write(Op::Probe).await?;
@@ -227,6 +233,20 @@ impl Store for SqliteStore {
 
     fn records_of(&self, action_id: String) -> Answer<'_, Vec<StoredRecord>> {
         Box::pin(self.readers.read(move |db| read::records_of(db, &action_id)))
+    }
+
+    fn records_after(&self, after: u64, limit: u32) -> Answer<'_, Vec<StoredRecord>> {
+        Box::pin(self.readers.read(move |db| read::records_after(db, after, limit)))
+    }
+
+    fn place(&self, of: Option<(String, u64)>) -> Answer<'_, u64> {
+        Box::pin(self.readers.read(move |db| read::place(db, of)))
+    }
+
+    fn head(&self, stream: String) -> Answer<'_, Option<(Head, Option<String>)>> {
+        Box::pin(
+            self.readers.read(move |db| Ok(read::stream(db, &stream)?.map(|(_, head, owner)| (head, owner)))),
+        )
     }
 
     fn heads(&self) -> Answer<'_, Vec<Head>> {

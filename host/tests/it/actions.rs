@@ -251,7 +251,7 @@ fn what_another_engine_decided_is_replayed_in_that_engine() {
     let database = rusqlite::Connection::open(app.folder.path().join("data/faramesh.db")).unwrap();
     let renamed = "UPDATE records SET body = replace(body, ?1, ?2) WHERE kind = 'decision'";
     database.execute(renamed, [&ours, &theirs]).unwrap();
-    replay().problem(503, "engine_failure");
+    replay().problem(409, "unknown_engine");
 
     database
         .execute("INSERT INTO engine_modules (engine_hash, wasm) VALUES (?1, ?2)", (&theirs, &wasm))

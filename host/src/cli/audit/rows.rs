@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use engine::action::Action;
 use engine::decision::Outcome;
 use engine::hash::Digest;
-use engine::lifecycle::Status;
+use engine::lifecycle::{Event, Status};
+use host::store::intake::is_local;
 use host::store::{ActionRow, Receipt};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -52,6 +53,10 @@ impl Lives {
         // What is right was read by the engine, so this reads it too.
         let Ok(record) = serde_json::from_str::<Move<'_>>(body) else { return };
         let Some(id) = record.action_id else { return };
+        if record.action.is_none() && is_local(&receipt.stream) && !self.facts.contains_key(&id) {
+            // A wrapper names what it could not read, and there is no action of that name.
+            return;
+        }
         let digest = |raw: Option<&RawValue>| Digest::of(raw.map_or("null", RawValue::get).as_bytes());
         let decided = record.decision.and_then(|raw| serde_json::from_str::<Decided>(raw.get()).ok());
         let facts = self.facts.entry(id).or_insert_with(|| Facts {
@@ -69,7 +74,13 @@ impl Lives {
         }
         facts.receipt = receipt;
         facts.status = match (record.kind.as_str(), decided) {
-            ("decision", Some(decided)) => Some(Status::submitted(decided.outcome)),
+            // What a wrapper held is decided again in a record of the same kind.
+            ("decision", Some(decided)) => match facts.status {
+                Some(Status::PendingApproval) => {
+                    Status::PendingApproval.after(Event::Resolve(decided.outcome))
+                }
+                _ => Some(Status::submitted(decided.outcome)),
+            },
             ("approval" | "expiry", Some(decided)) => Some(match decided.outcome {
                 Outcome::Execute => Status::Approved,
                 Outcome::Abstain => Status::PendingApproval,
@@ -138,7 +149,11 @@ impl Lives {
 
     /// The actions with records that are not among `rows`.
     pub(crate) fn without_row(&self, rows: &std::collections::HashSet<String>) -> Vec<Problem> {
-        let mut missing: Vec<_> = self.facts.iter().filter(|(id, _)| !rows.contains(*id)).collect();
+        // What a wrapper holds is no action of the server's as long as nobody has answered for it.
+        let elsewhere =
+            |facts: &Facts| is_local(&facts.receipt.stream) && facts.status == Some(Status::PendingApproval);
+        let missing = self.facts.iter().filter(|(id, facts)| !rows.contains(*id) && !elsewhere(facts));
+        let mut missing: Vec<_> = missing.collect();
         missing.sort_by_key(|(_, facts)| facts.receipt.seq);
         missing
             .into_iter()

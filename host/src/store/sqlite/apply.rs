@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use engine::hash::{EngineHash, FileHash};
 use engine::lifecycle::Status;
-use engine::record::{Draft, Head, Sealed};
+use engine::record::{Draft, Head, RecordKind, Sealed};
 use engine::time::rfc3339;
 use rusqlite::{Connection, ErrorCode, params};
 
@@ -41,7 +41,7 @@ impl From<rusqlite::Error> for Trouble {
 
 /// One transaction as it grows.
 pub(super) struct Batch<'a> {
-    connection: &'a Connection,
+    pub(super) connection: &'a Connection,
     stream_id: i64,
     /// The end of the stream with everything that was sealed so far.
     pub(super) head: Head,
@@ -49,7 +49,7 @@ pub(super) struct Batch<'a> {
     pub(super) events: Vec<Event>,
     listening: bool,
     /// The number of the next record. It is larger than all numbers of records and of actions.
-    next_number: i64,
+    pub(super) next_number: i64,
 }
 
 impl<'a> Batch<'a> {
@@ -112,34 +112,7 @@ impl<'a> Batch<'a> {
             updated_at_ms: new.draft.at_ms,
             id: new.id,
         };
-        let mut insert = self.connection.prepare_cached(
-            "INSERT INTO actions (id, status, version, principal, agent_id, tool, operation, outcome, reason_code,
-                 risk_level, policy_version, expires_at_ms, duration_us, stream_id, seq, record_hash,
-                 created_at_ms, updated_at_ms, number, approval_token)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?17, ?18, ?19)",
-        )?;
-        let number = self.next_number;
-        let inserted = insert.execute(params![
-            id,
-            row.status.as_str(),
-            signed(row.version),
-            row.principal,
-            row.agent_id,
-            row.tool,
-            row.operation,
-            row.decision.outcome.as_str(),
-            row.decision.reason_code.as_str(),
-            row.decision.risk_level.as_str(),
-            row.policy_version,
-            row.expires_at_ms,
-            signed(row.duration_us),
-            self.stream_id,
-            signed(row.receipt.seq),
-            row.receipt.record_hash.to_hex(),
-            row.created_at_ms,
-            number,
-            row.approval_token,
-        ]);
+        let inserted = self.insert_action(self.next_number, id, &row, self.stream_id);
         match inserted {
             Ok(_) => {}
             // The id is there already. It is the first thing written, so nothing else is to be undone.
@@ -191,47 +164,9 @@ impl<'a> Batch<'a> {
         let sealed = change.draft.seal(&mut self.head);
         row.receipt = self.receipt(&sealed);
 
-        self.connection
-            .prepare_cached(
-                "UPDATE actions SET status = ?2, version = ?3, outcome = ?4, reason_code = ?5, risk_level = ?6,
-                     policy_version = ?7, stream_id = ?8, seq = ?9, record_hash = ?10, updated_at_ms = ?11,
-                     approval_token = ?12
-                 WHERE number = ?1",
-            )?
-            .execute(params![
-                number,
-                row.status.as_str(),
-                signed(row.version),
-                row.decision.outcome.as_str(),
-                row.decision.reason_code.as_str(),
-                row.decision.risk_level.as_str(),
-                row.policy_version,
-                self.stream_id,
-                signed(row.receipt.seq),
-                row.receipt.record_hash.to_hex(),
-                row.updated_at_ms,
-                row.approval_token,
-            ])?;
+        self.update_action(number, &row, self.stream_id)?;
         if texts_change {
-            self.connection
-                .prepare_cached(
-                    "INSERT INTO action_texts (number, decision, state, approvals, error, result)
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-                     ON CONFLICT (number) DO UPDATE SET
-                         decision = coalesce(excluded.decision, decision),
-                         state = coalesce(excluded.state, state),
-                         approvals = coalesce(excluded.approvals, approvals),
-                         error = coalesce(excluded.error, error),
-                         result = coalesce(excluded.result, result)",
-                )?
-                .execute(params![
-                    number,
-                    decided.then(|| row.decision.json.get()),
-                    decided.then(|| row.decision.state.get()),
-                    approvals,
-                    row.error,
-                    row.result.as_ref().map(|result| result.get()),
-                ])?;
+            self.keep_texts(number, &row, decided, approvals)?;
         }
         self.keep(&change.draft, sealed, Some(number), Some(&row))?;
         self.remember(idempotency, &row, change.draft.at_ms)?;
@@ -361,39 +296,136 @@ impl<'a> Batch<'a> {
         action_number: Option<i64>,
         action: Option<&ActionRow>,
     ) -> Result<(), Trouble> {
-        let kept = self
-            .connection
+        let (stream, kind) = (self.head.stream.clone(), draft.kind);
+        let body = sealed.body.into_string();
+        match self.write_record(self.stream_id, &stream, (sealed.seq, kind, body), action_number, action) {
+            // Somebody else has a record in our place.
+            Err(error) if is_constraint(&error) => Err(Trouble::Broken(Failure::StreamTaken(stream))),
+            written => Ok(written?),
+        }
+    }
+
+    /// Writes a record of any stream behind all records that are there.
+    pub(super) fn write_record(
+        &mut self,
+        stream_id: i64,
+        stream: &str,
+        (seq, kind, body): (u64, RecordKind, String),
+        action_number: Option<i64>,
+        action: Option<&ActionRow>,
+    ) -> rusqlite::Result<()> {
+        let number = self.next_number;
+        self.connection
             .prepare_cached(
                 "INSERT INTO records (number, stream_id, seq, kind, action_number, body)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
             )?
-            .execute(params![
-                self.next_number,
-                self.stream_id,
-                signed(sealed.seq),
-                draft.kind.as_str(),
-                action_number,
-                sealed.body.as_str(),
-            ]);
-        match kept {
-            Ok(_) => self.next_number = self.next_number.saturating_add(1),
-            // Somebody else has a record in our place.
-            Err(error) if is_constraint(&error) => {
-                return Err(Trouble::Broken(Failure::StreamTaken(self.head.stream.clone())));
-            }
-            Err(error) => return Err(error.into()),
-        }
+            .execute(params![number, stream_id, signed(seq), kind.as_str(), action_number, body])?;
+        self.next_number = number.saturating_add(1);
         if self.listening {
-            let record = StoredRecord {
-                stream: self.head.stream.clone(),
-                seq: sealed.seq,
-                kind: draft.kind,
-                body: sealed.body.into_string(),
-            };
+            let place = rows::unsigned(number);
+            let record = StoredRecord { stream: stream.to_owned(), seq, place, kind, body };
             self.events
                 .push(Event { record: Arc::new(record), action: action.map(|row| Arc::new(row.clone())) });
         }
         Ok(())
+    }
+
+    /// Writes the row of an action that is not there yet.
+    pub(super) fn insert_action(
+        &self,
+        number: i64,
+        id: [u8; 16],
+        row: &ActionRow,
+        stream_id: i64,
+    ) -> rusqlite::Result<usize> {
+        let mut insert = self.connection.prepare_cached(
+            "INSERT INTO actions (id, status, version, principal, agent_id, tool, operation, outcome, reason_code,
+                 risk_level, policy_version, expires_at_ms, duration_us, stream_id, seq, record_hash,
+                 created_at_ms, updated_at_ms, number, approval_token)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)",
+        )?;
+        insert.execute(params![
+            id,
+            row.status.as_str(),
+            signed(row.version),
+            row.principal,
+            row.agent_id,
+            row.tool,
+            row.operation,
+            row.decision.outcome.as_str(),
+            row.decision.reason_code.as_str(),
+            row.decision.risk_level.as_str(),
+            row.policy_version,
+            row.expires_at_ms,
+            signed(row.duration_us),
+            stream_id,
+            signed(row.receipt.seq),
+            row.receipt.record_hash.to_hex(),
+            row.created_at_ms,
+            row.updated_at_ms,
+            number,
+            row.approval_token,
+        ])
+    }
+
+    /// Writes what a change may have changed in the row of an action.
+    pub(super) fn update_action(
+        &self,
+        number: i64,
+        row: &ActionRow,
+        stream_id: i64,
+    ) -> rusqlite::Result<usize> {
+        self.connection
+            .prepare_cached(
+                "UPDATE actions SET status = ?2, version = ?3, outcome = ?4, reason_code = ?5, risk_level = ?6,
+                     policy_version = ?7, stream_id = ?8, seq = ?9, record_hash = ?10, updated_at_ms = ?11,
+                     approval_token = ?12
+                 WHERE number = ?1",
+            )?
+            .execute(params![
+                number,
+                row.status.as_str(),
+                signed(row.version),
+                row.decision.outcome.as_str(),
+                row.decision.reason_code.as_str(),
+                row.decision.risk_level.as_str(),
+                row.policy_version,
+                stream_id,
+                signed(row.receipt.seq),
+                row.receipt.record_hash.to_hex(),
+                row.updated_at_ms,
+                row.approval_token,
+            ])
+    }
+
+    /// Keeps what came to an action after its first decision.
+    pub(super) fn keep_texts(
+        &self,
+        number: i64,
+        row: &ActionRow,
+        decided: bool,
+        approvals: Option<String>,
+    ) -> rusqlite::Result<usize> {
+        self.connection
+            .prepare_cached(
+                "INSERT INTO action_texts (number, decision, state, approvals, error, result)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+                 ON CONFLICT (number) DO UPDATE SET
+                     decision = coalesce(excluded.decision, decision),
+                     state = coalesce(excluded.state, state),
+                     approvals = coalesce(excluded.approvals, approvals),
+                     error = coalesce(excluded.error, error),
+                     result = coalesce(excluded.result, result)",
+            )?
+            .execute(params![
+                number,
+                decided.then(|| row.decision.json.get()),
+                decided.then(|| row.decision.state.get()),
+                approvals,
+                row.error,
+                row.result.as_ref().map(|result| result.get()),
+            ])
     }
 
     /// The answer that was given to this request before, if it came before.

@@ -87,7 +87,7 @@ pub(super) fn overdue(
     );
     // Starting was the last change of an action that executes.
     let started = format!(
-        "SELECT {} WHERE a.status = 'executing' AND a.updated_at_ms < ?1 ORDER BY a.number",
+        "SELECT {} WHERE a.status = 'executing' AND a.updated_at_ms < ?1 AND s.owner IS NULL ORDER BY a.number",
         rows::ACTION
     );
     let mut found = all(connection, &held, [now_ms], rows::action)?;
@@ -102,16 +102,55 @@ pub(super) fn records(
     from: u64,
     limit: u32,
 ) -> Result<Vec<StoredRecord>, StoreError> {
-    let sql = "SELECT s.stream, r.seq, r.kind, r.body FROM records r JOIN streams s ON s.id = r.stream_id
+    let sql =
+        "SELECT s.stream, r.seq, r.kind, r.body, r.number FROM records r JOIN streams s ON s.id = r.stream_id
                WHERE s.stream = ?1 AND r.seq >= ?2 ORDER BY r.seq LIMIT ?3";
     all(connection, sql, (stream, signed(from), limit), rows::record)
+}
+
+/// Records of all streams in the order in which they came.
+pub(super) fn records_after(
+    connection: &Connection,
+    after: u64,
+    limit: u32,
+) -> Result<Vec<StoredRecord>, StoreError> {
+    let sql =
+        "SELECT s.stream, r.seq, r.kind, r.body, r.number FROM records r JOIN streams s ON s.id = r.stream_id
+               WHERE r.number > ?1 ORDER BY r.number LIMIT ?2";
+    all(connection, sql, (signed(after), limit), rows::record)
+}
+
+/// The place of a record among all, or of the last of all.
+pub(super) fn place(connection: &Connection, of: Option<(String, u64)>) -> Result<u64, StoreError> {
+    let found = match of {
+        None => {
+            let sql = "SELECT coalesce(max(number), 0) FROM records";
+            connection.prepare_cached(sql)?.query_row([], |row| row.get(0)).optional()?
+        }
+        Some((stream, seq)) => {
+            let sql = "SELECT r.number FROM records r JOIN streams s ON s.id = r.stream_id
+                       WHERE s.stream = ?1 AND r.seq = ?2";
+            connection.prepare_cached(sql)?.query_row((stream, signed(seq)), |row| row.get(0)).optional()?
+        }
+    };
+    found.map(unsigned).ok_or(StoreError::NotFound)
+}
+
+/// The id of a stream, its head, and who brings it.
+pub(super) fn stream(
+    connection: &Connection,
+    stream: &str,
+) -> Result<Option<(i64, Head, Option<String>)>, StoreError> {
+    let sql = "SELECT stream, size, record_hash, id, owner FROM streams WHERE stream = ?1";
+    let found = all(connection, sql, [stream], |row| Ok((row.get(3)?, rows::head(row, 0)?, row.get(4)?)))?;
+    Ok(found.into_iter().next())
 }
 
 /// The records about one action in the order in which they were written.
 pub(super) fn records_of(connection: &Connection, action_id: &str) -> Result<Vec<StoredRecord>, StoreError> {
     let Some(id) = rows::id_bytes(action_id) else { return Ok(Vec::new()) };
     let sql = format!(
-        "SELECT s.stream, r.seq, r.kind, r.body FROM actions a
+        "SELECT s.stream, r.seq, r.kind, r.body, r.number FROM actions a
          JOIN records r ON r.number = a.number OR r.action_number = a.number
          JOIN streams s ON s.id = r.stream_id WHERE {} ORDER BY r.number",
         rows::BY_ID

@@ -141,14 +141,15 @@ pub(super) fn head(row: &Row<'_>, at: usize) -> Result<Head, StoreError> {
     Ok(Head { stream: row.get(at)?, size: unsigned(row.get(at + 1)?), record_hash: parsed(row, at + 2)? })
 }
 
-/// A record out of `stream`, `seq`, `kind`, `body`.
+/// A record out of `stream`, `seq`, `kind`, `body`, `number`.
 pub(super) fn record(row: &Row<'_>) -> Result<StoredRecord, StoreError> {
     // A body that was made unreadable is still handed out, so that the verifier can name it.
     let body = match row.get_ref(3)? {
         ValueRef::Text(bytes) | ValueRef::Blob(bytes) => String::from_utf8_lossy(bytes).into_owned(),
         ValueRef::Null | ValueRef::Integer(_) | ValueRef::Real(_) => String::new(),
     };
-    Ok(StoredRecord { stream: row.get(0)?, seq: unsigned(row.get(1)?), kind: word(row, 2)?, body })
+    let (seq, place) = (unsigned(row.get(1)?), unsigned(row.get(4)?));
+    Ok(StoredRecord { stream: row.get(0)?, seq, place, kind: word(row, 2)?, body })
 }
 
 /// The columns that [`key`] reads.

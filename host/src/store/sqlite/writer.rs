@@ -15,6 +15,7 @@ use tokio::sync::{broadcast, mpsc, oneshot};
 use super::apply::{Batch, Trouble};
 use super::checkpoints::Checkpoints;
 use super::rows::{self, signed};
+use crate::store::intake::{NewRecords, Taken};
 use crate::store::{
     Change, Event, Idempotency, KeyRow, NewAction, NewPolicySet, PolicyVersion, Receipt, StoreError, Written,
 };
@@ -38,6 +39,7 @@ pub(super) enum Op {
         draft: Draft,
         reply: Reply<KeyRow>,
     },
+    TakeIn(NewRecords, Reply<Taken>),
     Probe(Reply<u64>),
     /// Runs any SQL inside the transaction, so that tests can take away the space or break the commit.
     #[cfg(test)]
@@ -235,6 +237,10 @@ fn apply(batch: &mut Batch<'_>, op: Op, answers: &mut Vec<Answer>) -> Result<(),
             let result = batch.revoke_key(&id_or_name, at_ms, &draft);
             settle(reply, result, answers)
         }
+        Op::TakeIn(new, reply) => {
+            let result = batch.take_in(new);
+            settle(reply, result, answers)
+        }
         Op::Probe(reply) => {
             let result = batch.probe();
             settle(reply, result, answers)
@@ -273,6 +279,7 @@ fn refuse(op: Op, failure: &Failure) {
         Op::Append(_, reply) | Op::CreateKey(_, _, reply) => _ = reply.send(Err(failure.error())),
         Op::Activate(_, reply) => _ = reply.send(Err(failure.error())),
         Op::RevokeKey { reply, .. } => _ = reply.send(Err(failure.error())),
+        Op::TakeIn(_, reply) => _ = reply.send(Err(failure.error())),
         Op::Probe(reply) => _ = reply.send(Err(failure.error())),
         #[cfg(test)]
         Op::Sql(_, reply) => _ = reply.send(Err(failure.error())),

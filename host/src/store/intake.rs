@@ -1,0 +1,178 @@
+//! Records that a wrapper made by itself, on their way into the store: what they are, and why they are refused.
+//!
+//! Reading and checking what needs no database is in [`crate::gate::intake`]; what does is in the store.
+
+use engine::hash::{PolicyHash, RecordHash};
+use engine::lifecycle::Status;
+use engine::record::{Head, RecordKind};
+use serde_json::value::RawValue;
+
+use super::{ApprovalRow, DecisionRow};
+
+/// What the name of every local stream begins with, and of no other.
+pub const LOCAL: &str = "local-";
+
+/// Whether the stream is one that a wrapper made by itself.
+pub fn is_local(stream: &str) -> bool {
+    stream.starts_with(LOCAL)
+}
+
+/// Consecutive records of one local stream. Each is what its hash says and names the one before it.
+#[derive(Debug, Clone)]
+pub struct NewRecords {
+    /// The stream.
+    pub stream: String,
+    /// Who brings them.
+    pub principal: String,
+    /// At least one.
+    pub records: Vec<NewRecord>,
+}
+
+/// A record that somebody else sealed.
+#[derive(Debug, Clone)]
+pub struct NewRecord {
+    /// Its place.
+    pub seq: u64,
+    /// The hash of the record before it, as it says.
+    pub prev_hash: RecordHash,
+    /// Its hash.
+    pub record_hash: RecordHash,
+    /// When it was made, as it says, in Unix milliseconds.
+    pub at_ms: i64,
+    /// The action it is about.
+    pub action_id: Option<String>,
+    /// The whole record as canonical JSON.
+    pub body: String,
+    /// What it tells of.
+    pub what: What,
+}
+
+/// What a record from outside tells of, as far as the store acts on it.
+#[derive(Debug, Clone)]
+pub enum What {
+    /// These policies decide from here on.
+    Policy(PolicyHash),
+    /// An action was decided.
+    Decision(Box<Decided>),
+    /// A person answered for a held action.
+    Approval(Box<ApprovalRow>),
+    /// Nobody answered for a held action in time.
+    Expiry,
+    /// It started.
+    Start {
+        /// The action's hash, as the record says.
+        request_hash: Option<String>,
+    },
+    /// It ended.
+    Result {
+        /// The action's hash, as the record says.
+        request_hash: Option<String>,
+        /// Whether it ended well; none when nobody knows.
+        success: Option<bool>,
+        /// What went wrong.
+        error: Option<String>,
+        /// What the tool gave back.
+        result: Option<Box<RawValue>>,
+    },
+}
+
+impl What {
+    /// The kind of the record.
+    pub fn kind(&self) -> RecordKind {
+        match self {
+            What::Policy(_) => RecordKind::Policy,
+            What::Decision(_) => RecordKind::Decision,
+            What::Approval(_) => RecordKind::Approval,
+            What::Expiry => RecordKind::Expiry,
+            What::Start { .. } => RecordKind::Start,
+            What::Result { .. } => RecordKind::Result,
+        }
+    }
+}
+
+/// A decision that a wrapper made by itself.
+#[derive(Debug, Clone)]
+pub struct Decided {
+    /// What was decided about; none for an action that could not be read, which halts.
+    pub action: Option<Named>,
+    /// The decision, in the engine's own bytes.
+    pub decision: DecisionRow,
+    /// The policies that decided.
+    pub policy_hash: PolicyHash,
+    /// The action's hash; with an action, the hash of that.
+    pub request_hash: Option<String>,
+    /// How long deciding took.
+    pub duration_us: u64,
+}
+
+/// An action, and the names in it.
+#[derive(Debug, Clone)]
+pub struct Named {
+    /// The canonical action.
+    pub json: Box<RawValue>,
+    /// Who proposed it.
+    pub agent_id: String,
+    /// The tool's name.
+    pub tool: String,
+    /// The operation.
+    pub operation: String,
+}
+
+/// What the store holds after it took records in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Taken {
+    /// Where the stream ends now.
+    pub head: Head,
+    /// How many of the records it holds: all of them, whether they came now or before.
+    pub accepted: u64,
+}
+
+/// Why records were not taken in. Nothing of them was.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum Refusal {
+    /// Somebody else began the stream.
+    #[error("the stream `{0}` belongs to another caller")]
+    ForeignStream(String),
+    /// Records are missing between what is here and what came.
+    #[error("the stream goes on with record {}, and record {first} came", .head.size)]
+    Gap {
+        /// Where the stream ends.
+        head: Head,
+        /// The first record that came.
+        first: u64,
+    },
+    /// Another record stands in that place already.
+    #[error("record {seq} is here already, and it is another one")]
+    Conflict {
+        /// Where the stream ends.
+        head: Head,
+        /// The place.
+        seq: u64,
+    },
+    /// The first record does not name the one it stands behind.
+    #[error("record {seq} does not name the record before it in `prev_hash`")]
+    Unlinked {
+        /// The place.
+        seq: u64,
+    },
+    /// No such policy set was ever in force here.
+    #[error("the policy set {policy_hash} of record {seq} was never in force on this server")]
+    UnknownPolicy {
+        /// The place.
+        seq: u64,
+        /// The set.
+        policy_hash: PolicyHash,
+    },
+    /// What the record says cannot have happened to that action.
+    #[error("record {seq} cannot follow: {}", .why)]
+    ImpossibleMove {
+        /// The place.
+        seq: u64,
+        /// The action.
+        action_id: String,
+        /// Where it stands; none where the stream has no such action.
+        status: Option<Status>,
+        /// Why it cannot.
+        why: String,
+    },
+}

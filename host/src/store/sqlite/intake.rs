@@ -1,0 +1,417 @@
+//! Taking in records of local streams, inside the writer's transaction. What an action is, and where it stands, comes
+//! from its records alone; the server's own stream is neither read nor written here.
+
+use std::collections::HashMap;
+
+use engine::decision::Outcome;
+use engine::hash::{PolicyHash, RecordHash};
+use engine::lifecycle::{Event, Status};
+use engine::record::Head;
+use rusqlite::{OptionalExtension as _, params};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::apply::{Batch, Trouble};
+use super::read::{action_by_id, stream};
+use super::rows::{self, json, signed};
+use super::writer::Failure;
+use crate::clock::parse_time;
+use crate::store::intake::{Decided, NewRecord, NewRecords, Refusal, Taken, What};
+use crate::store::{ActionRow, ApprovalRow, Receipt, StoreError};
+
+/// One stream while records are taken in.
+struct Local<'a> {
+    id: i64,
+    name: &'a str,
+    principal: &'a str,
+    /// The number of each policy set that was looked for; none for one that was never in force.
+    versions: HashMap<PolicyHash, Option<i64>>,
+}
+
+/// An action that was held where it was decided, and that nobody has answered for yet.
+struct Held {
+    /// The number of the record that it begins with.
+    number: i64,
+    approvals: Vec<ApprovalRow>,
+    first: FirstRecord,
+}
+
+/// The parts of a held action's first record that are needed again.
+#[derive(Deserialize)]
+struct FirstRecord {
+    at: String,
+    action: Box<RawValue>,
+    decision: Hashed,
+    duration_us: u64,
+}
+
+#[derive(Deserialize)]
+struct Hashed {
+    request_hash: Option<String>,
+}
+
+/// The names in a canonical action.
+#[derive(Deserialize)]
+struct Names {
+    agent_id: String,
+    tool: String,
+    operation: String,
+}
+
+impl Batch<'_> {
+    /// Takes in all of the records or none.
+    pub(super) fn take_in(&mut self, new: NewRecords) -> Result<Taken, Trouble> {
+        let (number, told) = (self.next_number, self.events.len());
+        self.connection.execute_batch("SAVEPOINT intake")?;
+        let taken = self.take_in_all(new);
+        match &taken {
+            // The whole transaction is undone.
+            Err(Trouble::Broken(_)) => return taken,
+            Err(Trouble::Refused(_)) => {
+                self.connection.execute_batch("ROLLBACK TO intake")?;
+                self.next_number = number;
+                self.events.truncate(told);
+            }
+            Ok(_) => {}
+        }
+        self.connection.execute_batch("RELEASE intake")?;
+        taken
+    }
+
+    fn take_in_all(&mut self, new: NewRecords) -> Result<Taken, Trouble> {
+        let NewRecords { stream: name, principal, records } = new;
+        let known = stream(self.connection, &name)?;
+        // INVARIANT: only who began a stream goes on with it. The server's own belongs to nobody.
+        if known.as_ref().is_some_and(|(_, _, owner)| owner.as_deref() != Some(principal.as_str())) {
+            return Err(refused(Refusal::ForeignStream(name)));
+        }
+        let (mut id, head) = known.map_or_else(|| (0, Head::genesis(&name)), |(id, head, _)| (id, head));
+        let accepted = u64::try_from(records.len()).unwrap_or(u64::MAX);
+        let first = records.first().map_or(0, |record| record.seq);
+        if first > head.size {
+            return Err(refused(Refusal::Gap { head, first }));
+        }
+        let (here, fresh): (Vec<_>, Vec<_>) = records.into_iter().partition(|record| record.seq < head.size);
+        for record in &here {
+            let sql = "SELECT body = ?3 FROM records WHERE stream_id = ?1 AND seq = ?2";
+            let same: Option<bool> = self
+                .connection
+                .prepare_cached(sql)?
+                .query_row(params![id, signed(record.seq), record.body], |row| row.get(0))
+                .optional()?;
+            if same != Some(true) {
+                return Err(refused(Refusal::Conflict { head, seq: record.seq }));
+            }
+        }
+        let Some(last) = fresh.last() else { return Ok(Taken { head, accepted }) };
+        if let Some(first) = fresh.first().filter(|record| record.prev_hash != head.record_hash) {
+            return Err(refused(Refusal::Unlinked { seq: first.seq }));
+        }
+        let end =
+            Head { stream: name.clone(), size: last.seq.saturating_add(1), record_hash: last.record_hash };
+        if head.size == 0 {
+            id = self
+                .connection
+                .prepare_cached(
+                    "INSERT INTO streams (stream, size, record_hash, owner) VALUES (?1, 0, ?2, ?3)",
+                )?
+                .insert((&name, RecordHash::ZERO.to_hex(), &principal))?;
+        }
+        let mut local = Local { id, name: &name, principal: &principal, versions: HashMap::new() };
+        for record in fresh {
+            self.take_in_one(&mut local, record)?;
+        }
+        let moved = self
+            .connection
+            .prepare_cached(
+                "UPDATE streams SET size = ?2, record_hash = ?3 WHERE id = ?1 AND size = ?4 AND record_hash = ?5",
+            )?
+            .execute(params![
+                id,
+                signed(end.size),
+                end.record_hash.to_hex(),
+                signed(head.size),
+                head.record_hash.to_hex(),
+            ])?;
+        if moved != 1 {
+            return Err(Trouble::Broken(Failure::Failed(format!("the stream `{name}` moved by itself"))));
+        }
+        Ok(Taken { head: end, accepted })
+    }
+
+    fn take_in_one(&mut self, local: &mut Local<'_>, record: NewRecord) -> Result<(), Trouble> {
+        match &record.what {
+            What::Policy(policy_hash) => {
+                self.version(local, *policy_hash, record.seq)?;
+                self.append_record(local, record, None, None)
+            }
+            What::Decision(decided) => {
+                let decided = decided.clone();
+                self.take_in_decision(local, record, *decided)
+            }
+            What::Approval(said) => {
+                let said = said.clone();
+                self.answered_locally(local, record, Some(*said))
+            }
+            What::Expiry => self.answered_locally(local, record, None),
+            What::Start { request_hash } => {
+                let request_hash = request_hash.clone();
+                self.move_on(local, record, Event::Start, request_hash, |_| false)
+            }
+            What::Result { request_hash, success, error, result } => {
+                let event = success.map_or(Event::Lost, |success| Event::Result { success });
+                let (request_hash, error, result) = (request_hash.clone(), error.clone(), result.clone());
+                self.move_on(local, record, event, request_hash, |row| {
+                    (row.error, row.result) = (error, result);
+                    row.error.is_some() || row.result.is_some()
+                })
+            }
+        }
+    }
+
+    fn take_in_decision(
+        &mut self,
+        local: &mut Local<'_>,
+        record: NewRecord,
+        decided: Decided,
+    ) -> Result<(), Trouble> {
+        let version = self.version(local, decided.policy_hash, record.seq)?;
+        let Some(id) = record.action_id.clone() else { return self.append_record(local, record, None, None) };
+        if let Some((_, row)) = action_by_id(self.connection, &id)? {
+            let status = Some(row.status).filter(|_| row.receipt.stream == local.name);
+            return Err(impossible(&record, &id, status, "the action is decided already"));
+        }
+        let held = self.held(local, &record, &id)?;
+        let hash = decided.request_hash.as_ref();
+        let other = |held: &Held| hash.is_some() && hash != held.first.decision.request_hash.as_ref();
+        if held.as_ref().is_some_and(other) {
+            let why = "the action that was held has another `request_hash`";
+            return Err(impossible(&record, &id, Some(Status::PendingApproval), why));
+        }
+        let outcome = decided.decision.outcome;
+        let status = match &held {
+            None => Some(Status::submitted(outcome)),
+            Some(_) => Status::PendingApproval.after(Event::Resolve(outcome)),
+        };
+        let Some(status) = status else {
+            return Err(impossible(&record, &id, Some(Status::PendingApproval), "the action is held"));
+        };
+        match (held, decided.action.clone()) {
+            // It could not be read, so there is no action.
+            (None, None) => self.append_record(local, record, None, None),
+            // Nobody can answer for it here: whoever holds it asks somebody, or submits it.
+            (None, Some(_)) if outcome == Outcome::Abstain => {
+                let id = rows::id_bytes(&id).ok_or_else(|| no_uuid(&id))?;
+                self.connection
+                    .prepare_cached("INSERT INTO held_locally (id, stream_id, number) VALUES (?1, ?2, ?3)")?
+                    .execute(params![id, local.id, self.next_number])?;
+                self.append_record(local, record, None, None)
+            }
+            (Some(held), _) if status == Status::PendingApproval => {
+                self.append_record(local, record, Some(held.number), None)
+            }
+            (None, Some(action)) => {
+                let row = ActionRow {
+                    status,
+                    version: 1,
+                    principal: local.principal.to_owned(),
+                    agent_id: action.agent_id,
+                    tool: action.tool,
+                    operation: action.operation,
+                    action: action.json,
+                    decision: decided.decision,
+                    policy_version: version.to_string(),
+                    approval_token: None,
+                    expires_at_ms: None,
+                    approvals: Vec::new(),
+                    error: None,
+                    result: None,
+                    duration_us: decided.duration_us,
+                    receipt: receipt(local, &record),
+                    created_at_ms: record.at_ms,
+                    updated_at_ms: record.at_ms,
+                    id: id.clone(),
+                };
+                let id = rows::id_bytes(&id).ok_or_else(|| no_uuid(&id))?;
+                self.insert_action(self.next_number, id, &row, local.id)?;
+                self.append_record(local, record, None, Some(&row))
+            }
+            (Some(held), _) => self.resolve_held(local, record, held, decided, (status, version)),
+        }
+    }
+
+    /// An action that was held is allowed or denied by a new decision, and is an action here from now on. It begins
+    /// with the record that held it, as one does that was held here.
+    fn resolve_held(
+        &mut self,
+        local: &Local<'_>,
+        record: NewRecord,
+        held: Held,
+        decided: Decided,
+        (status, version): (Status, i64),
+    ) -> Result<(), Trouble> {
+        let id = record.action_id.clone().unwrap_or_default();
+        let damaged = || failed(format!("the first record of action `{id}` is damaged"));
+        let FirstRecord { at, action, duration_us, .. } = held.first;
+        let Names { agent_id, tool, operation } =
+            serde_json::from_str(action.get()).map_err(|_| damaged())?;
+        let row = ActionRow {
+            status,
+            version: 2,
+            principal: local.principal.to_owned(),
+            agent_id,
+            tool,
+            operation,
+            action,
+            decision: decided.decision,
+            policy_version: version.to_string(),
+            approval_token: None,
+            expires_at_ms: None,
+            approvals: held.approvals,
+            error: None,
+            result: None,
+            duration_us,
+            receipt: receipt(local, &record),
+            created_at_ms: parse_time(&at).ok_or_else(damaged)?,
+            updated_at_ms: record.at_ms,
+            id: id.clone(),
+        };
+        let bytes = rows::id_bytes(&id).ok_or_else(|| no_uuid(&id))?;
+        let approvals = if row.approvals.is_empty() { None } else { Some(json(&row.approvals)?) };
+        self.connection.prepare_cached("DELETE FROM held_locally WHERE id = ?1")?.execute([bytes])?;
+        self.insert_action(held.number, bytes, &row, local.id)?;
+        self.keep_texts(held.number, &row, true, approvals)?;
+        self.append_record(local, record, Some(held.number), Some(&row))
+    }
+
+    /// Somebody answered for a held action, or time ran out; the decision that follows says what comes of it.
+    fn answered_locally(
+        &mut self,
+        local: &Local<'_>,
+        record: NewRecord,
+        said: Option<ApprovalRow>,
+    ) -> Result<(), Trouble> {
+        let id = record.action_id.clone().unwrap_or_default();
+        let Some(mut held) = self.held(local, &record, &id)? else {
+            let row = action_by_id(self.connection, &id)?.map(|(_, row)| row);
+            let status = row.filter(|row| row.receipt.stream == local.name).map(|row| row.status);
+            return Err(impossible(&record, &id, status, "the stream holds no such action for approval"));
+        };
+        if let Some(said) = said {
+            held.approvals.push(said);
+            self.connection
+                .prepare_cached("UPDATE held_locally SET approvals = ?2 WHERE id = ?1")?
+                .execute(params![rows::id_bytes(&id), json(&held.approvals)?])?;
+        }
+        self.append_record(local, record, Some(held.number), None)
+    }
+
+    /// An action of the stream starts or ends.
+    fn move_on(
+        &mut self,
+        local: &Local<'_>,
+        record: NewRecord,
+        event: Event,
+        request_hash: Option<String>,
+        change: impl FnOnce(&mut ActionRow) -> bool,
+    ) -> Result<(), Trouble> {
+        let id = record.action_id.clone().unwrap_or_default();
+        // INVARIANT: a stream moves its own actions and no others.
+        let found = action_by_id(self.connection, &id)?.filter(|(_, row)| row.receipt.stream == local.name);
+        let Some((number, mut row)) = found else {
+            return Err(impossible(&record, &id, None, "the stream has decided no such action"));
+        };
+        let Some(status) = row.status.after(event) else {
+            let why = format!("the action is `{}`", row.status.as_str());
+            return Err(impossible(&record, &id, Some(row.status), &why));
+        };
+        let Hashed { request_hash: decided } = serde_json::from_str(row.decision.json.get())
+            .map_err(|_| failed(format!("the decision of action `{id}` is damaged")))?;
+        if request_hash != decided {
+            let why = "its `request_hash` is not the one of the action";
+            return Err(impossible(&record, &id, Some(row.status), why));
+        }
+        row.version = row.version.saturating_add(1);
+        row.status = status;
+        row.updated_at_ms = record.at_ms;
+        row.receipt = receipt(local, &record);
+        let texts_change = change(&mut row);
+        self.update_action(number, &row, local.id)?;
+        if texts_change {
+            self.keep_texts(number, &row, false, None)?;
+        }
+        self.append_record(local, record, Some(number), Some(&row))
+    }
+
+    fn append_record(
+        &mut self,
+        local: &Local<'_>,
+        record: NewRecord,
+        action_number: Option<i64>,
+        action: Option<&ActionRow>,
+    ) -> Result<(), Trouble> {
+        let whole = (record.seq, record.what.kind(), record.body);
+        Ok(self.write_record(local.id, local.name, whole, action_number, action)?)
+    }
+
+    /// The held action of the stream with this id. One of another stream is not to be touched.
+    fn held(&self, local: &Local<'_>, record: &NewRecord, id: &str) -> Result<Option<Held>, Trouble> {
+        let sql = "SELECT h.number, h.approvals, h.stream_id, r.body FROM held_locally h
+                   JOIN records r ON r.number = h.number WHERE h.id = ?1";
+        let found: Option<(i64, Option<String>, i64, String)> = self
+            .connection
+            .prepare_cached(sql)?
+            .query_row([rows::id_bytes(id)], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))
+            .optional()?;
+        let Some((number, approvals, stream_id, body)) = found else { return Ok(None) };
+        if stream_id != local.id {
+            return Err(impossible(record, id, None, "the action belongs to another stream"));
+        }
+        let damaged = |_| failed(format!("what is kept of the held action `{id}` is damaged"));
+        let approvals = approvals
+            .map(|text| serde_json::from_str(&text))
+            .transpose()
+            .map_err(damaged)?
+            .unwrap_or_default();
+        let first = serde_json::from_str(&body).map_err(damaged)?;
+        Ok(Some(Held { number, approvals, first }))
+    }
+
+    /// The number of the policy set, the newest if it came into force more than once.
+    fn version(&self, local: &mut Local<'_>, policy_hash: PolicyHash, seq: u64) -> Result<i64, Trouble> {
+        let known = match local.versions.get(&policy_hash) {
+            Some(known) => *known,
+            None => {
+                let sql = "SELECT max(number) FROM policy_versions WHERE policy_hash = ?1";
+                let known: Option<i64> = self
+                    .connection
+                    .prepare_cached(sql)?
+                    .query_row([policy_hash.to_hex()], |row| row.get(0))?;
+                local.versions.insert(policy_hash, known);
+                known
+            }
+        };
+        known.ok_or_else(|| refused(Refusal::UnknownPolicy { seq, policy_hash }))
+    }
+}
+
+fn receipt(local: &Local<'_>, record: &NewRecord) -> Receipt {
+    Receipt { stream: local.name.to_owned(), seq: record.seq, record_hash: record.record_hash }
+}
+
+fn impossible(record: &NewRecord, id: &str, status: Option<Status>, why: &str) -> Trouble {
+    let (seq, action_id, why) = (record.seq, id.to_owned(), why.to_owned());
+    refused(Refusal::ImpossibleMove { seq, action_id, status, why })
+}
+
+fn no_uuid(id: &str) -> Trouble {
+    failed(format!("`{id}` is no UUID"))
+}
+
+fn refused(refusal: Refusal) -> Trouble {
+    Trouble::Refused(StoreError::Refused(Box::new(refusal)))
+}
+
+fn failed(message: String) -> Trouble {
+    Trouble::Refused(StoreError::Failed(message))
+}
