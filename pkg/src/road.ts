@@ -210,6 +210,7 @@ function* answerOfAPerson(call: Call, terms: Terms, client: Client, held: Server
       const passing = error instanceof PolicyUnavailableError && (error.status === null || error.status >= 500);
       if (call.signal?.aborted || !passing || failures > POLL_FAILURES || clock.monotonic() + SHORTEST_POLL_MS > deadline) throw error;
     }
+    isAbout(action, held.id);
     if (action.outcome === "ABSTAIN" && clock.monotonic() - asked < SHORTEST_POLL_MS) {
       yield () => sleep(SHORTEST_POLL_MS, call.signal);
     }
@@ -218,11 +219,14 @@ function* answerOfAPerson(call: Call, terms: Terms, client: Client, held: Server
 
 /** That an answer is about this call. */
 function check(call: Call, action: ServerAction, id: string): void {
-  if (action.id !== id) {
-    const message = `the server answered with another action than the one asked about (\`${action.id}\`)`;
-    throw new PolicyUnavailableError(message, { code: "invalid_answer" });
-  }
+  isAbout(action, id);
   if (action.outcome !== "HALT") call.verify(action, action.id);
+}
+
+function isAbout(action: ServerAction, id: string): void {
+  if (action.id === id) return;
+  const message = `the server answered with another action than the one asked about (\`${action.id}\`)`;
+  throw new PolicyUnavailableError(message, { code: "invalid_answer" });
 }
 
 /** The error that a HALT is. */

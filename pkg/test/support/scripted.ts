@@ -3,7 +3,7 @@
 
 import { createServer } from "node:http";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
-import type { AddressInfo, Socket } from "node:net";
+import type { AddressInfo } from "node:net";
 
 import { Policies } from "faramesh";
 
@@ -33,7 +33,6 @@ export class ScriptedServer {
   readonly #scripts = new Map<string, Script[]>();
   readonly #policies: Policies;
   readonly #server: Server;
-  readonly #sockets = new Set<Socket>();
   /** Records by stream, in the order in which they were taken; each once. */
   readonly taken = new Map<string, { seq: number; record_hash: string; prev_hash: string; kind: string; [field: string]: unknown }[]>();
   url = "";
@@ -41,10 +40,6 @@ export class ScriptedServer {
   private constructor(policy: string) {
     this.#policies = new Policies(policy);
     this.#server = createServer((request, response) => void this.#serve(request, response));
-    this.#server.on("connection", (socket) => {
-      this.#sockets.add(socket);
-      socket.on("close", () => this.#sockets.delete(socket));
-    });
   }
 
   static async start(policy: string): Promise<ScriptedServer> {
@@ -59,8 +54,10 @@ export class ScriptedServer {
   }
 
   async stop(): Promise<void> {
-    for (const socket of this.#sockets) socket.destroy();
-    await new Promise((resolve) => this.#server.close(resolve));
+    const closed = new Promise((resolve) => this.#server.close(resolve));
+    // After it has closed its door: a client may come back at once.
+    this.#server.closeAllConnections();
+    await closed;
   }
 
   /** Answers `verb` with these, in order; the last one stays. */
