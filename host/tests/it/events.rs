@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 
 use crate::app::{TestApp, id};
 
-struct Stream(BufReader<TcpStream>);
+pub struct Stream(BufReader<TcpStream>);
 
 impl Stream {
-    fn open(app: &TestApp, key: Option<&str>, last: Option<&str>) -> Self {
+    pub fn open(app: &TestApp, key: Option<&str>, last: Option<&str>) -> Self {
         let mut stream = TcpStream::connect(("127.0.0.1", app.port)).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
         let mut request =
@@ -43,7 +43,7 @@ impl Stream {
     }
 
     /// The next event: its id, its kind and its record; none at the end.
-    fn event(&mut self) -> Option<(String, String, Value)> {
+    pub fn event(&mut self) -> Option<(String, String, Value)> {
         let (mut event_id, mut kind) = (String::new(), String::new());
         loop {
             let line = self.line()?;

@@ -1,0 +1,148 @@
+//! Actions that a wrapper decided by itself: only its own records say what becomes of them, and only what can happen to
+//! an action happens to these.
+
+use engine::record::RecordKind;
+use serde_json::{Value, json};
+
+use crate::app::TestApp;
+use crate::intake::{head, own, served, statuses};
+use crate::local::{Local, action_id, canonical, refund};
+
+const NAME: &str = "local-one";
+
+#[test]
+fn what_cannot_have_happened_to_an_action_is_refused() {
+    let app = TestApp::start();
+    let theirs = app.refund(45.0);
+    let theirs_id = theirs["id"].as_str().unwrap();
+    let other = {
+        let mut other = Local::begin(&app, "local-other");
+        let decision = other.decide(&app, &action_id(1), &refund(45));
+        other.decide(&app, &action_id(2), &refund(340));
+        other.send(&app, &app.admin, 0).ok();
+        decision
+    };
+    let before = own(&app);
+    let mut good = Local::begin(&app, NAME);
+    let allowed = good.decide(&app, &action_id(3), &refund(45));
+    let denied = good.decide(&app, &action_id(4), &refund(5000));
+    let held = good.decide(&app, &action_id(5), &refund(340));
+    let refused = |make: &dyn Fn(&mut Local), status: Value| {
+        let mut bad = good.clone();
+        bad.done(&app, 6);
+        make(&mut bad);
+        let problem = bad.send(&app, &app.admin, 0).problem(422, "impossible_move");
+        assert_eq!(problem["seq"], bad.records.len() - 1, "{problem}");
+        assert_eq!(problem["action_status"], status, "{problem}");
+        assert_eq!(head(&app, &app.admin, NAME)["size"], 0, "what came before it was not taken either");
+    };
+    refused(&|bad| bad.start(&action_id(9), &allowed), Value::Null);
+    refused(&|bad| bad.start(&action_id(4), &denied), json!("denied"));
+    refused(&|bad| bad.start(&action_id(5), &held), Value::Null);
+    refused(&|bad| bad.result(&action_id(3), &allowed, true, &Value::Null), json!("allowed"));
+    refused(&|bad| bad.start(&action_id(3), &denied), json!("allowed"));
+    refused(&|bad| bad.start(&action_id(6), &allowed), json!("succeeded"));
+    refused(&|bad| bad.approval(&action_id(3), &allowed, "alice"), json!("allowed"));
+    refused(&|bad| bad.approval(&action_id(9), &allowed, "alice"), Value::Null);
+    refused(&|bad| bad.decision(&action_id(3), &refund(45), &allowed, &json!({})), json!("allowed"));
+    refused(&|bad| bad.decision(&action_id(5), &refund(45), &allowed, &json!({})), json!("pending_approval"));
+    // Actions of the server and of another stream are neither moved nor told of.
+    refused(&|bad| bad.start(theirs_id, &theirs), Value::Null);
+    refused(&|bad| bad.decision(theirs_id, &refund(45), &allowed, &json!({})), Value::Null);
+    refused(&|bad| bad.start(&action_id(1), &other), Value::Null);
+    refused(&|bad| bad.decision(&action_id(1), &refund(45), &allowed, &json!({})), Value::Null);
+    refused(&|bad| bad.approval(&action_id(2), &held, "alice"), Value::Null);
+    refused(&|bad| bad.decision(&action_id(2), &refund(340), &held, &json!({})), Value::Null);
+    good.send(&app, &app.admin, 0).ok();
+    assert_eq!(own(&app), before);
+    let path = format!("/v1/actions/{theirs_id}");
+    assert_eq!(app.get(&path).key(&app.admin).send().ok()["status"], "allowed");
+}
+
+#[test]
+fn an_approval_where_it_was_decided_is_part_of_the_actions_life() {
+    let app = TestApp::start();
+    let mut local = Local::begin(&app, NAME);
+    let id = action_id(1);
+    let held = local.decide(&app, &id, &refund(340));
+    local.send(&app, &app.admin, 0).ok();
+    assert_eq!(statuses(&app), [], "nobody can answer for it here");
+    local.approval(&id, &held, "alice");
+    let mut granted = held.clone();
+    granted.as_object_mut().unwrap().remove("approval");
+    for (key, value) in [
+        ("decision", "allow"),
+        ("outcome", "EXECUTE"),
+        ("reason_code", "approval_granted"),
+        ("reason", "granted by alice"),
+    ] {
+        granted[key] = json!(value);
+    }
+    local.decision(&id, &refund(340), &granted, &json!({}));
+    local.done(&app, 2);
+    local.start(&id, &granted);
+    local.send(&app, &app.admin, 1).ok();
+    let action = app.get(&format!("/v1/actions/{id}")).key(&app.admin).send().ok();
+    assert_eq!((&action["status"], &action["outcome"]), (&json!("executing"), &json!("EXECUTE")));
+    assert_eq!(action["approvals"][0]["principal"], "alice", "{action}");
+    assert_eq!(action["created_at"], "2026-11-22T12:00:00.002Z");
+    let events = app.get(&format!("/v1/actions/{id}/events")).key(&app.admin).send().ok();
+    let kinds: Vec<_> = events["events"].as_array().unwrap().iter().map(|event| &event["kind"]).collect();
+    assert_eq!(kinds, ["decision", "approval", "decision", "start"]);
+
+    // Nobody answered for this one, and of this one not even the second pass could be read.
+    for n in [3, 4] {
+        let id = action_id(n);
+        let held = local.decide(&app, &id, &refund(340));
+        local.seal(RecordKind::Expiry, Some(&id), vec![("approval", canonical(&Value::Null))]);
+        let mut expired = held.clone();
+        expired.as_object_mut().unwrap().remove("approval");
+        for (key, value) in [("decision", "deny"), ("outcome", "HALT"), ("reason_code", "approval_expired")] {
+            expired[key] = json!(value);
+        }
+        let action = if n == 3 { refund(340) } else { Value::Null };
+        local.decision(&id, &action, &expired, &json!({}));
+    }
+    // No action at all.
+    let mut halt = app.post("/v1/gate/decide").key(&app.admin).raw(b"{").send().ok();
+    halt["request_hash"] = Value::Null;
+    local.decision(&action_id(5), &Value::Null, &halt, &json!({}));
+    local.send(&app, &app.admin, 0).ok();
+    let words: Vec<_> = statuses(&app).into_iter().map(|(_, status)| status).collect();
+    assert_eq!(words, ["executing", "succeeded", "denied", "denied"]);
+    assert_eq!(served(&app, NAME), local.records);
+}
+
+#[test]
+fn only_its_stream_moves_a_local_action() {
+    let app = TestApp::start();
+    let mut local = Local::begin(&app, NAME);
+    let id = action_id(1);
+    let decision = local.decide(&app, &id, &refund(45));
+    local.send(&app, &app.admin, 0).ok();
+    let path = format!("/v1/actions/{id}");
+    let post =
+        |what: &str, body: Value| app.post(&format!("{path}/{what}")).key(&app.admin).json(&body).send();
+    let problem = post("start", json!({})).problem(409, "local_action");
+    assert_eq!((&problem["stream"], &problem["action_status"]), (&json!(NAME), &json!("allowed")));
+    assert!(problem["detail"].as_str().unwrap().contains(NAME), "{problem}");
+    post("approval", json!({ "approve": true })).problem(409, "local_action");
+    local.start(&id, &decision);
+    local.send(&app, &app.admin, 2).ok();
+    post("result", json!({ "success": true })).problem(409, "local_action");
+    // Whoever waits for it hears at once that it is decided.
+    assert_eq!(app.get(&format!("{path}/wait")).key(&app.admin).send().ok()["status"], "executing");
+
+    // An action of the server that started at the same time has run out when this one is looked at.
+    let theirs = app.refund(45.0);
+    let theirs = format!("/v1/actions/{}", theirs["id"].as_str().unwrap());
+    app.post(&format!("{theirs}/start")).send().ok();
+    app.clock.advance(24 * 60 * 60_000);
+    app.until("the timeout", || {
+        Some(app.get(&theirs).send().ok()).filter(|action| action["status"] == "timeout")
+    });
+    assert_eq!(app.get(&path).key(&app.admin).send().ok()["status"], "executing");
+    local.result(&id, &decision, true, &Value::Null);
+    local.send(&app, &app.admin, 3).ok();
+    assert_eq!(app.get(&path).key(&app.admin).send().ok()["status"], "succeeded");
+}
