@@ -17,6 +17,8 @@ const GENERATED: &[&str] = &[
     ".ruff_cache",
     ".hypothesis",
     "node_modules",
+    "dist",
+    "glue",
 ];
 
 /// The folders of one checkout.

@@ -17,10 +17,18 @@ const UNFINISHED: &[&str] = &[
     concat!("import", "orskip"),
     concat!("xf", "ail"),
     concat!("unittest.sk", "ip"),
+    concat!("test.sk", "ip("),
+    concat!("it.sk", "ip("),
+    concat!("describe.sk", "ip("),
+    concat!("test.to", "do("),
 ];
 
 /// Source files longer than this are more than one idea.
 const MAX_LINES: usize = 600;
+
+/// How a file of each kind opens: with a comment that says what it is for.
+const OPENINGS: &[(&str, &[&str])] =
+    &[(".rs", &["//!"]), (".ts", &["//", "/*"]), (".mjs", &["//", "/*", "#!"]), (".py", &["\"\"\"", "#"])];
 
 /// Files that may be longer, each with its reason.
 const MAY_BE_LONG: &[(&str, &str)] = &[];
@@ -28,10 +36,21 @@ const MAY_BE_LONG: &[(&str, &str)] = &[];
 /// The findings in the file called `name` (from the root of the repository, with `/`).
 pub(super) fn check(name: &str, content: &str) -> Vec<String> {
     let mut findings = Vec::new();
-    if name.ends_with(".rs") && !content.starts_with("//!") {
-        findings.push(format!("{name}:1: a Rust file opens with `//!`: what it is for, what it does not do"));
+    let opening = OPENINGS.iter().find(|(end, _)| name.ends_with(end));
+    if let Some((end, openings)) = opening
+        && !openings.iter().any(|opening| content.starts_with(opening))
+    {
+        let expected = openings.first().unwrap_or(&"");
+        findings.push(format!(
+            "{name}:1: a `{end}` file opens with `{expected}`: what it is for, what it does not do"
+        ));
     }
-    let is_source = name.ends_with(".rs") || name.ends_with(".py");
+    if name.ends_with("package-lock.json") && content.contains("\"resolved\"") {
+        findings.push(format!(
+            "{name}: it names where packages were fetched from; make it with `npm install --omit-lockfile-registry-resolved`"
+        ));
+    }
+    let is_source = opening.is_some();
     let lines = content.lines().count();
     if is_source && lines > MAX_LINES && !MAY_BE_LONG.iter().any(|(file, _)| *file == name) {
         findings.push(format!(
@@ -68,10 +87,20 @@ mod tests {
     }
 
     #[test]
-    fn rust_files_open_with_their_purpose() {
+    fn source_files_open_with_their_purpose() {
         assert_eq!(count("a.rs", "//! Why.\nfn main() {}\n"), 0);
         assert_eq!(count("a.rs", "fn main() {}\n"), 1);
-        assert_eq!(count("a.py", "print(1)\n"), 0);
+        assert_eq!(count("a.py", "print(1)\n"), 1);
+        assert_eq!(count("a.py", "\"\"\"Why.\"\"\"\nprint(1)\n"), 0);
+        assert_eq!(count("a.mjs", "console.log(1);\n"), 1);
+        assert_eq!(count("a.d.ts", "// Why.\nexport {};\n"), 0);
+        assert_eq!(count("a.yaml", "a: 1\n"), 0);
+    }
+
+    #[test]
+    fn a_lock_file_does_not_name_where_packages_were_fetched() {
+        assert_eq!(count("a/package-lock.json", r#"{ "resolved": "https://example.com/a.tgz" }"#), 1);
+        assert_eq!(count("a/package-lock.json", r#"{ "integrity": "sha512-x" }"#), 0);
     }
 
     #[test]
@@ -93,7 +122,7 @@ mod tests {
     #[test]
     fn unfinished_work_is_found() {
         for word in UNFINISHED {
-            assert_eq!(count("a.py", &format!("x  # {word}")), 1, "{word}");
+            assert_eq!(count("a.py", &format!("#  {word}")), 1, "{word}");
         }
     }
 }
