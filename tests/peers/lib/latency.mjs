@@ -23,13 +23,14 @@ async function oneRun(files, rules, { rounds, round }, seen) {
   const children = [];
   try {
     for (const file of files) {
-      const child = fork(new URL("child.mjs", import.meta.url), [file, String(rules)]);
+      const { nodeFlags: execArgv = [] } = await load(file);
+      const child = fork(new URL("child.mjs", import.meta.url), [file, String(rules)], { execArgv });
       // Nobody waits for these; thrown here they end the benchmark, which must not go on without a peer.
       child.once("error", (error) => {
         throw error;
       });
-      child.once("exit", (code) => {
-        if (code !== 0) throw new Error(`${file}: its process ended with ${code}`);
+      child.once("exit", (code, signal) => {
+        if (code !== 0) throw new Error(`${file}: its process ended with ${signal ?? code}`);
       });
       children.push(child);
       await once(child, "message");

@@ -1,6 +1,5 @@
 // Many decisions in one process: the linear memory of its wasm instances, and what the process holds, from time to time.
-// It sees the memory by standing in for `WebAssembly.Instance` before the peer is loaded. No collection is forced: V8 in
-// Node 20 aborts when one comes while cedar-wasm is called from optimised code.
+// It sees the memory by standing in for `WebAssembly.Instance` before the peer is loaded.
 
 import { toolCalls } from "./samples.mjs";
 

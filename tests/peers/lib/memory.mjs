@@ -17,10 +17,11 @@ export async function run({ print, markdown, quick }) {
   const faults = [];
   const peers = [];
   for (const [file, decisions] of plan) {
-    const { stdout } = await start(process.execPath, [child, file, String(decisions)]);
+    const { name, nodeFlags = [] } = await load(file);
+    const { stdout } = await start(process.execPath, [...nodeFlags, child, file, String(decisions)]);
     const samples = JSON.parse(stdout);
     const [first, last] = [samples[0], samples.at(-1)];
-    peers.push({ peer: file, name: (await load(file)).name, decisions, first, last, samples });
+    peers.push({ peer: file, name, decisions, first, last, samples });
     if (file === "faramesh" && samples.some(({ linearBytes }) => linearBytes !== first.linearBytes)) {
       faults.push(`linear memory went from ${first.linearBytes} to ${last.linearBytes} bytes in ${decisions} decisions`);
     }

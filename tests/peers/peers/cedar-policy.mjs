@@ -5,6 +5,12 @@
 
 import { otherTools } from "../lib/policy.mjs";
 
+/**
+ * Without this Node 20 aborts after some ten thousand calls: V8 cannot leave optimised code in the middle of an inlined
+ * call that returns a reference, which is what cedar-wasm's functions return.
+ */
+export const nodeFlags = ["--no-turbo-inline-js-wasm-calls"];
+
 const action = (tool) => `principal, action == Action::"${tool}", resource`;
 const permit = (decision, tool, when) =>
   `@decision("${decision}") permit(${action(tool)})${when ? ` when { ${when} }` : ""};`;

@@ -2,8 +2,9 @@
 
 import { preparsePolicySet, statefulIsAuthorized } from "@cedar-policy/cedar-wasm/nodejs";
 import { versionOf } from "../lib/version.mjs";
-import { outcome, policies, request } from "./cedar-policy.mjs";
+import { nodeFlags, outcome, policies, request } from "./cedar-policy.mjs";
 
+export { nodeFlags };
 export const name = "cedar-wasm, stateful";
 export const version = () => versionOf("@cedar-policy/cedar-wasm");
 /** What an answer holds beside the decision, and how it says "ask a human". */
