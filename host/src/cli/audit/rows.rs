@@ -53,8 +53,10 @@ impl Lives {
         // What is right was read by the engine, so this reads it too.
         let Ok(record) = serde_json::from_str::<Move<'_>>(body) else { return };
         let Some(id) = record.action_id else { return };
-        if record.action.is_none() && is_local(&receipt.stream) && !self.facts.contains_key(&id) {
-            // A wrapper names what it could not read, and there is no action of that name.
+        let known = self.facts.get(&id).is_some_and(|facts| facts.receipt.stream == receipt.stream);
+        if record.action.is_none() && is_local(&receipt.stream) && !known {
+            // A wrapper may name what it could not read in any way, also like an action of another stream. There is no
+            // action of that name, and what is known of another is not touched.
             return;
         }
         let digest = |raw: Option<&RawValue>| Digest::of(raw.map_or("null", RawValue::get).as_bytes());
@@ -166,5 +168,36 @@ impl Lives {
                 message: format!("the action {id} has records and was removed from the list of actions"),
             })
             .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn receipt(stream: &str, seq: u64) -> Receipt {
+        Receipt { stream: stream.to_owned(), seq, record_hash: engine::hash::RecordHash::ZERO }
+    }
+
+    #[test]
+    fn what_a_wrapper_could_not_read_says_nothing_of_an_action_of_the_same_name() {
+        const ACTION: &str =
+            r#"{"action":{},"action_id":"a","decision":{"outcome":"EXECUTE"},"kind":"decision"}"#;
+        const UNREADABLE: &str =
+            r#"{"action":null,"action_id":"a","decision":{"outcome":"HALT"},"kind":"decision"}"#;
+        // Streams are read one after the other, so either may come first.
+        for first in [false, true] {
+            let mut lives = Lives::default();
+            if first {
+                lives.record(UNREADABLE, receipt("local-other", 1));
+            }
+            lives.record(ACTION, receipt("local-wrapper", 1));
+            if !first {
+                lives.record(UNREADABLE, receipt("local-other", 1));
+            }
+            let facts = &lives.facts["a"];
+            assert_eq!((facts.status, &facts.receipt), (Some(Status::Allowed), &receipt("local-wrapper", 1)));
+            assert_eq!(facts.decision, Digest::of(br#"{"outcome":"EXECUTE"}"#));
+        }
     }
 }
