@@ -7,11 +7,12 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use engine::hash::{Digest, EngineHash};
+use engine::hash::Digest;
 
 use super::key::SigningKey;
 use super::{Contents, Envelope, Payload};
-use crate::policies::InForce;
+use crate::clock::Clock;
+use crate::policies::{InForce, Policies};
 
 /// The server's key, and the bundle it signed last.
 #[derive(Debug)]
@@ -43,16 +44,21 @@ impl Shelf {
         &self.key
     }
 
-    /// The bundle of the set in force.
-    pub fn bundle(&self, set: &InForce, engine_hash: EngineHash, now_ms: i64) -> Bundle {
+    /// The bundle of the set in force; none when there is no policy in force.
+    pub fn bundle(&self, policies: &Policies, clock: &dyn Clock) -> Option<Bundle> {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(bundle) = last.as_ref().filter(|bundle| self.serves(bundle, set, now_ms)) {
-            return bundle.clone();
+        // INVARIANT: what is signed later is never an earlier set, so the set and the time are read in here.
+        let (set, now_ms) = (policies.in_force(), clock.now_ms());
+        if set.sources.is_empty() {
+            return None;
+        }
+        if let Some(bundle) = last.as_ref().filter(|bundle| self.serves(bundle, &set, now_ms)) {
+            return Some(bundle.clone());
         }
         let payload = Payload::of(&Contents {
             sources: &set.sources,
             policy_version: Some(&set.policy_version),
-            engine_hash,
+            engine_hash: policies.module().hash(),
             issued_at_ms: now_ms,
             max_age: self.max_age,
         });
@@ -64,7 +70,7 @@ impl Shelf {
             policy_version: set.policy_version.clone(),
             issued_at_ms: now_ms,
         };
-        last.insert(bundle).clone()
+        Some(last.insert(bundle).clone())
     }
 
     fn serves(&self, bundle: &Bundle, set: &InForce, now_ms: i64) -> bool {

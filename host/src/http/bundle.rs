@@ -19,12 +19,10 @@ pub async fn bundle(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     caller.needs(Permission::SeeOwn)?;
-    let set = app.policies.in_force();
-    if set.sources.is_empty() {
+    let Some(bundle) = app.shelf.bundle(&app.policies, app.clock.as_ref()) else {
         let detail = "no policy is in force, so there is nothing to bundle and every action halts";
         return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "no_policy", detail));
-    }
-    let bundle = app.shelf.bundle(&set, app.policies.module().hash(), app.clock.now_ms());
+    };
     let etag = format!("\"{}\"", bundle.payload_hash);
     let mut response = if names(&headers, &etag) {
         StatusCode::NOT_MODIFIED.into_response()
@@ -35,6 +33,8 @@ pub async fn bundle(
     if let Ok(etag) = HeaderValue::from_str(&etag) {
         response.headers_mut().insert(header::ETAG, etag);
     }
+    // Whoever keeps it asks each time whether there is a newer one.
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     Ok(response)
 }
 

@@ -40,7 +40,8 @@ pub async fn guard(State(app): State<Shared>, request: Request, next: Next) -> R
         (header::REFERRER_POLICY, "no-referrer"),
         (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
     ] {
-        headers.insert(name, HeaderValue::from_static(value));
+        // What may be kept is for its own handler to say.
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
     }
     // A method that is not of the common ones is counted together, since a caller can make up any number of them.
     let method = match method {

@@ -51,7 +51,11 @@ fn a_bundle_stays_the_same_for_half_of_its_time_and_is_not_sent_twice() {
         let again = app.get("/v1/bundle").header("if-none-match", &given).send();
         assert_eq!((again.status, again.body.as_str(), etag(&again)), (304, "", tag.clone()), "{given}");
     }
-    assert_eq!(app.get("/v1/bundle").header("if-none-match", "\"other\"").send().status, 200);
+    let other = app.get("/v1/bundle").header("if-none-match", "\"other\"").send();
+    assert_eq!((other.status, &other.headers["cache-control"]), (200, &"no-cache".parse().unwrap()));
+    let not_modified = app.get("/v1/bundle").header("if-none-match", &tag).send();
+    assert_eq!(not_modified.headers["cache-control"], "no-cache");
+    assert_eq!(app.get("/health").send().headers["cache-control"], "no-store");
     app.clock.advance(1);
     let (later, Verified { payload, .. }) = fetch(&app);
     assert_ne!(etag(&later), tag);
