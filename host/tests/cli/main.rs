@@ -11,6 +11,7 @@
 mod audit;
 mod basics;
 mod bundle;
+mod local;
 mod offline;
 mod online;
 mod program;

@@ -195,6 +195,11 @@ impl Server {
         place.run_with(args, &[("FARAMESH_URL", &self.url)])
     }
 
+    /// Ends it at once, as SIGKILL does.
+    pub(crate) fn kill(mut self) {
+        assert_eq!(self.running.signal("KILL"), None);
+    }
+
     /// Stops it in order.
     pub(crate) fn stop(mut self) {
         assert_eq!(self.running.signal("TERM"), Some(0));
