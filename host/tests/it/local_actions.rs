@@ -4,7 +4,7 @@
 use engine::record::RecordKind;
 use serde_json::{Value, json};
 
-use crate::app::TestApp;
+use crate::app::{Reply, TestApp};
 use crate::intake::{head, own, served, statuses};
 use crate::local::{Local, action_id, canonical, refund};
 
@@ -111,6 +111,47 @@ fn an_approval_where_it_was_decided_is_part_of_the_actions_life() {
     let words: Vec<_> = statuses(&app).into_iter().map(|(_, status)| status).collect();
     assert_eq!(words, ["executing", "succeeded", "denied", "denied"]);
     assert_eq!(served(&app, NAME), local.records);
+}
+
+#[test]
+fn what_was_held_is_not_allowed_before_somebody_granted_it() {
+    let app = TestApp::start();
+    let allowed_after = |n: u32, answer: &dyn Fn(&mut Local, &str, &Value)| {
+        let mut local = Local::begin(&app, &format!("{NAME}-{n}"));
+        let id = action_id(n);
+        let held = local.decide(&app, &id, &refund(340));
+        answer(&mut local, &id, &held);
+        let mut allowed = held.clone();
+        allowed.as_object_mut().unwrap().remove("approval");
+        for (key, value) in
+            [("decision", "allow"), ("outcome", "EXECUTE"), ("reason_code", "approval_granted")]
+        {
+            allowed[key] = json!(value);
+        }
+        local.decision(&id, &refund(340), &allowed, &json!({}));
+        local.send(&app, &app.admin, 0)
+    };
+    let rejection = json!({ "approve": false, "principal": "bob", "reason": null, "roles": [] });
+    let reject = |local: &mut Local, id: &str| {
+        local.seal(RecordKind::Approval, Some(id), vec![("approval", canonical(&rejection))]);
+    };
+    let refused = |reply: Reply| {
+        let problem = reply.problem(422, "impossible_move");
+        assert_eq!(problem["action_status"], "pending_approval", "{problem}");
+        assert!(problem["detail"].as_str().unwrap().contains("nobody granted it"), "{problem}");
+    };
+    refused(allowed_after(1, &|_, _, _| {}));
+    refused(allowed_after(2, &|local, id, _| reject(local, id)));
+    refused(allowed_after(3, &|local, id, held| {
+        local.approval(id, held, "alice");
+        reject(local, id);
+    }));
+    refused(allowed_after(4, &|local, id, _| {
+        local.seal(RecordKind::Expiry, Some(id), vec![("approval", canonical(&Value::Null))]);
+    }));
+    assert_eq!(statuses(&app), []);
+    allowed_after(5, &|local, id, held| local.approval(id, held, "alice")).ok();
+    assert_eq!(statuses(&app), [(action_id(5), "approved".to_owned())]);
 }
 
 #[test]

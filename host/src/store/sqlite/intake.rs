@@ -189,6 +189,13 @@ impl Batch<'_> {
             return Err(impossible(&record, &id, Some(Status::PendingApproval), why));
         }
         let outcome = decided.decision.outcome;
+        // INVARIANT: only a granted approval opens what was held, wherever it was held.
+        let granted =
+            |held: &Held| !held.approvals.is_empty() && held.approvals.iter().all(|said| said.approve);
+        if outcome == Outcome::Execute && held.as_ref().is_some_and(|held| !granted(held)) {
+            let why = "the action was held, and nobody granted it";
+            return Err(impossible(&record, &id, Some(Status::PendingApproval), why));
+        }
         let status = match &held {
             None => Some(Status::submitted(outcome)),
             Some(_) => Status::PendingApproval.after(Event::Resolve(outcome)),
