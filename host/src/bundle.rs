@@ -180,14 +180,20 @@ impl Payload {
         }
     }
 
+    /// When it was made, in Unix milliseconds.
+    ///
+    /// # Errors
+    /// When that is no time.
+    pub fn issued_at_ms(&self) -> Result<i64, BundleError> {
+        time(&self.issued_at)
+    }
+
     /// When it stops to count, in Unix milliseconds.
     ///
     /// # Errors
     /// When its times are no times, or contradict each other.
     pub fn expires_at_ms(&self) -> Result<i64, BundleError> {
-        let [issued, expires] = [&self.issued_at, &self.expires_at]
-            .map(|text| parse_time(text).filter(|ms| rfc3339(*ms) == *text).ok_or(BundleError::WrongTimes));
-        let (issued, expires) = (issued?, expires?);
+        let (issued, expires) = (time(&self.issued_at)?, time(&self.expires_at)?);
         let age_ms = expires.checked_sub(issued).and_then(|age| u64::try_from(age).ok());
         if age_ms == self.max_age_seconds.checked_mul(1000) {
             Ok(expires)
@@ -264,6 +270,11 @@ impl Envelope {
         }
         Ok(Verified { payload, sources, key_id: key.id().to_owned() })
     }
+}
+
+/// One time has one spelling.
+fn time(text: &str) -> Result<i64, BundleError> {
+    parse_time(text).filter(|ms| rfc3339(*ms) == text).ok_or(BundleError::WrongTimes)
 }
 
 fn source(file: &File) -> Result<PolicySource, BundleError> {

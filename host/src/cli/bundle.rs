@@ -18,6 +18,9 @@ use super::offline::{self, PolicyFiles};
 use super::screen::{Format, Screen};
 use super::text;
 
+/// How far the clock of whoever relies on a bundle may be behind that of whoever made it.
+const CLOCK_TOLERANCE_MS: i64 = 5 * 60_000;
+
 /// The verbs of `bundle`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -127,13 +130,24 @@ fn verify(args: &Verify, screen: &Screen) -> Outcome {
     })?;
     let bytes = read(&args.bundle)?;
     let refused = |message: String| {
-        Failure::refused(message).help("whoever is given this bundle lets nothing run under it")
+        let problem = json!({ "message": message, "valid": false });
+        Failure::refused(message)
+            .help("whoever is given this bundle lets nothing run under it")
+            .problem(problem)
     };
     let verified = Envelope::parse(&bytes)
         .and_then(|envelope| envelope.verify(&trusted))
         .map_err(|error| refused(error.to_string()))?;
     let expires_at_ms = verified.payload.expires_at_ms().map_err(|error| refused(error.to_string()))?;
     let now_ms = SystemClock.now_ms();
+    let issued_at_ms = verified.payload.issued_at_ms().map_err(|error| refused(error.to_string()))?;
+    if issued_at_ms.saturating_sub(now_ms) > CLOCK_TOLERANCE_MS {
+        return Err(refused(format!(
+            "this bundle was issued at {}, and it is only {} now",
+            verified.payload.issued_at,
+            rfc3339(now_ms)
+        )));
+    }
     if now_ms >= expires_at_ms {
         return Err(refused(format!(
             "this bundle ran out at {}, and it is {} now",

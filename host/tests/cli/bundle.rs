@@ -1,5 +1,13 @@
 //! `bundle build` and `bundle verify`, which need no server.
 
+use std::time::Duration;
+
+use host::bundle::key::SigningKey;
+use host::bundle::{Contents, Envelope, Payload};
+use host::clock::{Clock as _, SystemClock};
+use host::runtime::engine_hash;
+use host::store::PolicySource;
+
 use crate::program::Place;
 
 const BUILD: [&str; 6] = ["bundle", "build", "--key", "key.pem", "--out", "bundle.json"];
@@ -56,6 +64,30 @@ fn a_bundle_that_ran_out_is_invalid() {
     }
     assert_eq!(last.code, 1);
     assert!(last.err.starts_with("error: this bundle ran out at "), "{}", last.err);
+    let run = place.run(&[&VERIFY[..], &["-o", "json"]].concat());
+    assert_eq!((run.code, run.json()["valid"].as_bool()), (1, Some(false)));
+}
+
+#[test]
+fn a_bundle_from_the_future_is_invalid() {
+    let place = built();
+    let (key, _) = SigningKey::load_or_create(&place.path("key.pem")).unwrap();
+    let content = place.read("policies/starter.yaml").into_bytes();
+    let sources = [PolicySource { name: "starter.yaml".to_owned(), content }];
+    for (ahead_ms, code) in [(4 * 60_000, 0), (6 * 60_000, 1)] {
+        let payload = Payload::of(&Contents {
+            sources: &sources,
+            policy_version: None,
+            engine_hash: engine_hash(),
+            issued_at_ms: SystemClock.now_ms() + ahead_ms,
+            max_age: Duration::from_secs(3600),
+        });
+        let envelope = serde_json::to_string(&Envelope::sign(&payload, &key)).unwrap();
+        place.write("bundle.json", &envelope);
+        let run = place.run(&[&VERIFY[..], &["-o", "json"]].concat());
+        assert_eq!((run.code, run.json()["valid"].as_bool()), (code, Some(code == 0)), "{}", run.err);
+        assert_eq!(run.err.starts_with("error: this bundle was issued at "), code == 1, "{}", run.err);
+    }
 }
 
 #[test]
