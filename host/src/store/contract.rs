@@ -15,6 +15,7 @@ use engine::risk::RiskLevel;
 use engine::value::Value;
 
 use super::fixtures::*;
+use super::intake::Taken;
 use super::{Filter, NewPolicySet, PolicySource, Store, StoreError, StoredRecord, Written};
 
 /// Calls `$run` with the name of every test of the suite.
@@ -39,6 +40,7 @@ macro_rules! for_each_contract {
             policy_sets_are_kept_by_hash
             keys_are_created_and_revoked_once
             records_come_in_order_and_in_parts
+            what_comes_from_outside_stands_beside_the_own_stream
             a_mixed_crowd_leaves_a_chain_that_holds
             subscribers_hear_every_record_in_order
             a_probe_writes_and_reads
@@ -464,6 +466,54 @@ pub(crate) async fn records_come_in_order_and_in_parts(store: Fresh) {
 }
 
 /// Submits, starts, appends and keys at once, and every record in its place afterwards.
+pub(crate) async fn what_comes_from_outside_stands_beside_the_own_stream(store: Fresh) {
+    let policy_hash = PolicyHash::of(b"one");
+    let draft = draft(RecordKind::Policy, NOW, None);
+    store.activate(NewPolicySet { policy_hash, files: vec![], engine_module: b"a", draft }).await.unwrap();
+    let good = from_outside("local-good", policy_hash, &[100, 101]);
+    let unknown = from_outside("local-unknown", PolicyHash::of(b"two"), &[102]);
+    // The last of its records cannot be: an action of the good stream begins again.
+    let late = from_outside("local-late", policy_hash, &[103, 100]);
+    store.take_in(good.clone()).await.unwrap();
+    // Some of these share a transaction, and what is refused takes nothing from the others.
+    let crowd: Vec<_> = (0..24)
+        .map(|n| {
+            let (store, new) = (Arc::clone(&store), [&good, &unknown, &late][n as usize % 3].clone());
+            tokio::spawn(async move {
+                submit(&*store, n, Outcome::Execute).await;
+                store.take_in(new).await
+            })
+        })
+        .collect();
+    for (n, taken) in crowd.into_iter().enumerate() {
+        match (n % 3, taken.await.unwrap()) {
+            (0, Ok(Taken { head, accepted })) => assert_eq!((head.size, accepted), (5, 5)),
+            (1 | 2, Err(StoreError::Refused(_))) => {}
+            (_, other) => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(verified(&*store).await.size, 25);
+    let (head, owner) = store.head("local-good".into()).await.unwrap().unwrap();
+    assert_eq!((head.size, owner.as_deref()), (5, Some("alice")));
+    assert!(store.head("local-late".into()).await.unwrap().is_none());
+    assert_eq!(store.counts().await.unwrap(), [(Status::Allowed, 24), (Status::Executing, 2)]);
+    assert_eq!(store.overdue(i64::MAX, i64::MAX).await.unwrap().len(), 0);
+    assert_eq!(store.action(id(100)).await.unwrap().receipt.seq, 2);
+
+    // All records have one order.
+    let all = store.records_after(0, 100).await.unwrap();
+    assert_eq!(all.len(), 30);
+    assert!(all.is_sorted_by_key(|record| record.place));
+    for (n, record) in all.iter().enumerate() {
+        let place = store.place(Some((record.stream.clone(), record.seq))).await.unwrap();
+        assert_eq!(place, record.place);
+        assert_eq!(store.records_after(place, 100).await.unwrap().len(), all.len() - n - 1);
+    }
+    assert_eq!(store.place(None).await.unwrap(), all[29].place);
+    let nowhere = store.place(Some(("local-good".into(), 5))).await;
+    assert!(matches!(nowhere, Err(StoreError::NotFound)));
+}
+
 pub(crate) async fn a_mixed_crowd_leaves_a_chain_that_holds(store: Fresh) {
     let crowd: Vec<_> = (0..64)
         .map(|n| {

@@ -2,12 +2,14 @@
 
 use engine::canonical::Canonical;
 use engine::decision::{Outcome, ReasonCode};
+use engine::hash::PolicyHash;
 use engine::lifecycle::Status;
-use engine::record::{Draft, RecordKind};
+use engine::record::{Draft, Head, RecordKind, Sealed};
 use engine::risk::RiskLevel;
 use engine::value::Value;
 use serde_json::value::RawValue;
 
+use super::intake::{Decided, Named, NewRecord, NewRecords, What};
 use super::{ActionRow, ApprovalRow, Change, DecisionRow, Idempotency, KeyRow, NewAction, Store, Written};
 
 /// 2026-01-01T00:00:00.000Z
@@ -119,4 +121,41 @@ pub(crate) fn key(id: &str, name: &str) -> KeyRow {
         expires_at_ms: Some(NOW + 1),
         revoked_at_ms: None,
     }
+}
+
+/// Records of a local stream from its beginning: the policies, then an action for each of `actions`, allowed and
+/// started.
+pub(crate) fn from_outside(stream: &str, policy_hash: PolicyHash, actions: &[u32]) -> NewRecords {
+    let mut head = Head::genesis(stream);
+    let mut records = Vec::new();
+    let mut add = |draft: Draft, what: What| {
+        let prev_hash = head.record_hash;
+        let Sealed { seq, record_hash, body } = draft.seal(&mut head);
+        let Draft { at_ms, action_id, .. } = draft;
+        records.push(NewRecord {
+            seq,
+            prev_hash,
+            record_hash,
+            at_ms,
+            action_id,
+            body: body.into_string(),
+            what,
+        });
+    };
+    add(draft(RecordKind::Policy, NOW, None), What::Policy(policy_hash));
+    for n in actions {
+        let NewAction { action, decision, agent_id, tool, operation, draft: decided, .. } =
+            new_action(*n, Outcome::Execute);
+        let what = Decided {
+            action: Some(Named { json: action, agent_id, tool, operation }),
+            decision,
+            policy_hash,
+            request_hash: None,
+            duration_us: 7,
+        };
+        add(decided, What::Decision(Box::new(what)));
+        let start = draft(RecordKind::Start, NOW + 1, Some(id(*n)));
+        add(start, What::Start { request_hash: None });
+    }
+    NewRecords { stream: stream.into(), principal: "alice".into(), records }
 }

@@ -6,6 +6,7 @@ use host::http::router::routes;
 use serde_json::{Value, json};
 
 use crate::app::{TestApp, id};
+use crate::local::Local;
 
 fn document() -> Value {
     serde_json::from_str(host::http::openapi::DOCUMENT).unwrap()
@@ -125,6 +126,8 @@ fn answers_have_the_described_fields() {
         ("get", "/v1/policies/history", get("/v1/policies/history")),
         ("get", "/v1/records", get("/v1/records")),
         ("get", "/v1/records/heads", get("/v1/records/heads")),
+        ("get", "/v1/records/head", get("/v1/records/head?stream=local-one")),
+        ("post", "/v1/records", Local::begin(&app, "local-one").send(&app, &app.admin, 0).ok()),
         ("get", "/v1/keys", get("/v1/keys")),
         ("get", "/health", get("/health")),
         ("get", "/ready", get("/ready")),
@@ -138,4 +141,8 @@ fn answers_have_the_described_fields() {
     check(&document, &document["components"]["schemas"]["Problem"], &problem, "a problem");
     let invalid = app.post("/v1/actions").raw(b"{").send().problem(422, "invalid_action");
     check(&document, &document["components"]["schemas"]["Problem"], &invalid, "an invalid action");
+    let broken = Local::begin(&app, "local-two");
+    let broken = crate::local::body("local-two", &[broken.records[0].replace("\"seq\":0", "\"seq\":1")]);
+    let broken = app.post("/v1/records").key(&app.admin).raw(&broken).send().problem(422, "chain_broken");
+    check(&document, &document["components"]["schemas"]["Problem"], &broken, "a chain that is broken");
 }

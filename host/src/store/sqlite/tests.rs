@@ -69,6 +69,27 @@ async fn reopening_goes_on_with_the_chain() {
 }
 
 #[tokio::test]
+async fn a_database_of_the_version_before_is_brought_up_to_date() {
+    let (folder, store) = fresh();
+    let stream = store.stream().to_owned();
+    submit(&store, 1, Outcome::Execute).await;
+    store.close().await;
+    drop(store);
+    let other = Connection::open(file(&folder)).unwrap();
+    other
+        .execute_batch(
+            "ALTER TABLE streams DROP COLUMN owner; DROP TABLE held_locally; PRAGMA user_version = 1;",
+        )
+        .unwrap();
+    drop(other);
+    assert!(matches!(SqliteStore::open_read_only(file(&folder)), Err(StoreError::Failed(_))));
+    let store = SqliteStore::open(file(&folder)).unwrap();
+    assert_eq!((store.stream(), store.is_new()), (stream.as_str(), false));
+    submit(&store, 2, Outcome::Execute).await;
+    assert_eq!(verified(&store).await.size, 2);
+}
+
+#[tokio::test]
 async fn a_store_that_nothing_was_written_to_is_still_new() {
     let (folder, store) = fresh();
     let stream = store.stream().to_owned();
