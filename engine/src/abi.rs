@@ -29,7 +29,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::action::Action;
-use crate::canonical::{Canonical, NotJson};
+use crate::canonical::{self, Canonical, NotJson};
 use crate::decide::{Answer, decide_bytes, decide_recorded};
 use crate::diagnostic::Diagnostic;
 use crate::explain::{explain_bytes, explain_recorded};
@@ -38,7 +38,6 @@ use crate::json::{self, JsonError};
 use crate::policy::{PolicySet, policy_hash};
 use crate::record::seal_json;
 use crate::state::State;
-use crate::value::Value;
 
 /// The version of this interface.
 pub const ABI_VERSION: u32 = 1;
@@ -130,28 +129,21 @@ impl Engine {
         answer.unwrap_or_else(|failure| failure)
     }
 
-    /// Decides an action and prints the parts of the answer apart: the decision, the canonical action or null, the
-    /// consulted state, and what is wrong with the action or null.
-    ///
-    /// # Errors
-    /// The failure to print instead.
-    pub fn decide_in_parts(
-        &self,
-        handle: u32,
-        action: &[u8],
-        state: &[u8],
-        form: u32,
-    ) -> Result<[Canonical; 4], Canonical> {
-        let decided = self.decided(handle, action, state, form)?;
-        let null = || Canonical::of(&Value::Null);
-        let serialized = |error| no_json_form(&error);
-        let error = decided.error.as_ref().map(Canonical::serialize).transpose().map_err(serialized)?;
-        Ok([
-            Canonical::serialize(&decided.decision).map_err(serialized)?,
-            decided.action.unwrap_or_else(null),
-            decided.state.canonical(),
-            error.unwrap_or_else(null),
-        ])
+    /// Decides an action and prints each part of the answer on a line: the decision, the canonical action or null,
+    /// the consulted state, and what is wrong with the action or null. Canonical JSON holds no line breaks.
+    pub fn decide_in_lines(&self, handle: u32, action: &[u8], state: &[u8], form: u32) -> String {
+        let lines = self.decided(handle, action, state, form).and_then(|decided| {
+            let mut out = String::with_capacity(1024);
+            canonical::append(&mut out, &decided.decision).map_err(|error| no_json_form(&error))?;
+            out.push('\n');
+            out.push_str(decided.action.as_ref().map_or("null", Canonical::as_str));
+            out.push('\n');
+            out.push_str(decided.state.canonical().as_str());
+            out.push('\n');
+            canonical::append(&mut out, &decided.error).map_err(|error| no_json_form(&error))?;
+            Ok(out)
+        });
+        lines.unwrap_or_else(Canonical::into_string)
     }
 
     fn decided(&self, handle: u32, action: &[u8], state: &[u8], form: u32) -> Result<Answer, Canonical> {

@@ -3,7 +3,7 @@
 //! [`Action::parse`] is the only way in, so an [`Action`] that exists has its five fields, in bounds. What it may
 //! do is not decided here.
 
-use crate::canonical::Canonical;
+use crate::canonical::{self, Canonical};
 use crate::hash::RequestHash;
 use crate::json::{self, JsonError, JsonErrorCode};
 use crate::value::{Object, Value};
@@ -62,30 +62,38 @@ impl Action {
         let Value::Object(object) = value else {
             return Err(shape("an action is a JSON object"));
         };
-        let mut action = Action {
-            agent_id: name(&object, "agent_id", 1)?.ok_or_else(|| shape("`agent_id` is missing"))?,
-            tool: name(&object, "tool", 1)?.ok_or_else(|| shape("`tool` is missing"))?,
-            operation: name(&object, "operation", 0)?.unwrap_or_else(|| "call".to_owned()),
-            params: members(&object, "params")?,
-            context: members(&object, "context")?,
-            canonical: Canonical::of(&Value::Null),
-        };
-        const FIELDS: [&str; 5] = ["agent_id", "tool", "operation", "params", "context"];
-        if let Some((key, _)) = object.iter().find(|(key, _)| !FIELDS.contains(key)) {
+        let (mut agent_id, mut tool, mut operation, mut params, mut context) = Default::default();
+        let mut unknown = None;
+        // What is wrong is told in the order below, whatever the order of the members.
+        for (key, value) in object.into_members() {
+            let field = match key.as_str() {
+                "agent_id" => &mut agent_id,
+                "tool" => &mut tool,
+                "operation" => &mut operation,
+                "params" => &mut params,
+                "context" => &mut context,
+                _ => {
+                    unknown.get_or_insert(key);
+                    continue;
+                }
+            };
+            *field = Some(value);
+        }
+        let agent_id = name(agent_id, "agent_id", 1)?.ok_or_else(|| shape("`agent_id` is missing"))?;
+        let tool = name(tool, "tool", 1)?.ok_or_else(|| shape("`tool` is missing"))?;
+        let operation = name(operation, "operation", 0)?.unwrap_or_else(|| "call".to_owned());
+        let (params, context) = (members(params, "params")?, members(context, "context")?);
+        if let Some(key) = unknown {
             return Err(shape(&format!("`{}` is not a field of an action", key.escape_debug())));
         }
-        action.canonical = action.canonicalize();
-        Ok(action)
-    }
-
-    fn canonicalize(&self) -> Canonical {
-        Canonical::object(&[
-            ("agent_id", &Canonical::text(&self.agent_id)),
-            ("context", &Canonical::of(&self.context)),
-            ("operation", &Canonical::text(&self.operation)),
-            ("params", &Canonical::of(&self.params)),
-            ("tool", &Canonical::text(&self.tool)),
-        ])
+        let mut object = canonical::Members::new();
+        object.text("agent_id", &agent_id);
+        object.value("context", &context);
+        object.text("operation", &operation);
+        object.value("params", &params);
+        object.text("tool", &tool);
+        let canonical = object.end();
+        Ok(Action { agent_id, tool, operation, params, context, canonical })
     }
 
     /// Who proposes it.
@@ -128,10 +136,10 @@ fn shape(message: &str) -> JsonError {
     JsonError { code: JsonErrorCode::Shape, message: message.to_owned(), offset: 0, line: 1, column: 1 }
 }
 
-fn name(object: &Object, key: &str, least: usize) -> Result<Option<String>, JsonError> {
-    match object.get(key) {
+fn name(value: Option<Value>, key: &str, least: usize) -> Result<Option<String>, JsonError> {
+    match value {
         None => Ok(None),
-        Some(Value::String(text)) if (least..=MAX_NAME_BYTES).contains(&text.len()) => Ok(Some(text.clone())),
+        Some(Value::String(text)) if (least..=MAX_NAME_BYTES).contains(&text.len()) => Ok(Some(text)),
         Some(Value::String(text)) => {
             Err(shape(&format!("`{key}` has {} bytes, it must have {least} to {MAX_NAME_BYTES}", text.len())))
         }
@@ -139,10 +147,10 @@ fn name(object: &Object, key: &str, least: usize) -> Result<Option<String>, Json
     }
 }
 
-fn members(object: &Object, key: &str) -> Result<Value, JsonError> {
-    match object.get(key) {
+fn members(value: Option<Value>, key: &str) -> Result<Value, JsonError> {
+    match value {
         None => Ok(Value::Object(Object::default())),
-        Some(value @ Value::Object(_)) => Ok(value.clone()),
+        Some(value @ Value::Object(_)) => Ok(value),
         Some(other) => Err(shape(&format!("`{key}` is {}, it must be an object", other.kind().described()))),
     }
 }

@@ -34,7 +34,7 @@ impl Canonical {
     /// not finite or an integer that a double does not hold, bytes.
     pub fn serialize<T: Serialize + ?Sized>(source: &T) -> Result<Self, NotJson> {
         let mut out = String::with_capacity(512);
-        source.serialize(ser::Printer(&mut out))?;
+        append(&mut out, source)?;
         Ok(Canonical(out))
     }
 
@@ -123,10 +123,68 @@ impl Canonical {
     }
 }
 
+/// An object as it is written, member by member, by who knows the keys and gives them in canonical order.
+pub(crate) struct Members {
+    out: String,
+    last: &'static str,
+}
+
+impl Members {
+    /// An object without members.
+    pub(crate) fn new() -> Self {
+        let mut out = String::with_capacity(512);
+        out.push('{');
+        Members { out, last: "" }
+    }
+
+    /// Adds text.
+    pub(crate) fn text(&mut self, key: &'static str, text: &str) {
+        self.key(key);
+        write_string(&mut self.out, text);
+    }
+
+    /// Adds a value.
+    pub(crate) fn value(&mut self, key: &'static str, value: &Value) {
+        self.key(key);
+        write(&mut self.out, value);
+    }
+
+    /// Adds what is canonical already.
+    pub(crate) fn part(&mut self, key: &'static str, part: &Canonical) {
+        self.key(key);
+        self.out.push_str(&part.0);
+    }
+
+    /// The object.
+    pub(crate) fn end(mut self) -> Canonical {
+        self.out.push('}');
+        Canonical(self.out)
+    }
+
+    fn key(&mut self, key: &'static str) {
+        debug_assert!(key_order(self.last, key) == Ordering::Less, "`{key}` comes before `{}`", self.last);
+        if !self.last.is_empty() {
+            self.out.push(',');
+        }
+        self.last = key;
+        self.out.push('"');
+        self.out.push_str(key);
+        self.out.push_str("\":");
+    }
+}
+
 impl Display for Canonical {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
+}
+
+/// Appends the canonical form of anything serialisable to `out`.
+///
+/// # Errors
+/// As for [`Canonical::serialize`]; `out` then ends somewhere in it.
+pub(crate) fn append<T: Serialize + ?Sized>(out: &mut String, source: &T) -> Result<(), NotJson> {
+    source.serialize(ser::Printer(out))
 }
 
 /// Appends the canonical form of `value` to `out`.

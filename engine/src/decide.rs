@@ -6,7 +6,7 @@
 
 use crate::RUNTIME_VERSION;
 use crate::action::Action;
-use crate::canonical::{Canonical, NotJson};
+use crate::canonical::{self, Canonical, NotJson};
 use crate::decision::{ApprovalRequirement, Decision, Outcome, Quorum, ReasonCode, ShadowOpinion};
 use crate::hash::{ProvenanceId, RawHash, RequestHash};
 use crate::json::{self, JsonError};
@@ -267,15 +267,15 @@ impl<'p> Basis<'p> {
 
 /// The SHA-256 of the canonical `{policy_hash, request_hash, runtime_version, state}`.
 fn provenance_id(policies: &PolicySet, request_hash: Option<RequestHash>, state: &State) -> ProvenanceId {
-    let text = |text: String| Canonical::text(&text);
-    let request_hash = request_hash.map_or_else(|| Canonical::of(&Value::Null), |hash| text(hash.to_hex()));
-    let basis = Canonical::object(&[
-        ("policy_hash", &text(policies.policy_hash().to_hex())),
-        ("request_hash", &request_hash),
-        ("runtime_version", &text(RUNTIME_VERSION.to_owned())),
-        ("state", &state.canonical()),
-    ]);
-    ProvenanceId::of(basis.as_bytes())
+    let mut basis = canonical::Members::new();
+    policies.policy_hash().with_hex(|hash| basis.text("policy_hash", hash));
+    match request_hash {
+        Some(hash) => hash.with_hex(|hash| basis.text("request_hash", hash)),
+        None => basis.value("request_hash", &Value::Null),
+    }
+    basis.text("runtime_version", RUNTIME_VERSION);
+    basis.part("state", &state.canonical());
+    ProvenanceId::of(basis.end().as_bytes())
 }
 
 /// The second control: what the risk rules of all files add up to.

@@ -112,6 +112,12 @@ macro_rules! digest_of {
             pub fn to_hex(self) -> String {
                 self.0.to_hex()
             }
+
+            /// What `read` makes of the 64 hexadecimal digits.
+            #[allow(dead_code, reason = "not every kind of digest is printed in a hurry")]
+            pub(crate) fn with_hex<T>(self, read: impl FnOnce(&str) -> T) -> T {
+                self.0.with_hex(read)
+            }
         }
 
         impl Display for $name {

@@ -6,7 +6,6 @@
 use wasm_bindgen::prelude::wasm_bindgen;
 
 use crate::abi;
-use crate::canonical::Canonical;
 
 /// The policies that a program has loaded, by handle, and what can be asked of them.
 #[wasm_bindgen]
@@ -40,12 +39,12 @@ impl Engine {
     /// The answer has four lines of JSON: the decision, the canonical action or null, the state that was consulted,
     /// and what is wrong with the action or null. A call that cannot be made has one line, `{"failure":{…}}`.
     pub fn decide(&self, handle: u32, action: &str, state: &str, form: u32) -> String {
-        self.lines(handle, action.as_bytes(), state.as_bytes(), form)
+        self.engine.decide_in_lines(handle, action.as_bytes(), state.as_bytes(), form)
     }
 
     /// The same for bytes, which need not be UTF-8 nor JSON.
     pub fn decide_bytes(&self, handle: u32, action: &[u8], state: &[u8], form: u32) -> String {
-        self.lines(handle, action, state, form)
+        self.engine.decide_in_lines(handle, action, state, form)
     }
 
     /// Explains the decision on an action, as JSON.
@@ -61,12 +60,5 @@ impl Engine {
     /// A record with its hash, from everything else that it holds: `{"record":{…},"record_hash":"…"}`.
     pub fn seal(&self, record: &[u8]) -> String {
         abi::seal(record).into_string()
-    }
-
-    fn lines(&self, handle: u32, action: &[u8], state: &[u8], form: u32) -> String {
-        match self.engine.decide_in_parts(handle, action, state, form) {
-            Ok(parts) => parts.each_ref().map(Canonical::as_str).join("\n"),
-            Err(failure) => failure.into_string(),
-        }
     }
 }

@@ -133,6 +133,11 @@ impl Object {
         self.0.iter().map(|(key, value)| (key.as_str(), value))
     }
 
+    /// The members in canonical order, to keep.
+    pub fn into_members(self) -> Vec<(String, Value)> {
+        self.0
+    }
+
     /// How many members there are.
     pub fn len(&self) -> usize {
         self.0.len()

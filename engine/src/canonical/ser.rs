@@ -229,16 +229,34 @@ impl<'o> Members<'o> {
     }
 
     fn member<T: Serialize + ?Sized>(&mut self, key: Cow<'static, str>, v: &T) -> Result<(), NotJson> {
-        if let Some((last, _)) = self.members.last() {
-            self.in_order &= key_order(last, &key) == Ordering::Less;
-            self.out.push(',');
-        }
-        let start = self.out.len();
-        write_string(self.out, &key);
-        self.out.push(':');
+        let start = self.begin(&key);
         v.serialize(Printer(self.out))?;
         self.members.push((key, start..self.out.len()));
         Ok(())
+    }
+
+    /// Prints the key, and says where it starts. It is the same for every type of value, so it stands by itself.
+    fn begin(&mut self, key: &Cow<'static, str>) -> usize {
+        if let Some((last, _)) = self.members.last() {
+            self.in_order &= key_order(last, key) == Ordering::Less;
+            self.out.push(',');
+        }
+        let start = self.out.len();
+        match key {
+            // The name of a field of ours, which is a word.
+            Cow::Borrowed(word) => {
+                debug_assert!(
+                    crate::text::first_special(word.as_bytes()).is_none(),
+                    "`{word}` needs escapes"
+                );
+                self.out.push('"');
+                self.out.push_str(word);
+                self.out.push('"');
+            }
+            Cow::Owned(key) => write_string(self.out, key),
+        }
+        self.out.push(':');
+        start
     }
 
     fn close(mut self) -> Result<(), NotJson> {
