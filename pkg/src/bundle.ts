@@ -229,7 +229,8 @@ export class Bundle {
 
   async #verified(given: Envelope | string): Promise<Payload> {
     const envelope = shaped("the envelope", () => (typeof given === "string" ? (JSON.parse(given) as Envelope) : given));
-    if (envelope.payloadType !== BUNDLE_TYPE) throw refused("bundle_invalid", `its type is \`${String(envelope.payloadType)}\``);
+    const type = shaped("the envelope", () => envelope.payloadType);
+    if (type !== BUNDLE_TYPE) throw refused("bundle_invalid", `its type is \`${String(type)}\``);
     const [payload, signatures] = shaped("the envelope", () => [
       fromBase64(envelope.payload),
       envelope.signatures.map((one) => fromBase64(one.sig)),

@@ -16,8 +16,9 @@ const MAX_CHARACTERS = 2 * 1024 * 1024;
 const GATHER_MS = 100;
 const FIRST_BACKOFF_MS = 500;
 const LONGEST_BACKOFF_MS = 60_000;
-/** Answers after which sending the same again cannot succeed. */
-const FINAL = new Set(["chain_conflict", "chain_gap", "chain_broken", "unknown_policy", "agent_not_allowed", "foreign_stream"]);
+/** Answers after which sending the same again cannot succeed: a contradiction, and a key that may never do this. */
+const FINAL_STATUS = new Set([400, 409, 413, 422]);
+const FINAL_CODE = new Set(["agent_not_allowed", "foreign_stream"]);
 
 /** Sends what waits in an outbox. */
 export class Sender {
@@ -117,8 +118,7 @@ export class Sender {
     const code = known?.code ?? "records_unsent";
     const message = `${batch.records.length} records of \`${batch.stream}\` could not be sent and are kept: ${reason(error)}`;
     const noted = new PolicyUnavailableError(message, { code, cause: error });
-    const status = error instanceof ServerProblem ? error.status : null;
-    if (FINAL.has(code) || status === 413 || (status === 422 && known !== undefined)) this.#stopped = noted;
+    if (FINAL_CODE.has(code) || (error instanceof ServerProblem && FINAL_STATUS.has(error.status ?? 0))) this.#stopped = noted;
     this.#failed(noted);
     return noted;
   }

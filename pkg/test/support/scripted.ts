@@ -42,9 +42,9 @@ export class ScriptedServer {
     this.#server = createServer((request, response) => void this.#serve(request, response));
   }
 
-  static async start(policy: string): Promise<ScriptedServer> {
+  static async start(policy: string, port = 0): Promise<ScriptedServer> {
     const server = new ScriptedServer(policy);
-    await server.listen(0);
+    await server.listen(port);
     return server;
   }
 
