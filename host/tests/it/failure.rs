@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::app::{TestApp, id};
+use crate::local::Local;
 
 fn close(app: &TestApp) {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(app.store.close());
@@ -53,4 +54,17 @@ fn a_policy_that_cannot_be_recorded_does_not_come_into_force() {
     let after = app.get("/v1/policies").key(&app.admin).send().ok();
     assert_eq!(after["policy_hash"], before["policy_hash"]);
     assert_ne!(after["files"], Value::Null);
+}
+
+#[test]
+fn records_from_outside_that_cannot_be_kept_are_not_acknowledged() {
+    let app = TestApp::start();
+    let mut local = Local::begin(&app, "local-one");
+    local.done(&app, 1);
+    close(&app);
+    let problem = local.send(&app, &app.admin, 0).problem(503, "store_failure");
+    assert_eq!(problem["accepted"], Value::Null);
+    let head = app.get("/v1/records/head?stream=local-one").key(&app.admin).send().ok();
+    assert_eq!(head["size"], 0);
+    assert_eq!(app.get("/v1/actions").send().ok()["total"], 0);
 }
