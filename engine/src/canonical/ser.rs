@@ -236,6 +236,7 @@ impl<'o> Members<'o> {
     }
 
     /// Prints the key, and says where it starts. It is the same for every type of value, so it stands by itself.
+    #[expect(clippy::ptr_arg, reason = "whose the text is says whether it can need escapes")]
     fn begin(&mut self, key: &Cow<'static, str>) -> usize {
         if let Some((last, _)) = self.members.last() {
             self.in_order &= key_order(last, key) == Ordering::Less;
