@@ -187,8 +187,15 @@ fn followed(screen: &Screen, record: &Value, decision: &Value, call: &Call, kind
     let paint = screen.paint();
     let principal = text::at(record, "/principal");
     let outcome = outcome(decision);
-    let badge = || paint.outcome(outcome, &format!("{:9}", screen.badge(outcome)));
     let arrow = |word: &str| format!("{:9}", format!("{} {word}", screen.symbol("→", ">")));
+    let badge = || {
+        // A wrapper that decides by itself says what came of an answer in a record of its own.
+        if decision.is_null() {
+            arrow("answer")
+        } else {
+            paint.outcome(outcome, &format!("{:9}", screen.badge(outcome)))
+        }
+    };
     let (sign, what) = match kind {
         "approval" => {
             let yes = record.pointer("/approval/approve").and_then(Value::as_bool) == Some(true);
@@ -230,12 +237,22 @@ fn without_action(record: &Value, kind: &str, screen: &Screen) -> String {
         }
         "policy" => {
             let hash = text::short_id(record.get("policy_hash").and_then(Value::as_str).unwrap_or_default());
-            let files = record.get("files").and_then(Value::as_object).map_or(0, serde_json::Map::len);
+            let files = match record.get("files") {
+                Some(Value::Object(files)) => files.len(),
+                Some(Value::Array(files)) => files.len(),
+                _ => 0,
+            };
             let files = text::counted(u64::try_from(files).unwrap_or(u64::MAX), "file");
-            if record.get("in_force").and_then(Value::as_bool) == Some(true) {
-                format!("in force: {hash} ({files})")
-            } else {
-                paint.red(&format!("refused: {hash} ({files}); `faramesh policy check` says why"))
+            match record.get("in_force").and_then(Value::as_bool) {
+                Some(true) => format!("in force: {hash} ({files})"),
+                Some(false) => {
+                    paint.red(&format!("refused: {hash} ({files}); `faramesh policy check` says why"))
+                }
+                // A wrapper that decides by itself says which policies it decides under.
+                None => {
+                    let (agent, host) = (text::at(record, "/agent_id"), text::at(record, "/host"));
+                    format!("in use by {agent} on {host}: {hash} ({files})")
+                }
             }
         }
         "access" => {
@@ -250,4 +267,37 @@ fn without_action(record: &Value, kind: &str, screen: &Screen) -> String {
     };
     let kind = format!("{:9}", format!("{} {}", screen.symbol("→", ">"), text::visible(kind)));
     format!("{}  {kind}  {what}", paint.dim(&at(record, "at")))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::cli::screen::{ColorChoice, Format};
+
+    #[test]
+    fn what_a_wrapper_decided_by_itself_is_not_told_as_refused_or_denied() {
+        let screen = Screen::new(Format::Table, ColorChoice::Never);
+        let hash = "0123456789abcdef";
+        let files = json!([{ "name": "a.yaml", "hash": "00" }]);
+        let policy = json!({ "agent_id": "bot", "files": files, "host": "node", "policy_hash": hash });
+        let line = without_action(&policy, "policy", &screen);
+        assert!(line.ends_with("policy   in use by bot on node: 01234567 (1 file)"), "{line}");
+        for (in_force, words) in
+            [(true, "in force: 01234567 (1 file)"), (false, "refused: 01234567 (1 file)")]
+        {
+            let of_server = json!({ "files": { "a.yaml": "00" }, "in_force": in_force, "policy_hash": hash });
+            let line = without_action(&of_server, "policy", &screen);
+            assert!(line.contains(words), "{line}");
+        }
+
+        let said = json!({ "approve": true, "principal": "ann", "reason": "fine", "roles": [] });
+        let answer = json!({ "approval": said, "principal": "ann" });
+        let told = |decision: &Value| followed(&screen, &answer, decision, &unreadable(), "approval", "a1");
+        let line = told(&Value::Null);
+        assert!(line.contains("answer") && line.contains("approved by ann: fine"), "{line}");
+        assert!(!line.contains("HALT"), "{line}");
+        assert!(told(&json!({ "outcome": "HALT" })).contains("HALT"));
+    }
 }
