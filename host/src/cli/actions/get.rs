@@ -121,17 +121,48 @@ fn requirement(action: &Value) -> String {
 fn history_line(record: &Value) -> String {
     let principal = text::at(record, "/principal");
     let outcome = || text::outcome(record.pointer("/decision/outcome").and_then(Value::as_str)).as_str();
+    // A wrapper that decides by itself says what came of an answer in a record of its own.
+    let then = || record.get("decision").map_or_else(String::new, |_| format!(": {}", outcome()));
     let what = match record.get("kind").and_then(Value::as_str) {
         Some("decision") => format!("{} from {principal}", outcome()),
         Some("approval") => {
             let yes = record.pointer("/approval/approve").and_then(Value::as_bool) == Some(true);
-            format!("{principal} {}: {}", if yes { "approved" } else { "rejected" }, outcome())
+            format!("{principal} {}{}", if yes { "approved" } else { "rejected" }, then())
         }
-        Some("expiry") => format!("nobody answered in time: {}", outcome()),
+        Some("expiry") => format!("nobody answered in time{}", then()),
         Some("start") => format!("{principal} started it"),
         Some("result") => format!("{principal} reported {}", text::at(record, "/status")),
         _ => principal,
     };
     let kind = text::at(record, "/kind");
     format!("{}  {kind:<9} #{:<6} {what}", date(record, "at"), text::at(record, "/seq"))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::history_line;
+
+    #[test]
+    fn an_answer_says_what_came_of_it_only_where_that_is_known() {
+        let answer = |kind: &str, decision: Option<&str>| {
+            let mut record =
+                json!({ "approval": { "approve": true }, "kind": kind, "principal": "ann", "seq": 7 });
+            if let Some(outcome) = decision {
+                record["decision"] = json!({ "outcome": outcome });
+            }
+            history_line(&record)
+        };
+        let cases = [
+            ("approval", Some("EXECUTE"), "ann approved: EXECUTE"),
+            ("approval", None, "ann approved"),
+            ("expiry", Some("HALT"), "nobody answered in time: HALT"),
+            ("expiry", None, "nobody answered in time"),
+        ];
+        for (kind, decision, expected) in cases {
+            let line = answer(kind, decision);
+            assert!(line.ends_with(expected), "{line}");
+        }
+    }
 }
