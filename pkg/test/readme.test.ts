@@ -10,7 +10,7 @@ import { fileURLToPath } from "node:url";
 import ts from "typescript";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
-const folder = join(root, "build", "readme");
+const folder = join(root, "target", "readme");
 const blocks = [...readFileSync(join(root, "README.md"), "utf8").matchAll(/^## (.*)$|^```ts\n([\s\S]*?)^```$/gm)].reduce<{ title: string; code: string }[]>(
   (found, [, title, code]) => {
     if (title !== undefined) found.push({ title, code: "" });
