@@ -3,16 +3,7 @@
 import { canonicalize, encode, EngineFailure } from "./engine.js";
 import { ArgumentsChangedError, InvalidActionError } from "./errors.js";
 import type { Decision } from "./generated/wire.js";
-import { NotJson, stringify } from "./json.js";
-
-/** The fields of an action, as objects. */
-export interface ActionFields {
-  readonly agent_id: string;
-  readonly tool: string;
-  readonly operation: string;
-  readonly params: object;
-  readonly context: object;
-}
+import { NotJson } from "./json.js";
 
 /** One call. */
 export class Call {
@@ -21,16 +12,20 @@ export class Call {
   readonly signal: AbortSignal | undefined;
   /** The action as it was when the call was made: what is decided. */
   readonly body: string;
-  readonly #fields: () => ActionFields;
+  readonly #write: () => string;
   #hash: string | undefined;
 
-  /** @throws {@link InvalidActionError} for arguments without an exact JSON form. */
-  constructor(tool: string, fields: () => ActionFields, signal: AbortSignal | undefined) {
+  /**
+   * `write` gives the action as text, from the arguments as they are when it is called.
+   *
+   * @throws {@link InvalidActionError} for arguments without an exact JSON form.
+   */
+  constructor(tool: string, write: () => string, signal: AbortSignal | undefined) {
     this.tool = tool;
     this.signal = signal;
-    this.#fields = fields;
+    this.#write = write;
     try {
-      this.body = stringify(fields(), "the action");
+      this.body = write();
     } catch (error) {
       if (!(error instanceof NotJson)) throw error;
       throw new InvalidActionError(error.message, { code: "invalid_action", cause: error });
@@ -71,7 +66,7 @@ export class Call {
 
   /** The hash of the arguments as they are now; the same text has the same hash. */
   #current(): string {
-    const now = stringify(this.#fields(), "the action");
+    const now = this.#write();
     if (now !== this.body) return canonicalize(encode(now));
     this.#hash ??= canonicalize(encode(now));
     return this.#hash;

@@ -2,12 +2,11 @@
 // run has run: a report that fails is told to `onError`, and changes neither the tool's result nor its error.
 
 import { Call } from "./call.js";
-import type { ActionFields } from "./call.js";
 import { reason } from "./client.js";
 import { denialText } from "./denial.js";
 import { FarameshError, InvalidActionError, PolicyUnavailableError } from "./errors.js";
 import { canonical, NotJson, stringify } from "./json.js";
-import { checkOnDeny, mergedContext } from "./options.js";
+import { checkOnDeny, isName, mergedContext } from "./options.js";
 import { MAX_ERROR_TEXT } from "./records.js";
 import type { Report } from "./records.js";
 import { admission } from "./road.js";
@@ -42,20 +41,15 @@ export function governed(fn: AnyFunction, options: GovernOptions, around: Surrou
   const paramsOf = mapping(fn, options);
   const isAsync = around.waits || Object.getPrototypeOf(fn) === ASYNC;
 
-  const prepare = (args: Args): Call => {
-    const fields = (): ActionFields => {
-      const context = typeof options.context === "function" ? options.context(...(args as never[])) : options.context;
-      return {
-        agent_id: around.agentId,
-        tool,
-        operation,
-        params: paramsOf.read(args),
-        context: mergedContext(around.context, context) as object,
-      };
-    };
-    const signal = typeof options.signal === "function" ? options.signal(...(args as never[])) : options.signal;
-    return new Call(tool, fields, signal);
+  // What is the same in every call is written once.
+  const head = `{"agent_id":${JSON.stringify(around.agentId)},"tool":${JSON.stringify(tool)},"operation":${JSON.stringify(operation)}`;
+  const { context, signal } = options;
+  const writer = (args: Args) => (): string => {
+    const given = typeof context === "function" ? context(...(args as never[])) : context;
+    return stringify({ params: paramsOf.read(args), context: mergedContext(around.context, given) }, "the action", head);
   };
+  const prepare = (args: Args): Call =>
+    new Call(tool, writer(args), typeof signal === "function" ? signal(...(args as never[])) : signal);
   const refused = (error: unknown): unknown => {
     if (!(error instanceof FarameshError)) throw error;
     if (error instanceof PolicyUnavailableError) around.failed(error);
@@ -131,8 +125,8 @@ function check(fn: unknown, options: GovernOptions): asserts fn is AnyFunction {
   if (typeof options !== "object" || options === null) throw new TypeError("`govern` takes an object of options, with `tool` among them");
   const unknown = Object.keys(options).find((name) => !OPTIONS.has(name));
   if (unknown !== undefined) throw new TypeError(`there is no option \`${unknown}\``);
-  if (typeof options.tool !== "string" || options.tool === "") throw new TypeError("`tool` must name the tool");
-  if (options.operation !== undefined && typeof options.operation !== "string") throw new TypeError("`operation` must be a text");
+  if (!isName(options.tool)) throw new TypeError("`tool` must name the tool");
+  if (options.operation !== undefined && options.operation !== "" && !isName(options.operation)) throw new TypeError("`operation` must be a text");
   if (GENERATORS.some((kind) => Object.getPrototypeOf(fn) === kind)) {
     throw new TypeError(`\`${options.tool}\` is a generator, whose effects come after its call; govern a plain function`);
   }

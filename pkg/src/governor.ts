@@ -93,6 +93,9 @@ class TheGovernor {
   readonly agentId: string;
   readonly mode: Mode;
   readonly #context: Record<string, unknown>;
+  /** What stands at the beginning of every action that does not say it itself. */
+  readonly #head: string;
+  readonly #headWithoutAgent: string;
   readonly #onDeny: OnDeny;
   readonly #onError: GovernorOptions["onError"];
   readonly #onDecision: GovernorOptions["onDecision"];
@@ -115,6 +118,8 @@ class TheGovernor {
     this.agentId = agentId;
     this.mode = mode;
     this.#context = context;
+    this.#headWithoutAgent = `{"context":${JSON.stringify(context)}`;
+    this.#head = `${this.#headWithoutAgent},"agent_id":${JSON.stringify(agentId)}`;
     this.#onDeny = options.onDeny ?? "throw";
     this.#onError = options.onError;
     this.#onDecision = options.onDecision;
@@ -257,6 +262,10 @@ class TheGovernor {
     }
     if (action instanceof Uint8Array) return action;
     if (typeof action !== "object" || action === null || !isPlain(action)) throw new NotJson("it is no object");
+    const { agent_id: agentId, context } = action as ActionInput;
+    if (context === undefined) {
+      return stringify(action, "the action", agentId === undefined ? this.#head : this.#headWithoutAgent);
+    }
     const whole: Record<string, unknown> = { ...(action as ActionInput) };
     whole["agent_id"] ??= this.agentId;
     whole["context"] = mergedContext(this.#context, whole["context"]);

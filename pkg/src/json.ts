@@ -23,13 +23,19 @@ export function hasLoneSurrogate(text: string): boolean {
 /**
  * The JSON text of `value`, which is called `name` in messages.
  *
- * Properties that are `undefined` are left out, as JSON does; in a list `undefined` is refused.
+ * Properties that are `undefined` are left out, as JSON does; in a list `undefined` is refused. Where `value` is an
+ * object, `head` is the text that stands before its own members: an object whose closing brace is missing.
  *
  * @throws {@link NotJson} with the path to what cannot be written.
  */
-export function stringify(value: unknown, name: string): string {
-  return new Writer(name).write(value);
+export function stringify(value: unknown, name: string, head = ""): string {
+  return new Writer(name).whole(value, head);
 }
+
+/** Keys come again and again, and are looked at once. */
+const keys = new Map<string, string>();
+const MAX_KEYS = 1000;
+const MAX_KEY_LENGTH = 64;
 
 class Writer {
   readonly #path: (string | number)[];
@@ -38,6 +44,13 @@ class Writer {
 
   constructor(name: string) {
     this.#path = [name];
+  }
+
+  whole(value: unknown, head: string): string {
+    if (head === "") return this.write(value);
+    if (typeof value !== "object" || value === null || Array.isArray(value)) throw new NotJson("it is no object");
+    this.#count(head.length);
+    return this.#container(value, head);
   }
 
   write(value: unknown): string {
@@ -50,7 +63,7 @@ class Writer {
         return value ? "true" : "false";
       case "object":
         if (value === null) return "null";
-        return this.#container(value);
+        return this.#container(value, "");
       case "undefined":
         return this.#refuse("is `undefined`, which has no JSON form");
       case "bigint":
@@ -62,29 +75,28 @@ class Writer {
     }
   }
 
-  #container(value: object): string {
+  #container(value: object, head: string): string {
     if (this.#above.length >= MAX_DEPTH) {
       if (this.#above.includes(value)) this.#refuse("contains itself");
       throw new NotJson(`\`${String(this.#path[0])}\` nests deeper than ${MAX_DEPTH} levels`);
     }
     this.#above.push(value);
-    const text = Array.isArray(value) ? this.#list(value) : this.#object(value);
+    const text = Array.isArray(value) ? this.#list(value) : this.#object(value, head);
     this.#above.pop();
     return text;
   }
 
-  #object(value: object): string {
+  #object(value: object, head: string): string {
     if (!isPlain(value)) this.#refuse(`is ${described(value)}, which has no JSON form`);
     if (Object.getOwnPropertySymbols(value).length > 0) this.#refuse("has a symbol as a key");
     const path = this.#path;
     const level = path.length;
-    let text = "";
+    let text = head;
     for (const key of Object.keys(value)) {
       path[level] = key;
       const item = (value as Record<string, unknown>)[key];
       if (item === undefined) continue;
-      text += `${text === "" ? "{" : ","}${this.#text(key)}:${this.write(item)}`;
-      this.#count(2);
+      text += (text === "" ? "{" : ",") + this.#key(key) + this.write(item);
     }
     path.length = level;
     this.#count(2);
@@ -112,6 +124,19 @@ class Writer {
     path.length = level;
     this.#count(2);
     return `${text}]`;
+  }
+
+  /** A key in quotes, and its colon. */
+  #key(key: string): string {
+    const known = keys.get(key);
+    if (known !== undefined) {
+      this.#count(known.length + 1);
+      return known;
+    }
+    const text = `${this.#text(key)}:`;
+    this.#count(2);
+    if (keys.size < MAX_KEYS && key.length <= MAX_KEY_LENGTH) keys.set(key, text);
+    return text;
   }
 
   #text(text: string): string {

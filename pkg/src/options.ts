@@ -3,7 +3,7 @@
 
 import { Bundle } from "./bundle.js";
 import { reason } from "./client.js";
-import { isPlain, NotJson, stringify } from "./json.js";
+import { hasLoneSurrogate, isPlain, NotJson, stringify } from "./json.js";
 import type { GovernorOptions, Mode } from "./types.js";
 
 const OPTIONS = new Set<string>([
@@ -30,7 +30,7 @@ export function checkedOptions(options: GovernorOptions): { mode: Mode; context:
   const unknown = Object.keys(options).find((name) => !OPTIONS.has(name));
   if (unknown !== undefined) throw new TypeError(`there is no option \`${unknown}\``);
   const { agentId, policy, policies, bundle, server, approvals, outbox, approvalTimeoutMs = 0 } = options;
-  if (typeof agentId !== "string" || agentId === "") throw new TypeError("`agentId` must name the agent");
+  if (!isName(agentId)) throw new TypeError("`agentId` must name the agent");
 
   const sources = [policy, policies, bundle].filter((source) => source !== undefined).length;
   const { mode = sources > 0 ? "local" : "remote" } = options;
@@ -58,6 +58,11 @@ export function checkedOptions(options: GovernorOptions): { mode: Mode; context:
     if (options[name] !== undefined && typeof options[name] !== "function") throw new TypeError(`\`${name}\` must be a function`);
   }
   return { mode, context: plainCopy(options.context ?? {}, "context") };
+}
+
+/** Whether `value` can name an agent or a tool. */
+export function isName(value: unknown): value is string {
+  return typeof value === "string" && value !== "" && !hasLoneSurrogate(value);
 }
 
 /** What is recorded beside the arguments. A name that both give is refused: neither may speak for the other. */

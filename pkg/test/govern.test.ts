@@ -241,6 +241,7 @@ test("options that make no sense are refused when the governor is made", () => {
   const wrong: [GovernorOptions | object, RegExp][] = [
     [{}, /`agentId`/],
     [{ agentId: "" }, /`agentId`/],
+    [{ ...options, agentId: "\ud800" }, /`agentId`/],
     [{ agentId: AGENT }, /give `policy`, `policies` or `bundle` to decide here, or `server`/],
     [{ ...options, policies: {} }, /one of `policy`, `policies` and `bundle`/],
     [{ ...options, onDenied: "throw" }, /there is no option `onDenied`/],
@@ -266,7 +267,7 @@ test("options that make no sense are refused when the governor is made", () => {
   }
   const governor = createGovernor(options);
   const tool = (_: object) => 1;
-  for (const given of [{}, { tool: "" }, { tool: "t", operation: 3 }, { tool: "t", param: [] }, { tool: "t", onDeny: "run" }]) {
+  for (const given of [{}, { tool: "" }, { tool: "\ud800" }, { tool: "t", operation: 3 }, { tool: "t", param: [] }, { tool: "t", onDeny: "run" }]) {
     assert.throws(() => governor.govern(tool, given as never), TypeError, JSON.stringify(given));
   }
   assert.throws(() => governor.govern("tool" as never, { tool: "t" }), TypeError);
