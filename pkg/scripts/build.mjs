@@ -6,6 +6,7 @@ import { createHash } from "node:crypto";
 import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import * as esbuild from "esbuild";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const engine = process.env.FARAMESH_ENGINE_DIR ?? join(root, "../target/engine");
@@ -24,13 +25,10 @@ const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"))
 
 rmSync(dist, { recursive: true, force: true });
 rmSync(glue, { recursive: true, force: true });
-mkdirSync(join(dist, "glue"), { recursive: true });
+mkdirSync(dist, { recursive: true });
 mkdirSync(glue, { recursive: true });
 
-for (const name of ["engine.js", "engine.d.ts"]) {
-  copyFileSync(join(engine, name), join(glue, name));
-  copyFileSync(join(engine, name), join(dist, "glue", name));
-}
+for (const name of ["engine.js", "engine.d.ts"]) copyFileSync(join(engine, name), join(glue, name));
 copyFileSync(join(engine, "engine.wasm"), join(dist, "engine.wasm"));
 writeFileSync(
   join(glue, "facts.ts"),
@@ -48,7 +46,26 @@ writeFileSync(
     `export const ENGINE_BASE64: string =\n  "${wasm.toString("base64")}";\n`,
 );
 
-execFileSync(process.execPath, [join(root, "node_modules/typescript/bin/tsc"), "-p", root], { stdio: "inherit" });
+const tsc = join(root, "node_modules/typescript/bin/tsc");
+execFileSync(process.execPath, [tsc, "-p", root, "--emitDeclarationOnly"], { stdio: "inherit" });
+
+// One file for what all entries share: reading some twenty modules takes Node longer than compiling the engine.
+await esbuild.build({
+  absWorkingDir: root,
+  entryPoints: ["src/entry/*.ts", "src/outbox/*.ts"],
+  outbase: "src",
+  outdir: "dist",
+  chunkNames: "shared/[hash]",
+  bundle: true,
+  splitting: true,
+  format: "esm",
+  platform: "neutral",
+  target: "es2022",
+  // What runs brings these along: Node its own modules, Workers and the edge the engine as a module.
+  external: ["node:*", "*.wasm", "*.wasm?module"],
+  charset: "utf8",
+  logLevel: "warning",
+});
 
 /** The engine says itself which version it is: in a decision under no policies at all. */
 async function runtimeVersion() {
