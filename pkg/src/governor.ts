@@ -85,9 +85,12 @@ export interface Governor<W extends Waiting = Waiting, Denied = unknown, M exten
  * @throws TypeError for options that make no sense, {@link FarameshError} where the engine is not loaded, and
  * `PolicyInvalidError` for policies with errors.
  */
-export function createGovernor<const O extends GovernorOptions>(options: O): Governor<WaitingOf<O>, DeniedOf<O>, ModeOf<O>> {
+export function createGovernor<const O extends GovernorOptions>(options: O & Known<O>): Governor<WaitingOf<O>, DeniedOf<O>, ModeOf<O>> {
   return new TheGovernor(options) as unknown as Governor<WaitingOf<O>, DeniedOf<O>, ModeOf<O>>;
 }
+
+/** Options that nobody knows are refused by the compiler as well, although `O` may be any type with the known ones. */
+type Known<O> = { readonly [K in Exclude<keyof O, keyof GovernorOptions>]: never };
 
 class TheGovernor {
   readonly agentId: string;

@@ -91,6 +91,8 @@ export function alone() {
   govern(add, { agentId: "a", policy });
   // @ts-expect-error an agent has a name
   createGovernor({ policy });
+  // @ts-expect-error no option is taken that nobody knows
+  createGovernor({ agentId: "a", policy, failOpen: true });
   // @ts-expect-error there is no way to let a tool run
   createGovernor({ agentId: "a", policy, onDeny: "allow" });
 }

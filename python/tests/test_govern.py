@@ -194,6 +194,14 @@ def test_a_start_of_another_action_halts(fake: FakeServer, refund: Any, ran: Any
     assert ran == []
 
 
+def test_an_answer_about_another_held_action_ends_the_wait_at_once(fake: FakeServer, refund: Any, ran: Any) -> None:
+    fake.decide = lambda body: hold()
+    fake.script("wait", turned(id="action-9999"))
+    with pytest.raises(ServerUnavailableError, match="another action"):
+        refund()("c-1")
+    assert (fake.verbs(), ran) == (["submit", "wait"], [])
+
+
 @pytest.mark.parametrize("verb", ["submit", "wait", "start"])
 @pytest.mark.parametrize("wrong", ["0" * 64, None])
 def test_a_decision_about_other_arguments_halts(

@@ -240,6 +240,7 @@ def _answer_of_a_person(call: Call, held: Action) -> Road[Action]:
             failures += 1
             if failures > POLL_FAILURES or time.monotonic() + SHORTEST_POLL > deadline:
                 raise
+        _check_id(action, held.id)
         if action.outcome == "ABSTAIN" and time.monotonic() - asked < SHORTEST_POLL:
             yield Pause(SHORTEST_POLL)
     return action
@@ -247,15 +248,19 @@ def _answer_of_a_person(call: Call, held: Action) -> Road[Action]:
 
 def _check(call: Call, action: Action, action_id: str) -> Road[None]:
     """That an answer is about this call, decided under the policy that the caller relies on."""
+    _check_id(action, action_id)
+    if action.outcome != "HALT":
+        _check_hash(call, action)
+    if call.terms.policy is not None:
+        yield from call.terms.policy.verify(action)
+
+
+def _check_id(action: Action, action_id: str) -> None:
     if action.id != action_id:
         raise ServerUnavailableError(
             f"the server answered with another action than the one asked about (`{action.id}`)",
             code="invalid_answer",
         )
-    if action.outcome != "HALT":
-        _check_hash(call, action)
-    if call.terms.policy is not None:
-        yield from call.terms.policy.verify(action)
 
 
 def _check_hash(call: Call, decision: Decision) -> None:
