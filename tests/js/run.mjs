@@ -53,6 +53,5 @@ if (await steps.run("install", install)) {
     await steps.run("packaging", () => command("node", "packaging/run.mjs"));
     await steps.run("worker example", () => command("node", "worker/run.mjs"));
   }
-  await steps.run("start of a worker", () => command("node", "workerd-start.mjs"));
 }
 steps.finish();

@@ -4,17 +4,14 @@
 // same process times it instead: it loads a fresh isolate (Worker Loader), asks for one decision, and reads its clock
 // when the answer is there. A Worker without the engine, started the same way in turn, shows what an isolate costs by
 // itself. V8 keeps what it compiled for the other isolates of a process, so the first isolate of each of several
-// processes is told apart from later ones. Other programs on the machine only make it slower, so what is held against
-// the target is the fastest isolate; while that is over it, more processes are tried. The table has the others too.
+// processes is told apart from later ones. It is a benchmark: it prints figures, and nothing passes or fails by them.
 import { Miniflare } from "miniflare";
 import { join } from "node:path";
 import { engineBytes, sha256 } from "./lib/places.mjs";
 import { bundleForWorkers } from "./packaging/hosts.mjs";
 import { packed, project } from "./packaging/pack.mjs";
 
-const TARGET_MS = 15;
-const PROCESSES = 7;
-const MOST_PROCESSES = 40;
+const PROCESSES = 9;
 const ROUNDS = 9;
 
 // The package, installed and bundled: its engine starts and the policy is compiled at module scope, and the decision is
@@ -104,8 +101,7 @@ const shown = (values) => [0, 0.5, 1].map((share) => `${quantile(values, share).
 
 const processes = [];
 const times = { first: [], later: [] };
-const reached = () => Math.min(...times.first, ...times.later) < TARGET_MS;
-while (processes.length < PROCESSES || (!reached() && processes.length < MOST_PROCESSES)) {
+while (processes.length < PROCESSES) {
   const one = await measured();
   const [cold, ...warm] = one.rounds.map(({ decided }) => decided.ms);
   times.first.push(cold);
@@ -119,7 +115,3 @@ console.log(`an isolate, first of its process, to a decision: ${shown(times.firs
 console.log(`an isolate, later in its process, to a decision: ${shown(times.later)}`);
 console.log(`an isolate without the engine to an answer:      ${shown(without)}`);
 console.log(`the process until it listens:                    ${shown(processes.map(({ ready }) => ready))}`);
-if (!reached()) {
-  console.error(`the target is ${TARGET_MS} ms from the start of an isolate to its first decision`);
-  process.exitCode = 1;
-}

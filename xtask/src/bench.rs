@@ -36,3 +36,17 @@ pub(crate) fn peers(workspace: &Workspace, arguments: &[String]) -> Result<()> {
     process::say("measuring in Node; close other programs first");
     process::run(Command::new("node").arg("run.mjs").args(arguments).current_dir(&folder))
 }
+
+/// Builds the npm package and measures how long a fresh isolate of workerd takes to its first decision.
+///
+/// # Errors
+/// When something cannot be installed or built, or the benchmark itself fails.
+pub(crate) fn worker(workspace: &Workspace) -> Result<()> {
+    js::ensure_node()?;
+    wasm::run(workspace)?;
+    js::build(workspace)?;
+    let folder = workspace.root.join("tests/js");
+    js::install(&folder)?;
+    process::say("measuring in workerd; close other programs first");
+    process::run(Command::new("node").arg("workerd-start.mjs").current_dir(&folder))
+}

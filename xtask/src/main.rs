@@ -36,6 +36,7 @@ usage: cargo xtask COMMAND
   tidy                      check the rules of this repository that no compiler knows
   bench [-- ARGS]           measure the engine and the floor it stands on
   bench peers [-- ARGS]     measure it in Node, beside other policy engines
+  bench worker              measure how long a Worker takes to its first decision
 ";
 
 fn main() -> ExitCode {
@@ -60,6 +61,7 @@ fn run(arguments: &[String]) -> Result<()> {
     let workspace = Workspace::find()?;
     match (command.as_str(), rest) {
         ("bench", [peers, rest @ ..]) if peers == "peers" => bench::peers(&workspace, after_dashes(rest)),
+        ("bench", [worker]) if worker == "worker" => bench::worker(&workspace),
         ("bench", rest) => bench::run(&workspace, after_dashes(rest)),
         ("build", []) => build::run(&workspace),
         ("codegen", []) => codegen::run(&workspace, false),

@@ -25,8 +25,12 @@ const UNFINISHED: &[&str] = &[
 const MAX_LINES: usize = 600;
 
 /// How a file of each kind opens: with a comment that says what it is for.
-const OPENINGS: &[(&str, &[&str])] =
-    &[(".rs", &["//!"]), (".ts", &["//", "/*", "#!"]), (".mjs", &["//", "/*", "#!"]), (".py", &["\"\"\"", "#"])];
+const OPENINGS: &[(&str, &[&str])] = &[
+    (".rs", &["//!"]),
+    (".ts", &["//", "/*", "#!"]),
+    (".mjs", &["//", "/*", "#!"]),
+    (".py", &["\"\"\"", "#"]),
+];
 
 /// Files that may be longer, each with its reason.
 const MAY_BE_LONG: &[(&str, &str)] = &[];
