@@ -1,4 +1,5 @@
-// What CI runs of this folder: the corpus on every JavaScript host, random actions, the packed package, the Worker.
+// What CI runs of this folder: the corpus on every JavaScript host, random actions, the packed package, tabs of a
+// browser that end with records unsent, the Worker.
 //
 // `--long` tries 100,000 random actions. It installs what package-lock.json names when that has changed, and builds
 // neither the engine nor the `faramesh` program: `cargo xtask` does.
@@ -51,6 +52,7 @@ if (await steps.run("install", install)) {
   });
   if (packed) {
     await steps.run("packaging", () => command("node", "packaging/run.mjs"));
+    await steps.run("tabs of chromium", () => command("node", "browser/run.mjs"));
     await steps.run("worker example", () => command("node", "worker/run.mjs"));
   }
 }

@@ -21,11 +21,17 @@ const TYPES = {
 
 /**
  * Serves `files`, from path to content, and what is not among them from `folder`, on a free port of loopback.
+ * A function of `routes` answers everything whose path begins with its name.
  * Gives the address and a function that stops it.
  */
-export async function serve({ files = {}, folder }) {
+export async function serve({ files = {}, folder, routes = {} }) {
   const server = createServer(async (request, response) => {
     const path = normalize(decodeURIComponent(new URL(request.url, "http://localhost").pathname));
+    const [, route] = Object.entries(routes).find(([start]) => path.startsWith(start)) ?? [];
+    if (route !== undefined) {
+      await route(request, response);
+      return;
+    }
     const name = path.endsWith("/") ? `${path}index.html` : path;
     const content = files[name] ?? (folder && (await readFile(join(folder, name)).catch(() => undefined)));
     const headers = { "content-security-policy": POLICY, "content-type": TYPES[extname(name)] ?? "text/plain" };

@@ -7,7 +7,8 @@ import { repository } from "../lib/places.mjs";
 
 /** How long a condition may take to become true. */
 const PATIENCE_MS = 20_000;
-const binary = process.env.FARAMESH_BIN ?? join(repository, "target/debug/faramesh");
+/** The `faramesh` program that is tried. */
+export const binary = process.env.FARAMESH_BIN ?? join(repository, "target/debug/faramesh");
 
 export class Server {
   #admin;

@@ -1,0 +1,59 @@
+// The road from a page to the Faramesh server: a proxy in the page's own origin, since the server takes nothing from
+// pages of another one. A test says for each request what becomes of it, and sees what was on its way.
+import { until } from "./until.mjs";
+
+export class Road {
+  /** Every request that came, in order: the tab that sent it, and what was sent. */
+  seen = [];
+  /** What becomes of a request: a function of it that gives the answer, or nothing to give none. */
+  rule = pass;
+  #server;
+
+  constructor(server) {
+    this.#server = server;
+  }
+
+  /** Answers a request of a page, as `serve` asks for it. */
+  async answer(request, response) {
+    const chunks = [];
+    for await (const chunk of request) chunks.push(chunk);
+    const text = Buffer.concat(chunks).toString();
+    const { stream, records } = text === "" ? {} : JSON.parse(text);
+    const tab = new URL(request.headers.referer).search.slice(1);
+    const { method, url: path, headers } = request;
+    const seen = { tab, method, path, stream, records, text, headers, rule: this.rule };
+    this.seen.push(seen);
+    // A proxy with nobody behind it says 502.
+    const nobody = (error) => ({ status: 502, text: String(error) });
+    const answer = await this.rule(seen, () => this.#pass(seen)).catch(nobody);
+    seen.answer = answer;
+    if (answer === undefined) return;
+    response.writeHead(answer.status, { "content-type": answer.type ?? "text/plain" });
+    response.end(answer.text);
+  }
+
+  /** The first request that fits, once it has come. */
+  async arrived(fits) {
+    let found;
+    await until("the request on its way", () => (found = this.seen.find(fits)) !== undefined);
+    return found;
+  }
+
+  async #pass({ method, path, text, headers }) {
+    const { authorization, accept } = headers;
+    const told = { accept, authorization, "content-type": "application/json" };
+    const response = await fetch(this.#server.url + path, { method, headers: told, body: text || undefined });
+    return { status: response.status, type: response.headers.get("content-type"), text: await response.text() };
+  }
+}
+
+/** The server's own answer. */
+export async function pass(_, ask) {
+  return ask();
+}
+
+/** The server gets the request, and its answer never comes. */
+export async function loseAnswer(seen, ask) {
+  seen.lost = await ask();
+  return undefined;
+}
