@@ -34,8 +34,11 @@ export interface Outbox {
   open(name: string): StreamHead;
   /** Keeps a record. Throws when it cannot, and has then kept nothing of it. */
   append(record: SealedRecord): void;
-  /** The oldest records of some stream, at most so many and so many characters, but at least one; null when none wait. */
-  oldest(count: number, characters: number): Batch | null;
+  /**
+   * The oldest records of some stream, at most so many and so many characters, but at least one; null when none wait.
+   * Streams in `except` are passed over; an outbox that only ever holds one may leave that out.
+   */
+  oldest(count: number, characters: number, except?: ReadonlySet<string>): Batch | null;
   /** The server holds the stream up to `size`: what is before it need not be kept. */
   acknowledge(stream: string, size: number): void;
   /** How many records wait. */
@@ -89,8 +92,9 @@ export class Waiting {
     this.#characters += record.body.length;
   }
 
-  oldest(count: number, characters: number): Batch | null {
+  oldest(count: number, characters: number, except?: ReadonlySet<string>): Batch | null {
     for (const [stream, waiting] of this.#streams) {
+      if (except?.has(stream)) continue;
       const records: SealedRecord[] = [];
       let sum = 0;
       for (const record of waiting) {
@@ -138,7 +142,7 @@ export function memoryOutbox(limits: OutboxLimits = {}): Outbox {
       waiting.makeSure(record);
       waiting.add(record);
     },
-    oldest: (count, characters) => waiting.oldest(count, characters),
+    oldest: (count, characters, except) => waiting.oldest(count, characters, except),
     acknowledge(stream, size) {
       waiting.acknowledge(stream, size);
     },

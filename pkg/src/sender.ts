@@ -1,5 +1,6 @@
 // Sends the records that wait, in order, in batches, until the server has them. A failure is tried again later, more
-// and more slowly; a contradiction between the stream and the server stops it, loudly, and every record stays.
+// and more slowly; a contradiction between a stream and the server stops it, loudly, and every record stays. Other
+// streams in the same outbox, such as those of other pages, go on.
 
 import type { Client, Taken } from "./client.js";
 import { reason, ServerProblem } from "./client.js";
@@ -28,6 +29,8 @@ export class Sender {
   #cancel: (() => void) | undefined;
   #sending: Promise<void> | undefined;
   #failures = 0;
+  /** The streams that the server refused, and what it said of the first. */
+  readonly #refused = new Set<string>();
   #stopped: FarameshError | undefined;
   #closed = false;
 
@@ -37,7 +40,7 @@ export class Sender {
     this.#failed = failed;
   }
 
-  /** Why nothing is sent any more; null while it is. */
+  /** Why a stream is not sent any more; null while all are. */
   get stopped(): FarameshError | null {
     return this.#stopped ?? null;
   }
@@ -50,9 +53,10 @@ export class Sender {
   /**
    * Sends all that waits, now, once. A stream that was stopped is tried again.
    *
-   * @throws the error on which it ended.
+   * @throws the error on which it ended, or the first for which a stream was stopped.
    */
   async flush(signal?: AbortSignal): Promise<void> {
+    this.#refused.clear();
     this.#stopped = undefined;
     if (!host().background) {
       // In workerd a promise belongs to the request that made it, so every flush does its own sending; the server
@@ -74,7 +78,7 @@ export class Sender {
   }
 
   #schedule(ms: number): void {
-    if (this.#closed || !host().background || this.#stopped !== undefined) return;
+    if (this.#closed || !host().background) return;
     this.#cancel = later(ms, () => {
       this.#cancel = undefined;
       this.#run(undefined).catch(() => undefined);
@@ -84,7 +88,7 @@ export class Sender {
   #run(signal: AbortSignal | undefined): Promise<void> {
     this.#sending ??= this.#send(signal).finally(() => {
       this.#sending = undefined;
-      if (this.#outbox.waiting() === 0) return;
+      if (this.#next(1) === null) return;
       // Full jitter, so that many programs do not come back at the same moment.
       const backoff = Math.min(LONGEST_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** Math.min(this.#failures, 16));
       this.#schedule(this.#failures === 0 ? GATHER_MS : backoff * (0.5 + Math.random() / 2));
@@ -94,9 +98,10 @@ export class Sender {
 
   async #send(signal: AbortSignal | undefined): Promise<void> {
     let most = MAX_RECORDS;
+    let refusal: FarameshError | undefined;
     for (;;) {
-      const batch = this.#outbox.oldest(most, MAX_CHARACTERS);
-      if (batch === null) return;
+      const batch = this.#next(most);
+      if (batch === null) break;
       try {
         const taken = await this.#client.records(batch.stream, batch.records.map((record) => record.body), signal);
         this.#outbox.acknowledge(batch.stream, held(batch, taken));
@@ -107,18 +112,32 @@ export class Sender {
           most = Math.ceil(batch.records.length / 2);
           continue;
         }
-        throw this.#note(error, batch);
+        const noted = this.#note(error, batch);
+        if (!this.#refused.has(batch.stream)) throw noted;
+        refusal ??= noted;
+        most = MAX_RECORDS;
       }
     }
+    if (refusal !== undefined) throw refusal;
+  }
+
+  /** What is to be sent next: nothing of a stream that the server refused. */
+  #next(most: number): Batch | null {
+    const batch = this.#outbox.oldest(most, MAX_CHARACTERS, this.#refused);
+    return batch === null || this.#refused.has(batch.stream) ? null : batch;
   }
 
   #note(error: unknown, batch: Batch): FarameshError {
-    this.#failures += 1;
     const known = error instanceof FarameshError ? error : undefined;
     const code = known?.code ?? "records_unsent";
     const message = `${batch.records.length} records of \`${batch.stream}\` could not be sent and are kept: ${reason(error)}`;
     const noted = new PolicyUnavailableError(message, { code, cause: error });
-    if (FINAL_CODE.has(code) || (error instanceof ServerProblem && FINAL_STATUS.has(error.status ?? 0))) this.#stopped = noted;
+    if (FINAL_CODE.has(code) || (error instanceof ServerProblem && FINAL_STATUS.has(error.status ?? 0))) {
+      this.#refused.add(batch.stream);
+      this.#stopped ??= noted;
+    } else {
+      this.#failures += 1;
+    }
     this.#failed(noted);
     return noted;
   }

@@ -287,6 +287,36 @@ test("two tabs that send the same records double none", async () => {
   await Promise.all([tab.governor.close(), other.governor.close()]);
 });
 
+test("a stream that the server refuses does not hold up those of other pages", async () => {
+  const disk = storage();
+  server.script("records", { status: 409, body: { code: "unknown_policy" } });
+  const old = setUp(webStorageOutbox({ storage: disk }));
+  await old.refund(small);
+  await assert.rejects(old.governor.flush(), { code: "unknown_policy" });
+  const refused = old.governor.status().records?.stream;
+  await old.governor.close();
+  server.script("records", (_, seen) => {
+    const { stream } = JSON.parse(seen.text) as { stream: string };
+    return stream === refused ? { status: 409, body: { code: "unknown_policy" } } : server.take(seen);
+  });
+
+  const page = setUp(webStorageOutbox({ storage: disk }));
+  for (const length of [4, 7]) {
+    await page.refund(small);
+    // The four that were refused stay, and nothing else waits.
+    while (kinds().length < length || disk.length > 4) await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  assert.equal(page.governor.status().records?.stopped?.code, "unknown_policy");
+  assert.deepEqual(page.errors.map((error) => error.code), ["unknown_policy"], "it is told once");
+  assert.equal(disk.length, 4);
+  await assert.rejects(page.governor.flush(), { code: "unknown_policy" });
+  server.script("records", (_, seen) => server.take(seen));
+  await page.governor.flush();
+  assert.equal(page.governor.status().records?.stopped, null);
+  assert.deepEqual([server.taken.size, kinds().length, disk.length], [2, 11, 0]);
+  await page.governor.close();
+});
+
 test("a page whose storage is full runs nothing", async () => {
   const { governor, refund, ran } = setUp(webStorageOutbox({ storage: storage(2) }));
   server.script("records", { status: 503 });

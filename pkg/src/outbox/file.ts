@@ -85,8 +85,8 @@ class FileOutbox implements Outbox {
     this.#last = headAfter(record);
   }
 
-  oldest(count: number, characters: number): ReturnType<Outbox["oldest"]> {
-    return this.#waiting.oldest(count, characters);
+  oldest(count: number, characters: number, except?: ReadonlySet<string>): ReturnType<Outbox["oldest"]> {
+    return this.#waiting.oldest(count, characters, except);
   }
 
   acknowledge(stream: string, size: number): void {

@@ -33,7 +33,7 @@ export function webStorageOutbox(options: WebStorageOutboxOptions = {}): Outbox 
       }
       waiting.add(record);
     },
-    oldest: (count, characters) => waiting.oldest(count, characters),
+    oldest: (count, characters, except) => waiting.oldest(count, characters, except),
     acknowledge(stream, size) {
       for (const record of waiting.acknowledge(stream, size)) storage.removeItem(key(stream, record.seq));
     },
