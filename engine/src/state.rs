@@ -74,6 +74,9 @@ impl State {
         if bytes.is_empty() {
             return Ok(State::default());
         }
+        if let Some(now) = only_now(bytes) {
+            return Ok(State { approval: None, now: Some(now) });
+        }
         let value = json::parse(bytes, json::MAX_BYTES)?;
         let object = members(&value, "the state", &["approval", "now"])?;
         let now = match object.get("now") {
@@ -142,6 +145,16 @@ fn approver(value: &Value) -> Result<Approver, JsonError> {
     Ok(Approver { principal, roles })
 }
 
+/// The number of `{"now":number}` as hosts write it, which is nearly every state: reading that as JSON took 4 % of a
+/// decision. Anything else is left to the reader.
+fn only_now(bytes: &[u8]) -> Option<i64> {
+    let digits = bytes.strip_prefix(br#"{"now":"#)?.strip_suffix(b"}")?;
+    // Fifteen digits are below 2^53.
+    let plain =
+        matches!(digits, [b'1'..=b'9', rest @ ..] if rest.len() < 15 && rest.iter().all(u8::is_ascii_digit));
+    if plain { std::str::from_utf8(digits).ok()?.parse().ok() } else { None }
+}
+
 fn members<'a>(value: &'a Value, what: &str, known: &[&str]) -> Result<&'a Object, JsonError> {
     let object = value.as_object().ok_or_else(|| shape(&format!("{what} must be an object")))?;
     match object.iter().find(|(key, _)| !known.contains(key)) {
@@ -152,4 +165,43 @@ fn members<'a>(value: &'a Value, what: &str, known: &[&str]) -> Result<&'a Objec
 
 fn shape(message: &str) -> JsonError {
     JsonError { code: JsonErrorCode::Shape, message: message.to_owned(), offset: 0, line: 1, column: 1 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_short_way_reads_what_the_reader_reads() {
+        for digits in ["1", "9", "1795348800000", "999999999999999"] {
+            let text = format!(r#"{{"now":{digits}}}"#);
+            let spaced = format!(r#"{{ "now":{digits}}}"#);
+            assert_eq!(only_now(text.as_bytes()), Some(digits.parse().unwrap()), "{text}");
+            assert_eq!(only_now(spaced.as_bytes()), None);
+            assert_eq!(State::parse(text.as_bytes()).unwrap(), State::parse(spaced.as_bytes()).unwrap());
+        }
+    }
+
+    #[test]
+    fn everything_else_is_left_to_the_reader() {
+        for text in [
+            r#"{"now":0}"#,
+            r#"{"now":01}"#,
+            r#"{"now":-1}"#,
+            r#"{"now":1.0}"#,
+            r#"{"now":1e3}"#,
+            r#"{"now":}"#,
+            r#"{"now":1000000000000000}"#,
+            r#"{"now":9007199254740993}"#,
+            r#"{"now":1,"approval":null}"#,
+            r#"{"now":1}}"#,
+            r#"{"now":1"#,
+            r#"{"now":"1"}"#,
+        ] {
+            assert_eq!(only_now(text.as_bytes()), None, "{text}");
+        }
+        assert!(State::parse(br#"{"now":01}"#).is_err());
+        assert!(State::parse(br#"{"now":9007199254740993}"#).is_err());
+        assert_eq!(State::parse(br#"{"now":0}"#).unwrap().now, Some(0));
+    }
 }

@@ -1,5 +1,5 @@
 // Where our own time goes: each step of a decision measured alone, beside the whole and beside the floor.
-// It reaches into the built package, file by file, so it follows the package's insides and nobody else's.
+// It measures what the package offers, and the module by itself.
 
 import { readFile } from "node:fs/promises";
 import { yaml } from "../peers/faramesh.mjs";
@@ -11,20 +11,15 @@ import { microseconds, table } from "./table.mjs";
 const dist = new URL("../../../pkg/dist/", import.meta.url);
 
 export async function run({ print, markdown, quick }) {
-  const [{ Policies, createGovernor }, { LoadedPolicies }, { stringify }] = await Promise.all([
-    import(new URL("entry/node.js", dist)),
-    import(new URL("engine.js", dist)),
-    import(new URL("json.js", dist)),
-  ]);
+  const { Policies, createGovernor } = await import(new URL("entry/node.js", dist));
   const policy = yaml({ rules: 20, wording: "bounded" });
-  const { policies: loaded } = LoadedPolicies.load([["policy.yaml", policy]]);
   const policies = new Policies(policy);
   const governor = createGovernor({ policy, agentId: "support-agent-prod" });
   const floor = prepareFloor();
 
   const calls = toolCalls(4096);
   const texts = calls.map((call) => JSON.stringify(call));
-  const answers = texts.map((text) => loaded.decide(text, "{}", 0).decision);
+  const answers = texts.map((text) => JSON.stringify(policies.decide(text)));
   const encoder = new TextEncoder();
   const room = new Uint8Array(4096);
   const alone = await moduleAlone(policy, texts.map((text) => encoder.encode(text)));
@@ -32,12 +27,11 @@ export async function run({ print, markdown, quick }) {
   const steps = [
     ["floor: canonicalize + SHA-256 in JavaScript", (at) => floor(calls[at])],
     ["JSON.stringify, for comparison", (at) => encoder.encodeInto(JSON.stringify(calls[at]), room)],
-    ["strict JSON, as bytes", (at) => encoder.encodeInto(stringify(calls[at], "action"), room)],
     ["the module alone, bytes in, nothing read", alone],
-    ["module and glue, text in, text out", (at) => loaded.decide(texts[at], "{}", 0)],
+    ["Policies.decide of text", (at) => policies.decide(texts[at])],
     ["the decision parsed", (at) => JSON.parse(answers[at])],
-    ["Policies.decide, all of it", (at) => policies.decide(calls[at])],
-    ["governor.decide, all of it", (at) => governor.decide(calls[at])],
+    ["Policies.decide of an object", (at) => policies.decide(calls[at])],
+    ["governor.decide of an object", (at) => governor.decide(calls[at])],
   ];
   const [rounds, count] = quick ? [9, 4096] : [31, 8192];
   const measured = new Map(steps.map(([name]) => [name, []]));
