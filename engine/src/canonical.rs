@@ -124,6 +124,7 @@ impl Canonical {
 }
 
 /// An object as it is written, member by member, by who knows the keys and gives them in canonical order.
+#[derive(Debug)]
 pub(crate) struct Members {
     out: String,
     last: &'static str,
@@ -135,6 +136,13 @@ impl Members {
         let mut out = String::with_capacity(512);
         out.push('{');
         Members { out, last: "" }
+    }
+
+    /// The same members, with as much room for more.
+    pub(crate) fn copied(&self) -> Self {
+        let mut out = String::with_capacity(512);
+        out.push_str(&self.out);
+        Members { out, last: self.last }
     }
 
     /// Adds text.
@@ -153,6 +161,11 @@ impl Members {
     pub(crate) fn part(&mut self, key: &'static str, part: &Canonical) {
         self.key(key);
         self.out.push_str(&part.0);
+    }
+
+    /// What is written so far.
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        self.out.as_bytes()
     }
 
     /// The object.

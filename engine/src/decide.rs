@@ -6,9 +6,9 @@
 
 use crate::RUNTIME_VERSION;
 use crate::action::Action;
-use crate::canonical::{self, Canonical, NotJson};
+use crate::canonical::{Canonical, NotJson};
 use crate::decision::{ApprovalRequirement, Decision, Outcome, Quorum, ReasonCode, ShadowOpinion};
-use crate::hash::{ProvenanceId, RawHash, RequestHash};
+use crate::hash::{RawHash, RequestHash};
 use crate::json::{self, JsonError};
 use crate::opinion::{Opinion, counted_risk_rules, opinion_of};
 use crate::order;
@@ -250,7 +250,7 @@ impl<'p> Basis<'p> {
             decision: self.outcome.effect(),
             outcome: self.outcome,
             policy_hash: policies.policy_hash(),
-            provenance_id: provenance_id(policies, request_hash, state),
+            provenance_id: policies.provenance().id(request_hash, state),
             raw_hash: None,
             reason: self.reason,
             reason_code: self.code,
@@ -263,19 +263,6 @@ impl<'p> Basis<'p> {
             shadow: Vec::new(),
         }
     }
-}
-
-/// The SHA-256 of the canonical `{policy_hash, request_hash, runtime_version, state}`.
-fn provenance_id(policies: &PolicySet, request_hash: Option<RequestHash>, state: &State) -> ProvenanceId {
-    let mut basis = canonical::Members::new();
-    policies.policy_hash().with_hex(|hash| basis.text("policy_hash", hash));
-    match request_hash {
-        Some(hash) => hash.with_hex(|hash| basis.text("request_hash", hash)),
-        None => basis.value("request_hash", &Value::Null),
-    }
-    basis.text("runtime_version", RUNTIME_VERSION);
-    basis.part("state", &state.canonical());
-    ProvenanceId::of(basis.end().as_bytes())
 }
 
 /// The second control: what the risk rules of all files add up to.

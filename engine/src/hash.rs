@@ -36,6 +36,26 @@ impl Digest {
     }
 }
 
+/// The beginning of a text of which only the end is not known yet.
+#[derive(Debug, Clone)]
+pub(crate) struct Beginning {
+    hasher: Sha256,
+    length: usize,
+}
+
+impl Beginning {
+    /// Hashes the beginning.
+    pub(crate) fn of(beginning: &[u8]) -> Self {
+        Beginning { hasher: Sha256::new_with_prefix(beginning), length: beginning.len() }
+    }
+
+    /// The digest of `whole`, which begins with what was hashed already.
+    fn continued(&self, whole: &[u8]) -> Digest {
+        let rest = whole.get(self.length..).unwrap_or_default();
+        Digest(self.hasher.clone().chain_update(rest).finalize().into())
+    }
+}
+
 impl Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.with_hex(|hex| f.write_str(hex))
@@ -114,8 +134,7 @@ macro_rules! digest_of {
             }
 
             /// What `read` makes of the 64 hexadecimal digits.
-            #[allow(dead_code, reason = "not every kind of digest is printed in a hurry")]
-            pub(crate) fn with_hex<T>(self, read: impl FnOnce(&str) -> T) -> T {
+            pub fn with_hex<T>(self, read: impl FnOnce(&str) -> T) -> T {
                 self.0.with_hex(read)
             }
         }
@@ -150,6 +169,13 @@ digest_of! {
     RecordHash;
     #[doc = "The digest of the engine's wasm module."]
     EngineHash;
+}
+
+impl ProvenanceId {
+    /// Hashes `whole`, which starts with `beginning`.
+    pub(crate) fn continuing(beginning: &Beginning, whole: &[u8]) -> Self {
+        ProvenanceId(beginning.continued(whole))
+    }
 }
 
 impl RecordHash {

@@ -32,6 +32,7 @@ pub mod lifecycle;
 mod opinion;
 mod order;
 pub mod policy;
+mod provenance;
 pub mod record;
 pub mod risk;
 pub mod span;

@@ -24,6 +24,7 @@ use crate::canonical::Canonical;
 use crate::decision::{Effect, Quorum, RuleRef};
 use crate::diagnostic::{self, Diagnostic, Severity};
 use crate::hash::{FileHash, PolicyHash};
+use crate::provenance::Provenance;
 use crate::risk::{RiskLevel, RiskScore, Thresholds};
 use crate::span::{LineIndex, Span};
 use crate::value::{Object, Value};
@@ -41,6 +42,7 @@ pub const MAX_CONDITION_DEPTH: usize = 16;
 pub struct PolicySet {
     policies: Vec<Policy>,
     policy_hash: PolicyHash,
+    provenance: Provenance,
     reads_time: bool,
 }
 
@@ -178,12 +180,16 @@ impl PolicySet {
             }
         }
         let reads_time = policies.iter().any(|policy| policy.reads_time);
-        (Some(PolicySet { policies, policy_hash: policy_hash(&hashes), reads_time }), diagnostics)
+        (Some(PolicySet::of(policies, policy_hash(&hashes), reads_time)), diagnostics)
     }
 
     /// The set without files: it halts everything.
     pub fn empty() -> Self {
-        PolicySet { policies: Vec::new(), policy_hash: policy_hash(&[]), reads_time: false }
+        PolicySet::of(Vec::new(), policy_hash(&[]), false)
+    }
+
+    fn of(policies: Vec<Policy>, policy_hash: PolicyHash, reads_time: bool) -> Self {
+        PolicySet { policies, policy_hash, provenance: Provenance::under(policy_hash), reads_time }
     }
 
     /// The policies in the order of their files' names.
@@ -194,6 +200,11 @@ impl PolicySet {
     /// The hash over all files.
     pub fn policy_hash(&self) -> PolicyHash {
         self.policy_hash
+    }
+
+    /// What a decision under these policies is traced by.
+    pub(crate) fn provenance(&self) -> &Provenance {
+        &self.provenance
     }
 
     /// Whether any policy looks at the time.
