@@ -5,7 +5,7 @@
 
 use crate::canonical::{self, Canonical};
 use crate::hash::RequestHash;
-use crate::json::{self, JsonError, JsonErrorCode};
+use crate::json::{self, JsonError};
 use crate::value::{Object, Value};
 
 /// The most bytes of `agent_id`, `tool` and `operation`.
@@ -29,7 +29,7 @@ impl Action {
     /// Reads an action from JSON of at most `max_bytes` bytes.
     ///
     /// # Errors
-    /// What is wrong with the bytes, or [`JsonErrorCode::Shape`] where they are JSON but no action.
+    /// What is wrong with the bytes, or [`json::JsonErrorCode::Shape`] where they are JSON but no action.
     ///
     /// ```
     /// use engine::{action::Action, json::MAX_BYTES};
@@ -54,13 +54,13 @@ impl Action {
         if action.canonical.as_bytes() == bytes {
             Ok(action)
         } else {
-            Err(shape("the bytes are not the canonical form of an action"))
+            Err(JsonError::shape("the bytes are not the canonical form of an action"))
         }
     }
 
     fn from_value(value: Value) -> Result<Self, JsonError> {
         let Value::Object(object) = value else {
-            return Err(shape("an action is a JSON object"));
+            return Err(JsonError::shape("an action is a JSON object"));
         };
         let (mut agent_id, mut tool, mut operation, mut params, mut context) = Default::default();
         let mut unknown = None;
@@ -79,12 +79,13 @@ impl Action {
             };
             *field = Some(value);
         }
-        let agent_id = name(agent_id, "agent_id", 1)?.ok_or_else(|| shape("`agent_id` is missing"))?;
-        let tool = name(tool, "tool", 1)?.ok_or_else(|| shape("`tool` is missing"))?;
+        let agent_id =
+            name(agent_id, "agent_id", 1)?.ok_or_else(|| JsonError::shape("`agent_id` is missing"))?;
+        let tool = name(tool, "tool", 1)?.ok_or_else(|| JsonError::shape("`tool` is missing"))?;
         let operation = name(operation, "operation", 0)?.unwrap_or_else(|| "call".to_owned());
         let (params, context) = (members(params, "params")?, members(context, "context")?);
         if let Some(key) = unknown {
-            return Err(shape(&format!("`{}` is not a field of an action", key.escape_debug())));
+            return Err(JsonError::shape(format!("`{}` is not a field of an action", key.escape_debug())));
         }
         let mut object = canonical::Members::new();
         object.text("agent_id", &agent_id);
@@ -132,18 +133,17 @@ impl Action {
     }
 }
 
-fn shape(message: &str) -> JsonError {
-    JsonError { code: JsonErrorCode::Shape, message: message.to_owned(), offset: 0, line: 1, column: 1 }
-}
-
 fn name(value: Option<Value>, key: &str, least: usize) -> Result<Option<String>, JsonError> {
     match value {
         None => Ok(None),
         Some(Value::String(text)) if (least..=MAX_NAME_BYTES).contains(&text.len()) => Ok(Some(text)),
-        Some(Value::String(text)) => {
-            Err(shape(&format!("`{key}` has {} bytes, it must have {least} to {MAX_NAME_BYTES}", text.len())))
+        Some(Value::String(text)) => Err(JsonError::shape(format!(
+            "`{key}` has {} bytes, it must have {least} to {MAX_NAME_BYTES}",
+            text.len()
+        ))),
+        Some(other) => {
+            Err(JsonError::shape(format!("`{key}` is {}, it must be a string", other.kind().described())))
         }
-        Some(other) => Err(shape(&format!("`{key}` is {}, it must be a string", other.kind().described()))),
     }
 }
 
@@ -151,6 +151,8 @@ fn members(value: Option<Value>, key: &str) -> Result<Value, JsonError> {
     match value {
         None => Ok(Value::Object(Object::default())),
         Some(value @ Value::Object(_)) => Ok(value),
-        Some(other) => Err(shape(&format!("`{key}` is {}, it must be an object", other.kind().described()))),
+        Some(other) => {
+            Err(JsonError::shape(format!("`{key}` is {}, it must be an object", other.kind().described())))
+        }
     }
 }

@@ -4,13 +4,13 @@
 //! surrogate, an integer that a double cannot hold, a number that is not finite and deep nesting are all refused
 //! (I-JSON, RFC 7493 §2). This module does not know what an action is.
 
-use std::fmt::{self, Display};
-
-use serde::Serialize;
+mod error;
 
 use crate::canonical::Canonical;
 use crate::text;
 use crate::value::{Object, Value};
+
+pub use error::{JsonError, JsonErrorCode};
 
 /// The most bytes of one document, so that reading is bounded: 1 MiB.
 pub const MAX_BYTES: usize = 1024 * 1024;
@@ -20,71 +20,6 @@ pub const MAX_DEPTH: usize = 64;
 const PRINTED_DEPTH: usize = MAX_DEPTH + 4;
 /// The largest integer that every double-based reader agrees about: 2^53 - 1.
 pub const MAX_SAFE_INTEGER: u64 = (1 << 53) - 1;
-
-/// What is wrong with a document.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[cfg_attr(feature = "types", derive(ts_rs::TS))]
-#[serde(rename_all = "snake_case")]
-pub enum JsonErrorCode {
-    /// More bytes than allowed.
-    TooLarge,
-    /// Not UTF-8.
-    InvalidUtf8,
-    /// Starts with U+FEFF.
-    ByteOrderMark,
-    /// Nested deeper than [`MAX_DEPTH`].
-    TooDeep,
-    /// The same key twice in one object.
-    DuplicateKey,
-    /// Half of a surrogate pair.
-    LoneSurrogate,
-    /// A number that is not a finite double.
-    NumberOutOfRange,
-    /// An integer literal over 2^53 - 1.
-    IntegerTooLarge,
-    /// `NaN` or `Infinity`.
-    NotANumber,
-    /// `//` or `/* */`.
-    Comment,
-    /// A comma before `]` or `}`.
-    TrailingComma,
-    /// The document ends too early.
-    UnexpectedEnd,
-    /// Something after the document.
-    TrailingData,
-    /// An unescaped control character in a string.
-    ControlCharacter,
-    /// An escape that JSON does not have.
-    InvalidEscape,
-    /// Anything else that is not JSON.
-    Syntax,
-    /// JSON, but not of the shape that was asked for.
-    Shape,
-}
-
-/// What is wrong, and where.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[cfg_attr(feature = "types", derive(ts_rs::TS))]
-pub struct JsonError {
-    /// The kind, for programs.
-    pub code: JsonErrorCode,
-    /// The sentence, for people.
-    pub message: String,
-    /// Bytes from the start.
-    pub offset: usize,
-    /// 1-based.
-    pub line: usize,
-    /// 1-based, in characters.
-    pub column: usize,
-}
-
-impl Display for JsonError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} at line {} column {}", self.message, self.line, self.column)
-    }
-}
-
-impl std::error::Error for JsonError {}
 
 /// Reads one JSON document of at most `max_bytes` bytes.
 ///
@@ -113,8 +48,7 @@ pub fn parse_canonical(bytes: &[u8], max_bytes: usize) -> Result<Value, JsonErro
     if Canonical::of(&value).as_bytes() == bytes {
         return Ok(value);
     }
-    let message = "the document is not in canonical form".to_owned();
-    Err(JsonError { code: JsonErrorCode::Shape, message, offset: 0, line: 1, column: 1 })
+    Err(JsonError::shape("the document is not in canonical form"))
 }
 
 /// Where a document comes from, which says what integer literals and what depth are read.

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::canonical::Canonical;
 use crate::hash::RecordHash;
-use crate::json::{self, JsonError, JsonErrorCode};
+use crate::json::{self, JsonError};
 use crate::time::rfc3339;
 use crate::value::Value;
 
@@ -162,38 +162,31 @@ impl Draft {
 /// ```
 ///
 /// # Errors
-/// What is wrong with the bytes, or [`JsonErrorCode::Shape`] where they are JSON but lack what every record has.
+/// What is wrong with the bytes, or [`json::JsonErrorCode::Shape`] where they are JSON but lack what every record has.
 pub fn seal_json(bytes: &[u8]) -> Result<(Canonical, RecordHash), JsonError> {
     let value = json::parse_printed(bytes, MAX_RECORD_BYTES)?;
-    let shape = |message: &str| JsonError {
-        code: JsonErrorCode::Shape,
-        message: message.to_owned(),
-        offset: 0,
-        line: 1,
-        column: 1,
-    };
-    let record = value.as_object().ok_or_else(|| shape("a record is an object"))?;
+    let record = value.as_object().ok_or_else(|| JsonError::shape("a record is an object"))?;
     let text = |key: &str| record.get(key).and_then(Value::as_str);
     if text("stream").is_none_or(str::is_empty) {
-        return Err(shape("a record has a `stream`"));
+        return Err(JsonError::shape("a record has a `stream`"));
     }
     if text("at").is_none() {
-        return Err(shape("a record has an `at`"));
+        return Err(JsonError::shape("a record has an `at`"));
     }
     if !text("kind").is_some_and(|kind| RecordKind::ALL.iter().any(|known| known.as_str() == kind)) {
-        return Err(shape("a record has a `kind` of the known ones"));
+        return Err(JsonError::shape("a record has a `kind` of the known ones"));
     }
     if text("prev_hash").is_none_or(|hash| hash.parse::<RecordHash>().is_err()) {
-        return Err(shape("a record has a `prev_hash` of 64 hexadecimal digits"));
+        return Err(JsonError::shape("a record has a `prev_hash` of 64 hexadecimal digits"));
     }
     if !matches!(record.get("seq"), Some(Value::Number(seq)) if *seq >= 0.0 && seq.fract() == 0.0) {
-        return Err(shape("a record has a `seq` that counts from 0"));
+        return Err(JsonError::shape("a record has a `seq` that counts from 0"));
     }
     if !matches!(record.get("action_id"), Some(Value::String(_) | Value::Null)) {
-        return Err(shape("a record has an `action_id` or null there"));
+        return Err(JsonError::shape("a record has an `action_id` or null there"));
     }
     if record.get("record_hash").is_some() {
-        return Err(shape("a record that is to be sealed has no `record_hash` yet"));
+        return Err(JsonError::shape("a record that is to be sealed has no `record_hash` yet"));
     }
     let parts: Vec<(&str, Canonical)> =
         record.iter().map(|(key, value)| (key, Canonical::of(value))).collect();
@@ -211,6 +204,7 @@ mod tests {
     use super::*;
     use crate::action::Action;
     use crate::chain::Verifier;
+    use crate::json::JsonErrorCode;
 
     #[test]
     fn a_record_sealed_from_json_is_the_one_that_a_draft_makes() {

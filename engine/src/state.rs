@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::canonical::Canonical;
-use crate::json::{self, JsonError, JsonErrorCode};
+use crate::json::{self, JsonError};
 use crate::value::{Object, Value};
 
 /// The state for one decision. Written as JSON, absent parts are left out.
@@ -69,7 +69,7 @@ impl State {
     /// Reads a state; no bytes at all mean an empty one.
     ///
     /// # Errors
-    /// What is wrong with the bytes, or [`JsonErrorCode::Shape`] where they are JSON but no state.
+    /// What is wrong with the bytes, or [`json::JsonErrorCode::Shape`] where they are JSON but no state.
     pub fn parse(bytes: &[u8]) -> Result<Self, JsonError> {
         if bytes.is_empty() {
             return Ok(State::default());
@@ -83,7 +83,7 @@ impl State {
             None => None,
             #[expect(clippy::cast_possible_truncation, reason = "whole and at most 2^53 in magnitude")]
             Some(Value::Number(ms)) if ms.fract() == 0.0 && ms.abs() <= MAX_MS => Some(*ms as i64),
-            Some(_) => return Err(shape("`now` must be a whole number of milliseconds")),
+            Some(_) => return Err(JsonError::shape("`now` must be a whole number of milliseconds")),
         };
         let approval = object.get("approval").map(approval).transpose()?;
         Ok(State { approval, now })
@@ -116,17 +116,17 @@ fn approval(value: &Value) -> Result<Approval, JsonError> {
         Some("granted") => Verdict::Granted,
         Some("rejected") => Verdict::Rejected,
         Some("expired") => Verdict::Expired,
-        _ => return Err(shape("`verdict` must be `granted`, `rejected` or `expired`")),
+        _ => return Err(JsonError::shape("`verdict` must be `granted`, `rejected` or `expired`")),
     };
     let reason = match object.get("reason") {
         None | Some(Value::Null) => None,
         Some(Value::String(text)) => Some(text.clone()),
-        Some(_) => return Err(shape("`reason` must be a string or null")),
+        Some(_) => return Err(JsonError::shape("`reason` must be a string or null")),
     };
     let approvers = match object.get("approvers") {
         None => Vec::new(),
         Some(Value::Array(items)) => items.iter().map(approver).collect::<Result<_, _>>()?,
-        Some(_) => return Err(shape("`approvers` must be a list")),
+        Some(_) => return Err(JsonError::shape("`approvers` must be a list")),
     };
     Ok(Approval { approvers, reason, verdict })
 }
@@ -134,13 +134,14 @@ fn approval(value: &Value) -> Result<Approval, JsonError> {
 fn approver(value: &Value) -> Result<Approver, JsonError> {
     let object = members(value, "an approver", &["principal", "roles"])?;
     let principal = object.get("principal").and_then(Value::as_str);
-    let principal = principal.ok_or_else(|| shape("`principal` must be a string"))?.to_owned();
-    let text =
-        |item: &Value| item.as_str().map(str::to_owned).ok_or_else(|| shape("a role must be a string"));
+    let principal = principal.ok_or_else(|| JsonError::shape("`principal` must be a string"))?.to_owned();
+    let text = |item: &Value| {
+        item.as_str().map(str::to_owned).ok_or_else(|| JsonError::shape("a role must be a string"))
+    };
     let roles = match object.get("roles") {
         None => Vec::new(),
         Some(Value::Array(items)) => items.iter().map(text).collect::<Result<_, _>>()?,
-        Some(_) => return Err(shape("`roles` must be a list")),
+        Some(_) => return Err(JsonError::shape("`roles` must be a list")),
     };
     Ok(Approver { principal, roles })
 }
@@ -156,15 +157,11 @@ fn only_now(bytes: &[u8]) -> Option<i64> {
 }
 
 fn members<'a>(value: &'a Value, what: &str, known: &[&str]) -> Result<&'a Object, JsonError> {
-    let object = value.as_object().ok_or_else(|| shape(&format!("{what} must be an object")))?;
+    let object = value.as_object().ok_or_else(|| JsonError::shape(format!("{what} must be an object")))?;
     match object.iter().find(|(key, _)| !known.contains(key)) {
-        Some((key, _)) => Err(shape(&format!("`{}` is not a field of {what}", key.escape_debug()))),
+        Some((key, _)) => Err(JsonError::shape(format!("`{}` is not a field of {what}", key.escape_debug()))),
         None => Ok(object),
     }
-}
-
-fn shape(message: &str) -> JsonError {
-    JsonError { code: JsonErrorCode::Shape, message: message.to_owned(), offset: 0, line: 1, column: 1 }
 }
 
 #[cfg(test)]
