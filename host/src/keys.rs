@@ -5,9 +5,8 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::io::{self, Write as _};
 use std::net::IpAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use base64::Engine as _;
@@ -23,6 +22,7 @@ use subtle::ConstantTimeEq as _;
 use crate::clock::Clock;
 use crate::metrics::Metrics;
 use crate::principal::{ANONYMOUS, APPROVAL_LINK, Principal, Role, SYSTEM};
+use crate::private_file;
 use crate::store::{KeyRow, Store, StoreError};
 
 /// The name of the key that the first start makes.
@@ -252,7 +252,7 @@ impl Keys {
         }
         let (id, secret) = random_key()?;
         // The file comes first: were it second, a stop in between would leave a key that nobody has.
-        write_secret(file, &format!("fmk_{id}_{secret}\n"))
+        private_file::replace(file, &format!("fmk_{id}_{secret}\n"))
             .map_err(|error| KeyError::Failed(format!("cannot write `{}`: {error}", file.display())))?;
         let key = NewKey {
             name: ADMIN.to_owned(),
@@ -313,23 +313,6 @@ pub fn random_secret() -> Result<String, getrandom::Error> {
     Ok(URL_SAFE_NO_PAD.encode(bytes))
 }
 
-/// Writes a file that only its owner can read, whole or not at all.
-fn write_secret(file: &Path, content: &str) -> io::Result<()> {
-    let temporary = PathBuf::from(format!("{}.new", file.display()));
-    match fs::remove_file(&temporary) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut out = options.open(&temporary)?;
-    out.write_all(content.as_bytes())?;
-    out.sync_all()?;
-    fs::rename(&temporary, file)
-}
-
 /// What an `access` record says of a key.
 #[derive(Serialize)]
 struct KeyFields<'a> {
@@ -369,17 +352,5 @@ mod tests {
         assert_eq!(one.len(), 43);
         assert!(one.chars().all(|char| char.is_ascii_alphanumeric() || char == '-' || char == '_'));
         assert_ne!(one, two);
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn only_its_owner_can_read_the_file_with_a_secret() {
-        use std::os::unix::fs::PermissionsExt as _;
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("admin.key");
-        write_secret(&file, "one").unwrap();
-        write_secret(&file, "two").unwrap();
-        assert_eq!(fs::read_to_string(&file).unwrap(), "two");
-        assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
     }
 }

@@ -13,6 +13,7 @@ pub mod keys;
 pub mod metrics;
 pub mod policies;
 pub mod principal;
+pub mod private_file;
 pub mod runtime;
 pub mod server;
 pub mod store;

@@ -4,8 +4,8 @@
 //! public half as a JWK (RFC 8037), whose thumbprint (RFC 7638) is its name.
 
 use std::fmt;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, ErrorKind, Read as _, Write as _};
+use std::fs::File;
+use std::io::{self, ErrorKind, Read as _};
 use std::path::Path;
 
 use base64::Engine as _;
@@ -14,6 +14,8 @@ use ring::digest::{SHA256, digest};
 use ring::rand::SystemRandom;
 use ring::signature::{ED25519, Ed25519KeyPair, KeyPair as _, UnparsedPublicKey};
 use serde::{Deserialize, Serialize};
+
+use crate::private_file;
 
 const BEGIN: &str = "-----BEGIN PRIVATE KEY-----";
 const END: &str = "-----END PRIVATE KEY-----";
@@ -118,7 +120,7 @@ impl SigningKey {
         match SigningKey::load(file) {
             Err(SigningKeyError::File(error)) if error.kind() == ErrorKind::NotFound => {
                 let key = SigningKey::generate()?;
-                key.save(file)?;
+                private_file::create(file, &key.pem)?;
                 Ok((key, true))
             }
             loaded => loaded.map(|key| (key, false)),
@@ -144,26 +146,6 @@ impl SigningKey {
         let inner: String = inner.ok_or(SigningKeyError::NoKey)?.split_whitespace().collect();
         let der = STANDARD.decode(inner).map_err(|_| SigningKeyError::NoKey)?;
         SigningKey::from_der(&der)
-    }
-
-    /// Writes a file that is whole or not there, and never takes the place of another.
-    fn save(&self, file: &Path) -> io::Result<()> {
-        if let Some(folder) = file.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-            fs::create_dir_all(folder)?;
-        }
-        let mut temporary = file.as_os_str().to_owned();
-        temporary.push(format!(".{}", std::process::id()));
-        let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let written = options.open(&temporary).and_then(|mut out| {
-            out.write_all(self.pem.as_bytes())?;
-            out.sync_all()?;
-            fs::hard_link(&temporary, file)
-        });
-        _ = fs::remove_file(&temporary);
-        written
     }
 
     fn from_der(der: &[u8]) -> Result<Self, SigningKeyError> {
@@ -256,6 +238,8 @@ impl PublicKey {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]
