@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use super::Shared;
 use super::auth::Caller;
 use super::error::Problem;
-use super::extract::{json, json_text};
+use super::extract::{json, json_text, with_etag};
 use crate::bundle::key::JwkSet;
 use crate::principal::Permission;
 
@@ -24,15 +24,9 @@ pub async fn bundle(
         return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "no_policy", detail));
     };
     let etag = format!("\"{}\"", bundle.payload_hash);
-    let mut response = if names(&headers, &etag) {
-        StatusCode::NOT_MODIFIED.into_response()
-    } else {
-        json_text(bundle.text)
-    };
-    // 64 hexadecimal digits in quotes are always a header value.
-    if let Ok(etag) = HeaderValue::from_str(&etag) {
-        response.headers_mut().insert(header::ETAG, etag);
-    }
+    let unchanged = names(&headers, &etag);
+    let response = if unchanged { StatusCode::NOT_MODIFIED.into_response() } else { json_text(bundle.text) };
+    let mut response = with_etag(response, bundle.payload_hash);
     // Whoever keeps it asks each time whether there is a newer one.
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     Ok(response)

@@ -1,5 +1,6 @@
 //! Reading requests: bodies, queries, and requests that may come twice. What cannot be read has a problem.
 
+use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -192,3 +193,12 @@ pub fn json<T: Serialize>(value: &T) -> Result<Response, Problem> {
 #[derive(Debug, Clone, Copy, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Nothing {}
+
+/// The answer with the digest of what it shows as its `ETag` (RFC 9110 §8.8.3).
+pub fn with_etag(mut response: Response, digest: impl Display) -> Response {
+    // 64 hexadecimal digits in quotes are always a header value.
+    if let Ok(etag) = HeaderValue::from_str(&format!("\"{digest}\"")) {
+        response.headers_mut().insert(header::ETAG, etag);
+    }
+    response
+}

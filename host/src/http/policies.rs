@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use axum::extract::{Path, Request, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use engine::hash::{FileHash, PolicyHash};
 use serde::{Deserialize, Serialize};
@@ -13,7 +13,7 @@ use serde_json::value::RawValue;
 use super::Shared;
 use super::auth::Caller;
 use super::error::Problem;
-use super::extract::{JsonBytes, Params, json, read};
+use super::extract::{JsonBytes, Params, json, read, with_etag};
 use crate::gate::simulate::{MAX_ACTIONS, Sample};
 use crate::policies::{InForce, PolicyError, Precondition, compile};
 use crate::principal::Permission;
@@ -117,14 +117,6 @@ fn changed(set: &InForce, name: &str, hash: Option<FileHash>) -> Result<Response
         "policy_version": set.policy_version,
         "diagnostics": set.loaded.diagnostics,
     }))
-}
-
-fn with_etag(mut response: Response, hash: FileHash) -> Response {
-    // 64 hexadecimal digits in quotes are always a header value.
-    if let Ok(etag) = HeaderValue::from_str(&format!("\"{hash}\"")) {
-        response.headers_mut().insert(header::ETAG, etag);
-    }
-    response
 }
 
 /// RFC 9110 §13.1: `If-Match` with the hash, quoted or not, or `*`; `If-None-Match: *` for a new file.
