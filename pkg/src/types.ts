@@ -12,7 +12,6 @@ import type { Outbox } from "./outbox.js";
 import type { PolicySource } from "./policies.js";
 
 /** Any function. */
-// eslint-disable-next-line @typescript-eslint/no-explicit-any
 export type AnyFunction = (this: any, ...args: any[]) => any;
 
 /** A call that did not run. */
