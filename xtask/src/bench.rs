@@ -28,13 +28,7 @@ pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<()> {
 /// # Errors
 /// When something cannot be installed or built, or the benchmark itself fails.
 pub(crate) fn peers(workspace: &Workspace, arguments: &[String]) -> Result<()> {
-    js::ensure_node()?;
-    wasm::run(workspace)?;
-    js::build(workspace)?;
-    let folder = workspace.root.join("tests/peers");
-    js::install(&folder)?;
-    process::say("measuring in Node; close other programs first");
-    process::run(Command::new("node").arg("run.mjs").args(arguments).current_dir(&folder))
+    in_node(workspace, "tests/peers", "run.mjs", arguments)
 }
 
 /// Builds the npm package and measures how long a fresh isolate of workerd takes to its first decision.
@@ -42,11 +36,15 @@ pub(crate) fn peers(workspace: &Workspace, arguments: &[String]) -> Result<()> {
 /// # Errors
 /// When something cannot be installed or built, or the benchmark itself fails.
 pub(crate) fn worker(workspace: &Workspace) -> Result<()> {
+    in_node(workspace, "tests/js", "workerd-start.mjs", &[])
+}
+
+fn in_node(workspace: &Workspace, folder: &str, script: &str, arguments: &[String]) -> Result<()> {
     js::ensure_node()?;
     wasm::run(workspace)?;
     js::build(workspace)?;
-    let folder = workspace.root.join("tests/js");
+    let folder = workspace.root.join(folder);
     js::install(&folder)?;
-    process::say("measuring in workerd; close other programs first");
-    process::run(Command::new("node").arg("workerd-start.mjs").current_dir(&folder))
+    process::say("measuring; close other programs first");
+    process::run(Command::new("node").arg(script).args(arguments).current_dir(&folder))
 }

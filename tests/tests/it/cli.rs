@@ -145,17 +145,4 @@ fn diagnostics(folder: &Path, case: &Case) -> Vec<String> {
     .collect()
 }
 
-#[test]
-fn decisions() {
-    TALLY.assert_same("decide");
-}
-
-#[test]
-fn canonical_forms() {
-    TALLY.assert_same("canonical");
-}
-
-#[test]
-fn findings() {
-    TALLY.assert_same("diagnostics");
-}
+corpus_tests!(TALLY);

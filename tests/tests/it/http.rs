@@ -227,17 +227,4 @@ fn raw<'m>(members: &'m Members, key: &str) -> &'m str {
     members.get(key).map_or("nothing", |raw| raw.get())
 }
 
-#[test]
-fn decisions() {
-    TALLY.assert_same("decide");
-}
-
-#[test]
-fn canonical_forms() {
-    TALLY.assert_same("canonical");
-}
-
-#[test]
-fn findings() {
-    TALLY.assert_same("diagnostics");
-}
+corpus_tests!(TALLY);

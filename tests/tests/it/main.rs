@@ -6,6 +6,26 @@
     reason = "a test that does not find what it needs fails"
 )]
 
+/// A test for each folder of the corpus on one host.
+macro_rules! corpus_tests {
+    ($tally:expr) => {
+        #[test]
+        fn decisions() {
+            $tally.assert_same("decide");
+        }
+
+        #[test]
+        fn canonical_forms() {
+            $tally.assert_same("canonical");
+        }
+
+        #[test]
+        fn findings() {
+            $tally.assert_same("diagnostics");
+        }
+    };
+}
+
 mod cli;
 mod disk_full;
 mod docs;

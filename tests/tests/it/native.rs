@@ -48,17 +48,4 @@ fn diagnostics(case: &Case) -> Vec<String> {
     found
 }
 
-#[test]
-fn decisions() {
-    TALLY.assert_same("decide");
-}
-
-#[test]
-fn canonical_forms() {
-    TALLY.assert_same("canonical");
-}
-
-#[test]
-fn findings() {
-    TALLY.assert_same("diagnostics");
-}
+corpus_tests!(TALLY);

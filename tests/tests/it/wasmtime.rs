@@ -91,17 +91,4 @@ fn diagnostics(instance: &mut Instance, case: &Case) -> Vec<String> {
     found
 }
 
-#[test]
-fn decisions() {
-    TALLY.assert_same("decide");
-}
-
-#[test]
-fn canonical_forms() {
-    TALLY.assert_same("canonical");
-}
-
-#[test]
-fn findings() {
-    TALLY.assert_same("diagnostics");
-}
+corpus_tests!(TALLY);
