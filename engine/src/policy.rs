@@ -16,7 +16,10 @@ mod compile;
 mod gaps;
 mod matcher;
 mod reader;
+#[cfg(any(test, feature = "schema"))]
+pub mod schema;
 mod tools;
+mod words;
 
 use std::collections::BTreeMap;
 

@@ -6,17 +6,15 @@ use super::condition::{ConditionKind, Match};
 use super::matcher::{self, Place};
 use super::reader::{Reader, entry, shown};
 use super::tool::ToolDecl;
+use super::words::{LEVELS, MAX_APPROVERS, MAX_SCORE, THRESHOLDS};
 use super::yaml::{self, Entry, Kind, Node};
-use super::{MAX_RULES, Mode, Policy, RiskRule, Rule, tools};
+use super::{MAX_RULES, Mode, Policy, RiskRule, Rule, tools, words};
 use crate::decision::{Effect, Quorum};
 use crate::diagnostic::{self, Diagnostic, Finding};
 use crate::hash::FileHash;
 use crate::order;
-use crate::risk::{RiskLevel, RiskScore, Thresholds};
+use crate::risk::{RiskScore, Thresholds};
 use crate::span::{LineIndex, Span};
-
-/// The most people that a rule may ask for.
-const MAX_APPROVERS: u32 = 100;
 
 /// Reads and checks one file. The policy is there only when no finding is an error.
 pub(super) fn file(name: &str, bytes: &[u8], hash: FileHash) -> (Option<Policy>, Vec<Diagnostic>) {
@@ -97,24 +95,15 @@ struct Compiler<'a> {
     policy: Policy,
 }
 
-const LEVELS: [(&str, RiskLevel); 4] = [
-    ("low", RiskLevel::Low),
-    ("medium", RiskLevel::Medium),
-    ("high", RiskLevel::High),
-    ("critical", RiskLevel::Critical),
-];
-
 impl Compiler<'_> {
     fn root(&mut self, root: &Node) {
-        const KEYS: [&str; 8] =
-            ["version", "name", "description", "agents", "mode", "tools", "rules", "risk"];
         let Kind::Map(entries) = &root.kind else {
             let takes = "a mapping with `rules`";
             self.reader.report(diagnostic::wrong_type(root.span, "the policy", takes, root.described()));
             return;
         };
         let known: Vec<Entry> = entries.iter().filter(|one| one.key != "limits").cloned().collect();
-        self.reader.only(&known, &KEYS, "a policy");
+        self.reader.only(&known, &words::POLICY, "a policy");
         if let Some(limits) = entry(entries, "limits") {
             self.reader.report(diagnostic::unsupported_limits(limits.key_span));
         }
@@ -136,8 +125,7 @@ impl Compiler<'_> {
                 }
                 "agents" => self.policy.agents = self.reader.globs(node, key).unwrap_or_default(),
                 "mode" => {
-                    let words = [("enforce", Mode::Enforce), ("shadow", Mode::Shadow)];
-                    if let Some(mode) = self.reader.word(node, key, &words) {
+                    if let Some(mode) = self.reader.word(node, key, &words::MODES) {
                         self.policy.mode = mode;
                     }
                 }
@@ -193,13 +181,12 @@ impl Compiler<'_> {
     }
 
     fn rule(&mut self, node: &Node, index: usize, declared: &BTreeMap<String, ToolDecl>) -> Option<Rule> {
-        const KEYS: [&str; 8] =
-            ["id", "match", "allow", "require_approval", "deny", "description", "reason", "risk"];
-        const EFFECTS: [Effect; 3] = [Effect::Allow, Effect::RequireApproval, Effect::Deny];
         let entries = self.reader.map(node, "a rule", "a mapping with `match` and an effect")?;
-        let keys_known = self.reader.only(entries, &KEYS, "a rule");
-        let named: Vec<(Effect, &Entry)> =
-            EFFECTS.iter().filter_map(|effect| Some((*effect, entry(entries, effect.as_str())?))).collect();
+        let keys_known = self.reader.only(entries, &words::RULE, "a rule");
+        let named: Vec<(Effect, &Entry)> = words::EFFECTS
+            .iter()
+            .filter_map(|effect| Some((*effect, entry(entries, effect.as_str())?)))
+            .collect();
         let effect = match named.as_slice() {
             [] => {
                 // A misspelt effect was reported as an unknown key already.
@@ -288,7 +275,7 @@ impl Compiler<'_> {
     }
 
     fn approval(&mut self, entries: &[Entry], node: &Node) -> Option<(Quorum, Option<u64>)> {
-        let known = self.reader.only(entries, &["approvers", "roles", "expires"], "`require_approval`");
+        let known = self.reader.only(entries, &words::APPROVAL, "`require_approval`");
         if entries.is_empty() {
             let message = "`require_approval` says nothing".to_owned();
             self.reader.report(diagnostic::invalid(node.span, message, "write `require_approval: true`"));
@@ -319,23 +306,16 @@ impl Compiler<'_> {
     fn risk(&mut self, node: &Node) {
         let takes = "a mapping with `rules` and thresholds";
         let Some(entries) = self.reader.map(node, "risk", takes) else { return };
-        self.reader.only(entries, &["rules", "require_approval_at", "deny_at"], "`risk`");
-        let words = [
-            ("low", Some(RiskLevel::Low)),
-            ("medium", Some(RiskLevel::Medium)),
-            ("high", Some(RiskLevel::High)),
-            ("critical", Some(RiskLevel::Critical)),
-            ("never", None),
-        ];
+        self.reader.only(entries, &words::RISK, "`risk`");
         for one in entries {
             match one.key.as_str() {
                 "require_approval_at" => {
-                    if let Some(level) = self.reader.word(&one.value, &one.key, &words) {
+                    if let Some(level) = self.reader.word(&one.value, &one.key, &THRESHOLDS) {
                         self.policy.thresholds.require_approval_at = level;
                     }
                 }
                 "deny_at" => {
-                    if let Some(level) = self.reader.word(&one.value, &one.key, &words) {
+                    if let Some(level) = self.reader.word(&one.value, &one.key, &THRESHOLDS) {
                         self.policy.thresholds.deny_at = level;
                     }
                 }
@@ -368,10 +348,9 @@ impl Compiler<'_> {
     }
 
     fn risk_rule(&mut self, node: &Node, declared: &BTreeMap<String, ToolDecl>) -> Option<RiskRule> {
-        const KEYS: [&str; 5] = ["name", "when", "risk_level", "score", "description"];
         let takes = "a mapping with `when` and `risk_level` or `score`";
         let entries = self.reader.map(node, "a risk rule", takes)?;
-        let keys_known = self.reader.only(entries, &KEYS, "a risk rule");
+        let keys_known = self.reader.only(entries, &words::RISK_RULE, "a risk rule");
         let name = match entry(entries, "name") {
             Some(one) => self.reader.name(&one.value, "name")?.to_owned(),
             None => {
@@ -397,7 +376,7 @@ impl Compiler<'_> {
         let score = match (entry(entries, "risk_level"), entry(entries, "score")) {
             (Some(level), None) => Some(self.reader.word(&level.value, "risk_level", &LEVELS)?.score()),
             (None, Some(score)) => {
-                let whole = self.reader.whole(&score.value, "score", 1, 100)?;
+                let whole = self.reader.whole(&score.value, "score", 1, MAX_SCORE)?;
                 u8::try_from(whole).ok().and_then(RiskScore::new)
             }
             (Some(_), Some(score)) => {

@@ -11,30 +11,11 @@ use super::path::Path;
 use super::reader::{Reader, entry, nearest};
 use super::tool::{ParamSpec, ToolDecl};
 use super::window::{DAYS, Window, minute_of_day, utc_offset};
+use super::words;
 use super::yaml::{Entry, Kind, Node};
 use crate::diagnostic::{self, alternatives};
 use crate::span::Span;
 use crate::value::{Type, Value};
-
-/// The keys of a match that are not conditions on a parameter.
-const KEYS: [&str; 16] = [
-    "tool",
-    "operation",
-    "op",
-    "agent_id",
-    "params",
-    "context",
-    "method",
-    "branch",
-    "field",
-    "value",
-    "contains",
-    "pattern",
-    "time",
-    "any",
-    "all",
-    "not",
-];
 
 /// Where a match stands: what that means for its conditions.
 #[derive(Debug, Clone)]
@@ -102,6 +83,9 @@ impl<'t> Builder<'_, '_, 't> {
     /// One key of the match. None when something is wrong, which has been reported.
     fn entry(&mut self, one: &Entry, all: &[Entry]) -> Option<()> {
         let (key, node) = (one.key.as_str(), &one.value);
+        if !words::MATCH.contains(&key) {
+            return self.parameter(one);
+        }
         let kind = match key {
             "tool" => ConditionKind::Name(Name::Tool, self.reader.globs(node, key)?),
             "operation" | "op" => {
@@ -376,9 +360,9 @@ impl<'t> Builder<'_, '_, 't> {
 
     fn window(&mut self, node: &Node) -> Option<Window> {
         let entries = self.reader.map(node, "time", "a mapping with `days`, `from`, `to` or `utc_offset`")?;
-        let known = self.reader.only(entries, &["days", "from", "to", "utc_offset"], "`time`");
+        let known = self.reader.only(entries, &words::TIME, "`time`");
         let has = |key| entry(entries, key).map(|one| &one.value);
-        if known && !["days", "from", "to"].iter().any(|key| has(key).is_some()) {
+        if known && !words::TIME_PARTS.iter().any(|key| has(key).is_some()) {
             self.reader.report(diagnostic::empty_match(node.span, "time"));
             return None;
         }
@@ -436,7 +420,7 @@ fn owned(texts: Vec<(&str, Span)>) -> Vec<String> {
 
 /// What somebody may have meant by a key that is no condition.
 fn unknown_condition_help(key: &str) -> String {
-    if let Some(word) = nearest(key, KEYS.into_iter()) {
+    if let Some(word) = nearest(key, words::MATCH.into_iter()) {
         return format!("did you mean `{word}`?");
     }
     // `amount_lts`: the end is nearly an operator. The name may itself hold underscores, so every one is tried.
