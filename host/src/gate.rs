@@ -2,12 +2,13 @@
 //!
 //! What an action may do is decided by the engine and nowhere here. What follows a decision is in [`approval`]
 //! (people answer, time runs out) and [`execution`] (it starts and ends); both walk the same road. Looking back at
-//! decisions is in [`replay`] and [`simulate`]. What was decided elsewhere comes in through [`intake`].
+//! decisions is in [`recent`], [`replay`] and [`simulate`]. What was decided elsewhere comes in through [`intake`].
 
 pub mod approval;
 pub mod execution;
 pub mod intake;
 pub mod pass;
+pub mod recent;
 pub mod replay;
 pub mod simulate;
 

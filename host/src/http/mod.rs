@@ -6,6 +6,7 @@
 pub mod actions;
 pub mod auth;
 pub mod bundle;
+pub mod decisions;
 pub mod error;
 pub mod events;
 pub mod execution;

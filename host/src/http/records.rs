@@ -72,13 +72,24 @@ pub fn render(records: &[StoredRecord], name: &str) -> Result<Response, Problem>
         if serde_json::from_str::<&RawValue>(&record.body).is_ok() {
             text.push_str(&record.body);
         } else {
-            let body = serde_json::to_string(&record.body)
-                .map_err(|error| Problem::failed(&format!("a record cannot be shown: {error}")))?;
-            text.push_str(&body);
+            text.push_str(no_json(&record.body)?.get());
         }
     }
     text.push_str("]}");
     Ok(json_text(text))
+}
+
+/// One record as [`render`] shows it.
+///
+/// # Errors
+/// As [`render`].
+pub fn shown(body: &str) -> Result<Box<RawValue>, Problem> {
+    serde_json::from_str(body).or_else(|_| no_json(body))
+}
+
+fn no_json(body: &str) -> Result<Box<RawValue>, Problem> {
+    serde_json::value::to_raw_value(body)
+        .map_err(|error| Problem::failed(&format!("a record cannot be shown: {error}")))
 }
 
 #[derive(Serialize)]

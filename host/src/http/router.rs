@@ -7,7 +7,9 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodRouter, delete, get, post, put};
 
 use super::error::Problem;
-use super::{Shared, actions, bundle, events, execution, guard, health, keys, openapi, policies, records};
+use super::{
+    Shared, actions, bundle, decisions, events, execution, guard, health, keys, openapi, policies, records,
+};
 
 /// One route: its method, its path, and what answers.
 pub struct Route {
@@ -33,6 +35,7 @@ pub fn routes() -> Vec<Route> {
         route("post", "/v1/actions/{id}/result", post(execution::result)),
         route("post", "/v1/actions/{id}/replay", post(actions::replay)),
         route("post", "/v1/gate/decide", post(actions::decide)),
+        route("get", "/v1/decisions", get(decisions::list)),
         route("get", "/v1/events", get(events::stream)),
         route("get", "/v1/policies", get(policies::list)),
         route("post", "/v1/policies/check", post(policies::check)),

@@ -100,6 +100,10 @@ pub trait Store: Send + Sync {
     /// The records of all streams behind the place `after`, in the order in which they came, at most `limit`.
     fn records_after(&self, after: u64, limit: u32) -> Answer<'_, Vec<StoredRecord>>;
 
+    /// The newest records of decisions in all streams, newest first: at most `limit`, and none behind the one with
+    /// which they reach `most_bytes`.
+    fn decisions(&self, limit: u32, most_bytes: usize) -> Answer<'_, Vec<DecisionRecord>>;
+
     /// The place of a record, given by its stream and number, in the order in which all came; without one, of the
     /// last of all. 0 is before the first.
     ///
@@ -354,6 +358,15 @@ pub struct StoredRecord {
     pub kind: RecordKind,
     /// The canonical JSON, `record_hash` included. As it is in the database, whether or not it still fits its hash.
     pub body: String,
+}
+
+/// The record of a decision, and what came of it.
+#[derive(Debug, Clone)]
+pub struct DecisionRecord {
+    /// The record.
+    pub record: StoredRecord,
+    /// Where its action stands now; none where there is no such action here.
+    pub status: Option<Status>,
 }
 
 /// One policy file.

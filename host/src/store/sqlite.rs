@@ -33,8 +33,8 @@ use self::rows::signed;
 use self::writer::{Op, Reply, Writer};
 use super::intake::{NewRecords, Taken};
 use super::{
-    ActionRow, Answer, Change, Event, Filter, Idempotency, KeyRow, NewAction, NewPolicySet, Page,
-    PolicySource, PolicyVersion, Receipt, Store, StoreError, StoredRecord, Written,
+    ActionRow, Answer, Change, DecisionRecord, Event, Filter, Idempotency, KeyRow, NewAction, NewPolicySet,
+    Page, PolicySource, PolicyVersion, Receipt, Store, StoreError, StoredRecord, Written,
 };
 
 /// How many operations may wait for the writer; whoever comes then waits to be let in.
@@ -237,6 +237,10 @@ impl Store for SqliteStore {
 
     fn records_after(&self, after: u64, limit: u32) -> Answer<'_, Vec<StoredRecord>> {
         Box::pin(self.readers.read(move |db| read::records_after(db, after, limit)))
+    }
+
+    fn decisions(&self, limit: u32, most_bytes: usize) -> Answer<'_, Vec<DecisionRecord>> {
+        Box::pin(self.readers.read(move |db| read::decisions(db, limit, most_bytes)))
     }
 
     fn place(&self, of: Option<(String, u64)>) -> Answer<'_, u64> {

@@ -7,6 +7,7 @@ mod actions;
 mod app;
 mod approvals;
 mod bundle;
+mod decisions;
 mod events;
 mod execution;
 mod failure;

@@ -4,10 +4,13 @@ use engine::hash::{EngineHash, PolicyHash};
 use engine::lifecycle::Status;
 use engine::record::Head;
 use engine::time::rfc3339;
+use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension as _, Params, Row};
 
 use super::rows::{self, signed, unsigned};
-use crate::store::{ActionRow, KeyRow, PolicySource, PolicyVersion, StoreError, StoredRecord};
+use crate::store::{
+    ActionRow, DecisionRecord, KeyRow, PolicySource, PolicyVersion, StoreError, StoredRecord,
+};
 
 /// Shorter prefixes fit too many actions to be meant.
 const SHORTEST_PREFIX: usize = 8;
@@ -118,6 +121,33 @@ pub(super) fn records_after(
         "SELECT s.stream, r.seq, r.kind, r.body, r.number FROM records r JOIN streams s ON s.id = r.stream_id
                WHERE r.number > ?1 ORDER BY r.number LIMIT ?2";
     all(connection, sql, (signed(after), limit), rows::record)
+}
+
+/// The newest decisions of all streams.
+pub(super) fn decisions(
+    connection: &Connection,
+    limit: u32,
+    most_bytes: usize,
+) -> Result<Vec<DecisionRecord>, StoreError> {
+    // From the end of the table backwards: CROSS JOIN keeps SQLite from beginning with the streams and sorting.
+    let sql = "SELECT s.stream, r.seq, r.kind, r.body, r.number, a.status
+               FROM records r CROSS JOIN streams s ON s.id = r.stream_id
+               LEFT JOIN actions a ON a.number = coalesce(r.action_number, r.number)
+               WHERE r.kind = 'decision' ORDER BY r.number DESC LIMIT ?1";
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut found = statement.query([limit])?;
+    let (mut decisions, mut bytes) = (Vec::new(), 0_usize);
+    while let Some(row) = found.next()? {
+        let record = rows::record(row)?;
+        let acted_on = row.get_ref(5)? != ValueRef::Null;
+        let status = if acted_on { Some(rows::word(row, 5)?) } else { None };
+        bytes = bytes.saturating_add(record.body.len());
+        decisions.push(DecisionRecord { record, status });
+        if bytes >= most_bytes {
+            break;
+        }
+    }
+    Ok(decisions)
 }
 
 /// The place of a record among all, or of the last of all.
