@@ -27,6 +27,8 @@ pub struct Settings {
     pub max_body: usize,
     /// How long a signed bundle of the policies may be relied on.
     pub bundle_max_age: String,
+    /// Origins whose pages count as the server's own: `http://localhost:8080`.
+    pub allow_origins: Vec<String>,
 }
 
 impl Default for Settings {
@@ -41,6 +43,7 @@ impl Default for Settings {
             result_ttl: "15m".to_owned(),
             max_body: engine::json::MAX_BYTES,
             bundle_max_age: "24h".to_owned(),
+            allow_origins: Vec::new(),
         }
     }
 }
@@ -66,6 +69,8 @@ pub struct Config {
     pub max_body: usize,
     /// How long a signed bundle of the policies may be relied on, in whole seconds.
     pub bundle_max_age: Duration,
+    /// Origins whose pages count as the server's own, as browsers write them.
+    pub allow_origins: Vec<String>,
     /// How long a reader of events may take nothing before it is dropped.
     pub reader_patience: Duration,
 }
@@ -136,6 +141,11 @@ impl Config {
             result_ttl: ttl("FARAMESH_RESULT_TTL", &settings.result_ttl)?,
             max_body: settings.max_body,
             bundle_max_age: max_age("FARAMESH_BUNDLE_MAX_AGE", &settings.bundle_max_age)?,
+            allow_origins: settings
+                .allow_origins
+                .iter()
+                .map(|text| origin(text))
+                .collect::<Result<_, _>>()?,
             reader_patience: READER_PATIENCE,
         })
     }
@@ -157,6 +167,30 @@ impl Config {
     pub fn signing_key_file(&self) -> PathBuf {
         self.data_dir().join("signing-key.pem")
     }
+}
+
+/// An origin as browsers write it (RFC 6454 §6.2): a scheme, a name in lowercase, and a port that is not the usual one.
+fn origin(text: &str) -> Result<String, ConfigError> {
+    let lower = text.trim().to_ascii_lowercase();
+    let read = || {
+        let (scheme, authority) = lower.split_once("://")?;
+        let usual = match scheme {
+            "http" => ":80",
+            "https" => ":443",
+            _ => return None,
+        };
+        let authority = authority.strip_suffix('/').unwrap_or(authority);
+        let uri: axum::http::uri::Authority = authority.parse().ok()?;
+        // A name with a `*` in it would never be one that a browser sends.
+        let plain = !uri.host().is_empty() && !authority.contains(['@', '*']);
+        plain.then(|| format!("{scheme}://{}", authority.strip_suffix(usual).unwrap_or(authority)))
+    };
+    read().ok_or_else(|| ConfigError {
+        message: format!("`{text}` is not an origin"),
+        help:
+            "set `FARAMESH_ALLOW_ORIGIN` to origins such as http://localhost:8080, with commas between them"
+                .to_owned(),
+    })
 }
 
 fn ttl(name: &str, text: &str) -> Result<Duration, ConfigError> {
@@ -241,6 +275,33 @@ mod tests {
             Config::new(Settings { db: "a.db".into(), ..settings() }).unwrap().data_dir(),
             Path::new(".")
         );
+    }
+
+    #[test]
+    fn an_origin_is_written_as_browsers_write_it() {
+        for (text, written) in [
+            ("http://localhost:8080", "http://localhost:8080"),
+            (" HTTPS://Example.org/ ", "https://example.org"),
+            ("http://example.org:80", "http://example.org"),
+            ("https://[::1]:443", "https://[::1]"),
+        ] {
+            let config = Config::new(Settings { allow_origins: vec![text.into()], ..settings() });
+            assert_eq!(config.unwrap().allow_origins, [written]);
+        }
+        for text in [
+            "",
+            "*",
+            "null",
+            "localhost:8080",
+            "http://",
+            "http://a/b",
+            "http://u@a",
+            "https://*.a",
+            "ws://a",
+        ] {
+            let error = Config::new(Settings { allow_origins: vec![text.into()], ..settings() }).unwrap_err();
+            assert_eq!(error.message, format!("`{text}` is not an origin"));
+        }
     }
 
     #[test]

@@ -72,6 +72,17 @@ pub enum KeyError {
     Store(#[from] StoreError),
 }
 
+/// Whoever holds a key that works.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Holder {
+    /// The id of the key.
+    pub key_id: String,
+    /// Who it is.
+    pub principal: Principal,
+    /// Until when the key works, Unix milliseconds.
+    pub expires_at_ms: Option<i64>,
+}
+
 /// A caller whose key is not one, or works no more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WrongKey;
@@ -95,21 +106,42 @@ impl Keys {
     ///
     /// # Errors
     /// [`WrongKey`] for a text that is no key, an unknown, expired or revoked one, or a wrong secret.
-    pub fn authenticate(&self, text: &str) -> Result<Principal, WrongKey> {
+    pub fn authenticate(&self, text: &str) -> Result<Holder, WrongKey> {
         let (id, secret) = text.strip_prefix("fmk_").and_then(|rest| rest.split_once('_')).ok_or(WrongKey)?;
         let given = Digest::of(secret.as_bytes()).to_hex();
         let by_id = self.by_id.read().unwrap_or_else(PoisonError::into_inner);
         let row = by_id.get(id).ok_or(WrongKey)?;
         let right = bool::from(given.as_bytes().ct_eq(row.secret_hash.as_bytes()));
-        if !right || !is_live(row, self.clock.now_ms()) {
+        if !right {
             return Err(WrongKey);
         }
-        Ok(Principal {
+        self.live_holder(row).ok_or(WrongKey)
+    }
+
+    /// The holder of the key with this id; none if there is no such key or it works no more.
+    pub fn holder(&self, key_id: &str) -> Option<Holder> {
+        let by_id = self.by_id.read().unwrap_or_else(PoisonError::into_inner);
+        self.live_holder(by_id.get(key_id)?)
+    }
+
+    fn live_holder(&self, row: &KeyRow) -> Option<Holder> {
+        if !is_live(row, self.clock.now_ms()) {
+            return None;
+        }
+        let principal = Principal {
             name: row.name.clone(),
-            role: Role::from_word(&row.role).ok_or(WrongKey)?,
+            role: Role::from_word(&row.role)?,
             agents: row.agents.clone(),
             approver_roles: row.approver_roles.clone(),
-        })
+        };
+        Some(Holder { key_id: row.id.clone(), principal, expires_at_ms: row.expires_at_ms })
+    }
+
+    /// The id of the admin key of the first start, if it works.
+    pub fn admin_id(&self) -> Option<String> {
+        let now_ms = self.clock.now_ms();
+        let by_id = self.by_id.read().unwrap_or_else(PoisonError::into_inner);
+        by_id.values().find(|row| row.name == ADMIN && is_live(row, now_ms)).map(|row| row.id.clone())
     }
 
     /// Records that a caller had a wrong key: at most once a second for each address, so that nobody fills the
@@ -243,7 +275,7 @@ impl Keys {
         let rows = self.list();
         if let Some(row) = rows.iter().find(|row| row.name == ADMIN && row.revoked_at_ms.is_none()) {
             let kept = fs::read_to_string(file).unwrap_or_default();
-            if self.authenticate(kept.trim()).is_ok_and(|principal| principal.name == ADMIN) {
+            if self.authenticate(kept.trim()).is_ok_and(|holder| holder.principal.name == ADMIN) {
                 return Ok(());
             }
             self.revoke(&row.id, SYSTEM).await?;

@@ -16,4 +16,5 @@ pub mod principal;
 pub mod private_file;
 pub mod runtime;
 pub mod server;
+pub mod sessions;
 pub mod store;

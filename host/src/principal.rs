@@ -77,6 +77,30 @@ pub enum Permission {
     ManageKeys,
 }
 
+impl Permission {
+    /// All permissions.
+    pub const ALL: [Permission; 6] = [
+        Permission::SeeOwn,
+        Permission::SeeAll,
+        Permission::Approve,
+        Permission::EditPolicies,
+        Permission::ManageKeys,
+        Permission::Submit,
+    ];
+
+    /// The word on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Permission::SeeOwn => "see_own",
+            Permission::Submit => "submit",
+            Permission::SeeAll => "see_all",
+            Permission::Approve => "approve",
+            Permission::EditPolicies => "edit_policies",
+            Permission::ManageKeys => "manage_keys",
+        }
+    }
+}
+
 /// Who is asking.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Principal {

@@ -77,6 +77,16 @@ pub(crate) struct Start {
     )]
     bundle_max_age: String,
 
+    /// An origin whose pages may change things as the dashboard's own may; may be given several times
+    #[arg(
+        long = "allow-origin",
+        env = "FARAMESH_ALLOW_ORIGIN",
+        hide_env_values = true,
+        value_delimiter = ',',
+        value_name = "URL"
+    )]
+    allow_origins: Vec<String>,
+
     /// Open the dashboard in the browser
     #[arg(long)]
     open: bool,
@@ -95,6 +105,8 @@ impl Start {
             result_ttl: self.result_ttl.clone(),
             max_body: self.max_body,
             bundle_max_age: self.bundle_max_age.clone(),
+            // A variable that is set to nothing names no origin.
+            allow_origins: self.allow_origins.iter().filter(|text| !text.is_empty()).cloned().collect(),
         }
     }
 }

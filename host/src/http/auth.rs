@@ -1,16 +1,23 @@
-//! Who is asking: the key in `Authorization: Bearer`, or nobody.
+//! Who is asking: the key in `Authorization: Bearer`, the session in a browser's cookie, or nobody.
 //!
-//! A wrong key is refused even where no key is needed: who sends one means to be somebody.
+//! A wrong key is refused even where no key is needed: who sends one means to be somebody. The same holds for a cookie
+//! that is no session any more.
 
+use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
 
 use axum::extract::{ConnectInfo, FromRequestParts};
-use axum::http::header;
 use axum::http::request::Parts;
+use axum::http::{Method, StatusCode, header};
+use subtle::ConstantTimeEq as _;
 
 use super::error::Problem;
+use super::guard::is_from_own_page;
+use super::session::cookie;
 use super::{App, Shared};
+use crate::keys::Holder;
 use crate::principal::{Permission, Principal};
+use crate::sessions::{Standing, csrf_token};
 
 /// A caller who may ask something: one with a key, or without one where none is needed.
 #[derive(Debug, Clone)]
@@ -24,7 +31,8 @@ pub struct Caller {
 #[derive(Debug, Clone)]
 enum Credential {
     Nothing,
-    Key(String),
+    Key { text: String, holder: Holder },
+    Session { secret: String, standing: Standing },
 }
 
 impl Caller {
@@ -40,12 +48,49 @@ impl Caller {
         }
     }
 
-    /// Whether the caller is still who it was when its request came: a key can be revoked while an answer streams.
+    /// Whether the caller is still who it was when its request came: a key can be revoked, and a session end, while an
+    /// answer streams.
     pub fn still_stands(&self, app: &App) -> bool {
+        let now = match &self.credential {
+            Credential::Nothing => return app.welcomes_anybody(),
+            Credential::Key { text, .. } => app.keys.authenticate(text).ok(),
+            Credential::Session { secret, .. } => {
+                let standing = app.sessions.peek(secret, &app.keys, app.clock.now_ms());
+                standing.map(|standing| standing.holder)
+            }
+        };
+        now.is_some_and(|now| now.principal == self.principal)
+    }
+
+    /// The id of the key that the caller showed or logged in with.
+    pub fn key_id(&self) -> Option<&str> {
         match &self.credential {
-            Credential::Nothing => app.welcomes_anybody(),
-            Credential::Key(key) => app.keys.authenticate(key).is_ok_and(|now| now == self.principal),
+            Credential::Nothing => None,
+            Credential::Key { holder, .. }
+            | Credential::Session { standing: Standing { holder, .. }, .. } => Some(&holder.key_id),
         }
+    }
+
+    /// When what the caller showed stops working, Unix milliseconds.
+    pub fn ends_ms(&self) -> Option<i64> {
+        match &self.credential {
+            Credential::Nothing => None,
+            Credential::Key { holder, .. } => holder.expires_at_ms,
+            Credential::Session { standing, .. } => Some(standing.ends_ms),
+        }
+    }
+
+    /// The secret of the session, for a caller that has one.
+    pub fn session_secret(&self) -> Option<&str> {
+        match &self.credential {
+            Credential::Session { secret, .. } => Some(secret),
+            Credential::Nothing | Credential::Key { .. } => None,
+        }
+    }
+
+    /// What a caller with a session sends with every request that changes something.
+    pub fn csrf_token(&self) -> Option<String> {
+        self.session_secret().map(csrf_token)
     }
 }
 
@@ -79,6 +124,9 @@ impl FromRequestParts<Shared> for MaybeCaller {
         let mut shown = parts.headers.get_all(header::AUTHORIZATION).iter();
         let (first, second) = (shown.next(), shown.next());
         let Some(first) = first else {
+            if let Some(secret) = cookie(&parts.headers, app.listening.port) {
+                return with_session(parts, app, secret).map(|caller| MaybeCaller(Some(caller)));
+            }
             let anybody = || Caller { principal: Principal::anonymous(), credential: Credential::Nothing };
             return Ok(MaybeCaller(app.welcomes_anybody().then(anybody)));
         };
@@ -88,8 +136,10 @@ impl FromRequestParts<Shared> for MaybeCaller {
             scheme.eq_ignore_ascii_case("bearer").then_some(key.trim())
         });
         match key.map(|key| (key, app.keys.authenticate(key))) {
-            Some((key, Ok(principal))) => {
-                Ok(MaybeCaller(Some(Caller { principal, credential: Credential::Key(key.to_owned()) })))
+            Some((key, Ok(holder))) => {
+                let principal = holder.principal.clone();
+                let credential = Credential::Key { text: key.to_owned(), holder };
+                Ok(MaybeCaller(Some(Caller { principal, credential })))
             }
             _ => {
                 app.keys.login_failed(source(parts)).await;
@@ -99,6 +149,46 @@ impl FromRequestParts<Shared> for MaybeCaller {
                 ))
             }
         }
+    }
+}
+
+/// The caller with this session. A browser sends the cookie by itself, whoever made it ask; so what changes something
+/// must come from a page of this server that knows the token of the session.
+fn with_session(parts: &Parts, app: &App, secret: &str) -> Result<Caller, Problem> {
+    let standing = app
+        .sessions
+        .see(secret, &app.keys, app.clock.now_ms())
+        .ok_or_else(|| Problem::unauthorized("session_expired", "this session has ended, so log in again"))?;
+    if !matches!(parts.method, Method::GET | Method::HEAD) {
+        let forbidden = |code, detail| Err(Problem::new(StatusCode::FORBIDDEN, code, detail));
+        if !is_from_own_page(app, &parts.headers) {
+            return forbidden(
+                "origin_not_allowed",
+                "with a session, `Origin` must name a page of this server",
+            );
+        }
+        let right = csrf_token(secret);
+        let given = parts.headers.get("x-csrf-token").map_or(&b""[..], |given| given.as_bytes());
+        if !bool::from(right.as_bytes().ct_eq(given)) {
+            return forbidden(
+                "csrf_required",
+                "with a session, `X-CSRF-Token` must be the token of the session",
+            );
+        }
+    }
+    let principal = standing.holder.principal.clone();
+    Ok(Caller { principal, credential: Credential::Session { secret: secret.to_owned(), standing } })
+}
+
+/// From which address a request comes.
+#[derive(Debug, Clone, Copy)]
+pub struct Source(pub Option<IpAddr>);
+
+impl<S: Sync> FromRequestParts<S> for Source {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(Source(source(parts)))
     }
 }
 

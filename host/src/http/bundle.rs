@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use super::Shared;
 use super::auth::Caller;
 use super::error::Problem;
-use super::extract::{json, json_text, with_etag};
+use super::extract::{is_unchanged, json, json_text, with_etag};
 use crate::bundle::key::JwkSet;
 use crate::principal::Permission;
 
@@ -23,20 +23,12 @@ pub async fn bundle(
         let detail = "no policy is in force, so there is nothing to bundle and every action halts";
         return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "no_policy", detail));
     };
-    let etag = format!("\"{}\"", bundle.payload_hash);
-    let unchanged = names(&headers, &etag);
+    let unchanged = is_unchanged(&headers, bundle.payload_hash);
     let response = if unchanged { StatusCode::NOT_MODIFIED.into_response() } else { json_text(bundle.text) };
     let mut response = with_etag(response, bundle.payload_hash);
     // Whoever keeps it asks each time whether there is a newer one.
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     Ok(response)
-}
-
-/// Whether `If-None-Match` names the tag.
-fn names(headers: &HeaderMap, etag: &str) -> bool {
-    headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok()).any(|value| {
-        value.split(',').map(str::trim).any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == etag)
-    })
 }
 
 /// `GET /.well-known/jwks.json`: the public keys of the server, RFC 7517 §5.

@@ -18,16 +18,18 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
-use super::Shared;
 use super::auth::Caller;
 use super::error::Problem;
 use super::extract::Params;
+use super::{App, Shared};
 use crate::events::closed;
 use crate::principal::Permission;
 use crate::store::{Event, StoreError, StoredRecord};
 
 /// How often a silent stream says that it is alive.
 const HEARTBEAT: Duration = Duration::from_secs(15);
+/// How often a silent stream looks whether its reader may still read.
+const STANDING: Duration = Duration::from_secs(1);
 /// How many events wait for a reader, beside what the store's own channel holds.
 const WAITING: usize = 32;
 /// How many records are read at once when a reader catches up.
@@ -69,11 +71,13 @@ pub async fn stream(
         let mut reader = Reader { app, caller, out, behind, own: HashMap::new() };
         let mut closing = reader.app.waiting.closing();
         let gone = reader.out.clone();
+        let (of_app, of_caller) = (reader.app.clone(), reader.caller.clone());
         // Dropping the reader ends the stream, whatever the reason.
         tokio::select! {
             () = reader.run(live, last.is_some()) => {}
             () = gone.closed() => {}
             () = closed(&mut closing) => {}
+            () = no_longer_stands(&of_app, &of_caller) => {}
         }
     });
     let keep_alive = KeepAlive::new().interval(HEARTBEAT).text("alive");
@@ -84,6 +88,13 @@ pub async fn stream(
     // The answer comes with a weaker word than every other answer has.
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     Ok(response)
+}
+
+/// Is done when the caller is not any more who it was. No record tells of a session that ends.
+async fn no_longer_stands(app: &App, caller: &Caller) {
+    while caller.still_stands(app) {
+        tokio::time::sleep(STANDING).await;
+    }
 }
 
 /// The record that `<stream>:<seq>` names.

@@ -202,3 +202,11 @@ pub fn with_etag(mut response: Response, digest: impl Display) -> Response {
     }
     response
 }
+
+/// Whether `If-None-Match` names this digest, RFC 9110 §13.1.2: whoever asks has what the answer would show.
+pub fn is_unchanged(headers: &HeaderMap, digest: impl Display) -> bool {
+    let etag = format!("\"{digest}\"");
+    headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok()).any(|value| {
+        value.split(',').map(str::trim).any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == etag)
+    })
+}

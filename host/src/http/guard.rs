@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::error::Problem;
 use super::extract::take_in;
-use super::{Listening, Shared};
+use super::{App, Shared};
 
 /// Where records of many actions come in at once.
 const RECORDS: &str = "/v1/records";
@@ -23,7 +23,7 @@ pub async fn guard(State(app): State<Shared>, request: Request, next: Next) -> R
     let started = Instant::now();
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().cloned();
-    let refused = refuse(app.listening, &method, request.headers(), request.uri().host());
+    let refused = refuse(&app, &method, request.headers(), request.uri().host());
     let (parts, body) = request.into_parts();
     let brings_records =
         method == Method::POST && route.as_ref().is_some_and(|route| route.as_str() == RECORDS);
@@ -53,27 +53,29 @@ pub async fn guard(State(app): State<Shared>, request: Request, next: Next) -> R
     response
 }
 
-fn refuse(
-    listening: Listening,
-    method: &Method,
-    headers: &HeaderMap,
-    uri_host: Option<&str>,
-) -> Option<Problem> {
+fn refuse(app: &App, method: &Method, headers: &HeaderMap, uri_host: Option<&str>) -> Option<Problem> {
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
-    if listening.loopback && !(is_local(host, listening.port) && uri_host.is_none()) {
+    if app.listening.loopback && !(is_local(host, app.listening.port) && uri_host.is_none()) {
         // A page whose name was made to point here (DNS rebinding) still sends its own name.
         let detail = "this server answers only to `localhost` and its own port";
         return Some(Problem::new(StatusCode::FORBIDDEN, "host_not_allowed", detail));
     }
     let changes = !matches!(*method, Method::GET | Method::HEAD);
-    if changes
-        && let Some(origin) = headers.get(header::ORIGIN)
-        && !is_own(origin.to_str().ok(), host)
-    {
+    if changes && headers.contains_key(header::ORIGIN) && !is_from_own_page(app, headers) {
         let detail = "a page of another origin may not change anything here";
         return Some(Problem::new(StatusCode::FORBIDDEN, "origin_not_allowed", detail));
     }
     None
+}
+
+/// Whether a browser says that the request comes from a page of this server, or of an origin that counts as such.
+pub fn is_from_own_page(app: &App, headers: &HeaderMap) -> bool {
+    let mut origins = headers.get_all(header::ORIGIN).iter();
+    let (Some(origin), None) = (origins.next(), origins.next()) else { return false };
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    let origin = origin.to_str().ok();
+    let allowed = || app.allow_origins.iter().any(|allowed| origin == Some(allowed.as_str()));
+    is_own(origin, host) || allowed()
 }
 
 fn is_local(host: Option<&str>, port: u16) -> bool {

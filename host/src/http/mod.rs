@@ -6,6 +6,7 @@
 pub mod actions;
 pub mod auth;
 pub mod bundle;
+pub mod dashboard;
 pub mod decisions;
 pub mod error;
 pub mod events;
@@ -18,6 +19,7 @@ pub mod openapi;
 pub mod policies;
 pub mod records;
 pub mod router;
+pub mod session;
 
 use std::sync::Arc;
 
@@ -28,6 +30,7 @@ use crate::gate::Gate;
 use crate::keys::Keys;
 use crate::metrics::Metrics;
 use crate::policies::Policies;
+use crate::sessions::Sessions;
 use crate::store::Store;
 
 /// What the handlers share.
@@ -38,6 +41,8 @@ pub struct App {
     pub policies: Arc<Policies>,
     /// Who may ask.
     pub keys: Keys,
+    /// Which browsers are logged in.
+    pub sessions: Sessions,
     /// What is remembered.
     pub store: Arc<dyn Store>,
     /// The signed bundle of the policies.
@@ -50,6 +55,8 @@ pub struct App {
     pub clock: Arc<dyn Clock>,
     /// Where the server listens.
     pub listening: Listening,
+    /// Origins whose pages count as the server's own.
+    pub allow_origins: Vec<String>,
     /// How long a reader of events may take nothing.
     pub reader_patience: std::time::Duration,
     /// The most bytes of a request's body.

@@ -8,7 +8,8 @@ use axum::routing::{MethodRouter, delete, get, post, put};
 
 use super::error::Problem;
 use super::{
-    Shared, actions, bundle, decisions, events, execution, guard, health, keys, openapi, policies, records,
+    Shared, actions, bundle, dashboard, decisions, events, execution, guard, health, keys, openapi, policies,
+    records, session,
 };
 
 /// One route: its method, its path, and what answers.
@@ -20,7 +21,7 @@ pub struct Route {
     handler: MethodRouter<Shared>,
 }
 
-/// Every route of the server.
+/// Every route of the API.
 pub fn routes() -> Vec<Route> {
     let route = |method, path, handler| Route { method, path, handler };
     vec![
@@ -54,6 +55,10 @@ pub fn routes() -> Vec<Route> {
         route("get", "/v1/keys", get(keys::list)),
         route("post", "/v1/keys", post(keys::create)),
         route("delete", "/v1/keys/{id}", delete(keys::revoke)),
+        route("post", "/v1/session", post(session::begin)),
+        route("get", "/v1/session", get(session::current)),
+        route("delete", "/v1/session", delete(session::end)),
+        route("post", "/v1/session/links", post(session::link)),
         route("get", "/health", get(health::health)),
         route("get", "/ready", get(health::ready)),
         route("get", "/metrics", get(health::metrics)),
@@ -61,11 +66,20 @@ pub fn routes() -> Vec<Route> {
     ]
 }
 
+/// Where the dashboard is. These are pages for people and no part of the API.
+fn pages() -> Router<Shared> {
+    Router::new()
+        .route("/", get(dashboard::root))
+        .route("/ui", get(dashboard::bare))
+        .route("/ui/", get(dashboard::file))
+        .route("/ui/{*path}", get(dashboard::file))
+}
+
 /// The whole server, without a socket.
 pub fn app(state: Shared) -> Router {
     let routed = routes()
         .into_iter()
-        .fold(Router::new(), |router, Route { path, handler, .. }| router.route(path, handler));
+        .fold(pages(), |router, Route { path, handler, .. }| router.route(path, handler));
     routed
         .fallback(|| async { Problem::not_found() })
         .method_not_allowed_fallback(|| async {

@@ -12,15 +12,19 @@ pub struct Stream(BufReader<TcpStream>);
 
 impl Stream {
     pub fn open(app: &TestApp, key: Option<&str>, last: Option<&str>) -> Self {
+        let key = key.map(|key| ("Authorization", format!("Bearer {key}")));
+        let last = last.map(|last| ("Last-Event-ID", last.to_owned()));
+        let headers: Vec<_> = key.iter().chain(&last).map(|(name, value)| (*name, value.as_str())).collect();
+        Stream::with(app, &headers)
+    }
+
+    pub fn with(app: &TestApp, headers: &[(&str, &str)]) -> Self {
         let mut stream = TcpStream::connect(("127.0.0.1", app.port)).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
         let mut request =
             format!("GET /v1/events HTTP/1.1\r\nHost: 127.0.0.1:{}\r\nConnection: close\r\n", app.port);
-        if let Some(key) = key {
-            request.push_str(&format!("Authorization: Bearer {key}\r\n"));
-        }
-        if let Some(last) = last {
-            request.push_str(&format!("Last-Event-ID: {last}\r\n"));
+        for (name, value) in headers {
+            request.push_str(&format!("{name}: {value}\r\n"));
         }
         stream.write_all(format!("{request}\r\n").as_bytes()).unwrap();
         let mut stream = Stream(BufReader::new(stream));

@@ -130,6 +130,8 @@ fn answers_have_the_described_fields() {
         ("get", "/v1/records/head", get("/v1/records/head?stream=local-one")),
         ("post", "/v1/records", Local::begin(&app, "local-one").send(&app, &app.admin, 0).ok()),
         ("get", "/v1/keys", get("/v1/keys")),
+        ("get", "/v1/session", get("/v1/session")),
+        ("post", "/v1/session", post("/v1/session", json!({ "key": app.admin }))),
         ("get", "/health", get("/health")),
         ("get", "/ready", get("/ready")),
     ];
