@@ -1,8 +1,8 @@
-//! `cargo xtask build`: the engine module, then the release binary that carries it.
+//! `cargo xtask build`: the engine module and the dashboard, then the release binary that carries both.
 
 use crate::error::Result;
 use crate::workspace::Workspace;
-use crate::{process, wasm};
+use crate::{dashboard, process, wasm};
 
 /// Builds `target/release/faramesh`.
 ///
@@ -10,6 +10,7 @@ use crate::{process, wasm};
 /// When a build fails.
 pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     wasm::run(workspace)?;
+    dashboard::run(workspace, dashboard::Profile::Release)?;
     process::say(&format!("building {}", workspace.binary("release").display()));
     process::run(
         process::cargo().args(["build", "--release", "-p", "host", "--locked"]).current_dir(&workspace.root),

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 mod bench;
 mod build;
 mod codegen;
+mod dashboard;
 mod error;
 mod process;
 mod test;
@@ -30,6 +31,8 @@ usage: cargo xtask COMMAND
   build                     build the engine module and the release binary, target/release/faramesh
   wasm                      build target/engine/engine.wasm
        --check-reproducible and show that another folder gives the same bytes
+  dashboard                 build target/dashboard, which the server serves at /ui
+       --dev                quicker, larger and slower, for working on it
   conformance               run the corpus on every host and print the table of them
   codegen                   write what other languages need to know of the Rust types
        --check              or only say whether it is up to date
@@ -68,11 +71,13 @@ fn run(arguments: &[String]) -> Result<()> {
         ("codegen", [flag]) if flag == "--check" => codegen::run(&workspace, true),
         ("conformance", []) => test::conformance(&workspace),
         ("test", rest) => test::run(&workspace, test::Options::parse(rest)?),
+        ("dashboard", []) => dashboard::run(&workspace, dashboard::Profile::Release),
+        ("dashboard", [flag]) if flag == "--dev" => dashboard::run(&workspace, dashboard::Profile::Dev),
         ("tidy", []) => tidy::run(&workspace),
         ("up", rest) => up::run(&workspace, after_dashes(rest)),
         ("wasm", []) => wasm::run(&workspace),
         ("wasm", [flag]) if flag == "--check-reproducible" => wasm::check_reproducible(&workspace),
-        ("build" | "codegen" | "conformance" | "tidy" | "wasm", [unknown, ..]) => {
+        ("build" | "codegen" | "conformance" | "dashboard" | "tidy" | "wasm", [unknown, ..]) => {
             Err(Error::new(format!("`cargo xtask {command}` does not know `{unknown}`\n\n{USAGE}")))
         }
         _ => Err(Error::new(format!("there is no command `{command}`\n\n{USAGE}"))),

@@ -10,7 +10,7 @@ mod steps;
 
 use crate::error::{Error, Result};
 use crate::workspace::Workspace;
-use crate::{codegen, process, tidy, toolchain, wasm};
+use crate::{codegen, dashboard, process, tidy, toolchain, wasm};
 use std::process::Command;
 use steps::Steps;
 
@@ -100,6 +100,7 @@ fn run_conformance(workspace: &Workspace, steps: &mut Steps) -> std::result::Res
     forget_hosts(workspace);
     steps.must("toolchain", || toolchain::ensure_wasm_target(root))?;
     steps.must("engine.wasm", || wasm::run(workspace))?;
+    steps.must("dashboard", || dashboard::run(workspace, dashboard::Profile::Release))?;
     steps.must("build", || process::run(&mut cargo(&BUILD_PROGRAMS)))?;
     steps.run("native, wasmtime, command line, HTTP", || {
         process::run(&mut cargo(&["test", "--locked", "-p", "conformance", "--test", "it", "--", "hosts::"]))
@@ -150,16 +151,23 @@ fn run_steps(
         steps.run("codegen", || codegen::run(workspace, true));
     }
     steps.must("engine.wasm", || wasm::run(workspace))?;
+    steps.must("dashboard", || dashboard::run(workspace, dashboard::Profile::Release))?;
     if options.includes(Part::Lint) {
         steps.run("clippy", || {
-            let lint = ["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"];
-            process::run(&mut cargo(&lint))
+            // The dashboard is a program for the browser and is looked at as one.
+            let mut rest = cargo(&["clippy", "--workspace", "--exclude", "web"]);
+            process::run(rest.args(["--all-targets", "--locked", "--", "-D", "warnings"]))
+        });
+        steps.run("clippy of the dashboard", || {
+            let mut web = cargo(&["clippy", "-p", "web", "--target", toolchain::WASM_TARGET, "--target-dir"]);
+            web.arg(workspace.target.join("web"));
+            process::run(web.args(["--all-targets", "--locked", "--", "-D", "warnings"]))
         });
     }
     if options.includes(Part::Rust) {
         // All targets at once, so that the tests below and the binary are built with the same features, once.
         steps.must("build", || {
-            process::run(&mut cargo(&["build", "--workspace", "--all-targets", "--locked"]))
+            process::run(&mut cargo(&["build", "--workspace", "--exclude", "web", "--all-targets", "--locked"]))
         })?;
         let references = snapshots::References::empty(workspace);
         let tested = steps.run("rust tests", || {
@@ -167,6 +175,8 @@ fn run_steps(
             process::run(references.ask_for(&mut cargo(&[
                 "test",
                 "--workspace",
+                "--exclude",
+                "web",
                 "--no-fail-fast",
                 "--locked",
             ])))

@@ -12,7 +12,7 @@ use std::process::Command;
 
 /// What the binary is made of.
 const SOURCES: &[&str] =
-    &["engine", "host", "xtask", "Cargo.toml", "Cargo.lock", ".cargo", "rust-toolchain.toml"];
+    &["engine", "host", "policies", "web", "xtask", "Cargo.toml", "Cargo.lock", ".cargo", "rust-toolchain.toml"];
 
 /// Builds when needed, then becomes `faramesh server start ARGUMENTS`.
 ///

@@ -52,6 +52,11 @@ impl Workspace {
         self.root.join("target/engine/engine.wasm")
     }
 
+    /// The dashboard as files. `host/build.rs` looks for it here whatever `CARGO_TARGET_DIR` says.
+    pub(crate) fn dashboard(&self) -> PathBuf {
+        self.root.join("target/dashboard")
+    }
+
     /// The `faramesh` binary of a profile folder (`debug` or `release`).
     pub(crate) fn binary(&self, profile: &str) -> PathBuf {
         self.target.join(profile).join(format!("faramesh{}", std::env::consts::EXE_SUFFIX))

@@ -57,9 +57,16 @@ pub(super) fn steps(
 /// # Errors
 /// When npm or the compiler fails.
 pub(crate) fn build(workspace: &Workspace) -> Result<()> {
-    let package = workspace.root.join("pkg");
-    install(&package)?;
-    process::run(npm(&package).args(["run", "--silent", "build"]))
+    build_folder(&workspace.root.join("pkg"))
+}
+
+/// Installs what the package in `folder` needs and runs its build.
+///
+/// # Errors
+/// When npm or the build fails.
+pub(crate) fn build_folder(folder: &Path) -> Result<()> {
+    install(folder)?;
+    process::run(npm(folder).args(["run", "--silent", "build"]))
 }
 
 /// Only the corpus, on every host of this file.

@@ -1,0 +1,157 @@
+//! Routes, and the frame around the pages: who is logged in, where one is, and whether what is shown is live.
+
+use leptos::html;
+use leptos::prelude::*;
+use leptos_router::components::{A, Outlet, ParentRoute, Route, Router, Routes};
+use leptos_router::path;
+
+use crate::components::{ConnectionSign, FailureView, Toasts, ToastsView};
+use crate::live::Live;
+use crate::pages;
+use crate::session::{Login, Session, Sessions};
+use crate::theme::Theme;
+use crate::url;
+
+/// The pages of the frame, in the order of the navigation.
+const PAGES: [(&str, &str); 5] = [
+    ("/", "Overview"),
+    ("/actions", "Actions"),
+    ("/approvals", "Approvals"),
+    ("/policies", "Policies"),
+    ("/audit", "Audit"),
+];
+
+/// The whole dashboard.
+#[component]
+pub fn App() -> impl IntoView {
+    let sessions = Sessions::provide();
+    Toasts::provide();
+    leptos::task::spawn_local(sessions.ask());
+    view! {
+        <Router base=url::base()>
+            <Routes fallback=|| view! { <pages::NotFound /> }>
+                <Route path=path!("/login") view=pages::Login />
+                <Route path=path!("/playground") view=pages::Playground />
+                <ParentRoute path=path!("/") view=Guarded>
+                    <Route path=path!("") view=pages::Overview />
+                    <Route path=path!("actions") view=pages::Actions />
+                    <Route path=path!("approvals") view=pages::Approvals />
+                    <Route path=path!("policies") view=pages::Policies />
+                    <Route path=path!("policies/:name") view=pages::PolicyEditor />
+                    <Route path=path!("audit") view=pages::Audit />
+                </ParentRoute>
+            </Routes>
+        </Router>
+        <ToastsView />
+    }
+}
+
+/// The frame, once somebody is logged in.
+#[component]
+fn Guarded() -> impl IntoView {
+    let sessions = Sessions::here();
+    // Only who is logged in matters here, so that the pages stay as they are when anything else changes.
+    let principal = Memo::new(move |_| sessions.principal());
+    move || match principal.get() {
+        Some(_) => view! { <Frame /> }.into_any(),
+        None => view! { <Before /> }.into_any(),
+    }
+}
+
+/// Before anybody is logged in.
+#[component]
+fn Before() -> impl IntoView {
+    let sessions = Sessions::here();
+    move || match sessions.login() {
+        Login::Unknown(failure) => view! {
+            <main class="alone">
+                <h1>"Faramesh"</h1>
+                <FailureView failure />
+                <button type="button" on:click=move |_| leptos::task::spawn_local(sessions.ask())>
+                    "try again"
+                </button>
+            </main>
+        }
+        .into_any(),
+        Login::Out(why) => view! { <pages::LogIn why /> }.into_any(),
+        Login::Asking | Login::In(_) => {
+            view! { <main class="alone"><p class="loading" role="status">"loading …"</p></main> }.into_any()
+        }
+    }
+}
+
+#[component]
+fn Frame() -> impl IntoView {
+    Live::provide();
+    let main = NodeRef::<html::Main>::new();
+    let skip = move |event: leptos::ev::MouseEvent| {
+        // `<base>` would make a link to `#main` leave the page.
+        event.prevent_default();
+        if let Some(main) = main.get() {
+            _ = main.focus();
+        }
+    };
+    view! {
+        <a class="skip" href="#main" on:click=skip>"skip to the content"</a>
+        <header class="top">
+            <A href="/" {..} class="brand">"Faramesh"</A>
+            <nav aria-label="pages">
+                <ul>
+                    {PAGES
+                        .into_iter()
+                        .map(|(href, name)| view! { <li><A href=href exact=href == "/">{name}</A></li> })
+                        .collect_view()}
+                </ul>
+            </nav>
+            <div class="who">
+                <ConnectionSign />
+                <ThemeChoice />
+                <Who />
+            </div>
+        </header>
+        <main id="main" tabindex="-1" node_ref=main>
+            <Outlet />
+        </main>
+    }
+}
+
+/// Light, dark, or as the system says.
+#[component]
+pub fn ThemeChoice() -> impl IntoView {
+    let chosen = Theme::chosen();
+    view! {
+        <label class="theme">
+            <span class="hidden">"theme"</span>
+            <select on:change=move |event| Theme::from_word(&event_target_value(&event)).choose()>
+                {Theme::ALL
+                    .into_iter()
+                    .map(|theme| {
+                        view! { <option value=theme.as_str() selected=theme == chosen>{theme.as_str()}</option> }
+                    })
+                    .collect_view()}
+            </select>
+        </label>
+    }
+}
+
+#[component]
+fn Who() -> impl IntoView {
+    let sessions = Sessions::here();
+    let leave = move |_| {
+        leptos::task::spawn_local(async move {
+            let why = match crate::api::delete(sessions, "/v1/session", None).await {
+                Ok(()) => None,
+                Err(failure) => Some(failure.detail),
+            };
+            sessions.set(Login::Out(why));
+        });
+    };
+    move || match sessions.login() {
+        Login::In(Session { principal, role, .. }) => view! {
+            <span class="principal">{principal} " (" {role} ")"</span>
+            <button type="button" class="quiet small" on:click=leave>"log out"</button>
+        }
+        .into_any(),
+        _ => ().into_any(),
+    }
+}

@@ -1,0 +1,41 @@
+//! JSON to read. It is shown as text, so whatever stands in it stays text.
+
+use leptos::prelude::*;
+
+use crate::format::pretty;
+
+/// More is shown only when somebody asks for it: browsers get slow with very long lines.
+const SHOWN_CHARS: usize = 20_000;
+
+/// A JSON text with line breaks.
+#[component]
+pub fn Json(
+    /// The text.
+    #[prop(into)]
+    text: String,
+    /// What it is.
+    label: &'static str,
+) -> impl IntoView {
+    let whole = RwSignal::new(false);
+    let text = StoredValue::new(pretty(&text));
+    let is_long = text.with_value(|text| text.chars().nth(SHOWN_CHARS).is_some());
+    let shown = move || {
+        text.with_value(|text| match text.char_indices().nth(SHOWN_CHARS) {
+            Some((end, _)) if !whole.get() => text.get(..end).unwrap_or_default().to_owned(),
+            _ => text.clone(),
+        })
+    };
+    view! {
+        <pre class="json" tabindex="0" role="group" aria-label=label>
+            {shown}
+        </pre>
+        {is_long
+            .then(|| {
+                view! {
+                    <button type="button" class="quiet small" on:click=move |_| whole.update(|whole| *whole = !*whole)>
+                        {move || if whole.get() { "show less" } else { "show all of it" }}
+                    </button>
+                }
+            })}
+    }
+}

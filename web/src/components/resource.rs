@@ -1,0 +1,152 @@
+//! What is fetched, in each of its four views: still coming, failed, empty, and there.
+
+use leptos::prelude::*;
+
+use crate::api::Failure;
+use crate::session::Sessions;
+
+/// Something that is fetched and may be fetched again. Old data stays while new data comes.
+pub struct Resource<T: Send + Sync + 'static> {
+    state: RwSignal<State<T>>,
+    /// Counts the requests, so that a slow answer to an old question is not taken for the answer to the last one.
+    asked: StoredValue<u64>,
+}
+
+impl<T: Send + Sync + 'static> Clone for Resource<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T: Send + Sync + 'static> Copy for Resource<T> {}
+
+#[derive(Debug, Clone)]
+struct State<T> {
+    value: Option<T>,
+    failure: Option<Failure>,
+}
+
+impl<T: Clone + Send + Sync + 'static> Default for Resource<T> {
+    fn default() -> Self {
+        Resource { state: RwSignal::new(State { value: None, failure: None }), asked: StoredValue::new(0) }
+    }
+}
+
+impl<T: Clone + Send + Sync + 'static> Resource<T> {
+    /// Nothing yet.
+    pub fn new() -> Self {
+        Resource::default()
+    }
+
+    /// Asks, and keeps the answer unless a later question was asked meanwhile.
+    pub fn load(self, ask: impl Future<Output = Result<T, Failure>> + 'static) {
+        let Some(mine) = self.asked.try_update_value(|asked| {
+            *asked += 1;
+            *asked
+        }) else {
+            return;
+        };
+        let sessions = use_context::<Sessions>();
+        leptos::task::spawn_local(async move {
+            let answer = ask.await;
+            if self.asked.try_get_value() != Some(mine) {
+                return;
+            }
+            if let (Err(failure), Some(sessions)) = (&answer, sessions) {
+                sessions.notice(failure);
+            }
+            _ = self.state.try_update(|state| match answer {
+                Ok(value) => *state = State { value: Some(value), failure: None },
+                Err(failure) => state.failure = Some(failure),
+            });
+        });
+    }
+
+    /// What is there.
+    pub fn get(self) -> Option<T> {
+        self.state.with(|state| state.value.clone())
+    }
+
+    /// What is there, without following it.
+    pub fn get_untracked(self) -> Option<T> {
+        self.state.with_untracked(|state| state.value.clone())
+    }
+
+    /// Looks at what is there.
+    pub fn with<R>(self, look: impl FnOnce(Option<&T>) -> R) -> R {
+        self.state.with(|state| look(state.value.as_ref()))
+    }
+
+    /// Changes what is there by hand, as an event says.
+    pub fn update(self, change: impl FnOnce(&mut T)) {
+        _ = self.state.try_update(|state| {
+            if let Some(value) = &mut state.value {
+                change(value);
+            }
+        });
+    }
+
+    /// Forgets what is there, before something else is asked.
+    pub fn clear(self) {
+        self.state.set(State { value: None, failure: None });
+    }
+
+    /// Why the last question failed.
+    pub fn failure(self) -> Option<Failure> {
+        self.state.with(|state| state.failure.clone())
+    }
+
+    /// The view: `there` when something is there (with a word on top when it could not be refreshed), and what fits
+    /// before that.
+    pub fn view<V: IntoView + 'static>(
+        self,
+        there: impl Fn(T) -> V + Send + Sync + 'static,
+    ) -> impl IntoView {
+        move || {
+            let State { value, failure } = self.state.get();
+            let failure = failure.map(|failure| view! { <FailureView failure /> });
+            match value {
+                Some(value) => view! { {failure} {there(value)} }.into_any(),
+                None if failure.is_some() => failure.into_any(),
+                None => view! { <p class="loading" role="status">"loading …"</p> }.into_any(),
+            }
+        }
+    }
+}
+
+/// What went wrong, and what can be done.
+#[component]
+pub fn FailureView(
+    /// What went wrong.
+    failure: Failure,
+) -> impl IntoView {
+    let passing = failure.is_passing();
+    view! {
+        <div class="notice error" role="alert">
+            <p>
+                <strong>"✕ "</strong>
+                {failure.detail}
+                " "
+                <code class="muted">{failure.code}</code>
+            </p>
+            {passing.then(|| view! { <p class="help">"nothing is lost; this is tried again when the connection is back"</p> })}
+        </div>
+    }
+}
+
+/// There is nothing, and why.
+#[component]
+pub fn Empty(
+    /// What there is none of.
+    #[prop(into)]
+    title: String,
+    /// What to do.
+    children: Children,
+) -> impl IntoView {
+    view! {
+        <div class="empty">
+            <p class="title">{title}</p>
+            {children()}
+        </div>
+    }
+}

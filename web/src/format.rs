@@ -1,0 +1,159 @@
+//! How values read: times, durations, numbers, hashes and arguments in short. Nothing else decides that.
+
+use std::collections::BTreeMap;
+
+use serde_json::value::RawValue;
+
+/// How many characters of arguments are shown in a row.
+const SHORT_CHARS: usize = 120;
+/// How many digits of a hash are enough to tell it from others on a page.
+const SHORT_HASH: usize = 8;
+
+/// Milliseconds since 1970, by the browser's clock. For display only.
+pub fn now_ms() -> f64 {
+    js_sys::Date::now()
+}
+
+/// The Unix milliseconds of an RFC 3339 time.
+pub fn parse_time(rfc3339: &str) -> Option<f64> {
+    let ms = js_sys::Date::parse(rfc3339);
+    ms.is_finite().then_some(ms)
+}
+
+/// `14:03:22` for today and `2026-11-22 14:03:22` for any other day, in the time zone of the browser.
+pub fn time(rfc3339: &str) -> String {
+    let Some(ms) = parse_time(rfc3339) else { return rfc3339.to_owned() };
+    let (date, today) = (js_sys::Date::new(&ms.into()), js_sys::Date::new_0());
+    let clock = format!("{:02}:{:02}:{:02}", date.get_hours(), date.get_minutes(), date.get_seconds());
+    let day = |date: &js_sys::Date| (date.get_full_year(), date.get_month(), date.get_date());
+    if day(&date) == day(&today) {
+        return clock;
+    }
+    let (year, month, day) = day(&date);
+    format!("{year:04}-{:02}-{day:02} {clock}", month + 1)
+}
+
+/// `3 min ago`, `in 12 s`.
+pub fn relative(ms_from_now: f64) -> String {
+    let text = span(ms_from_now.abs());
+    if ms_from_now < 0.0 { format!("{text} ago") } else { format!("in {text}") }
+}
+
+/// `12 s`, `4 min`, `3 h`, `2 d`: rounded down, so that a time that is left is never longer than it says.
+pub fn span(ms: f64) -> String {
+    let seconds = (ms / 1000.0).max(0.0).floor();
+    match seconds {
+        s if s < 60.0 => format!("{s:.0} s"),
+        s if s < 3600.0 => format!("{:.0} min", (s / 60.0).floor()),
+        s if s < 86_400.0 => format!("{:.0} h {:.0} min", (s / 3600.0).floor(), (s % 3600.0 / 60.0).floor()),
+        s => format!("{:.0} d {:.0} h", (s / 86_400.0).floor(), (s % 86_400.0 / 3600.0).floor()),
+    }
+}
+
+/// `11 µs`, `1.8 ms`.
+pub fn micros(us: u64) -> String {
+    if us < 1000 { format!("{us} µs") } else { format!("{:.1} ms", us as f64 / 1000.0) }
+}
+
+/// `12,345`.
+pub fn count(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index) % 3 == 0 {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// `1 action`, `2 actions`.
+pub fn counted(number: u64, word: &str) -> String {
+    if number == 1 { format!("1 {word}") } else { format!("{} {word}s", count(number)) }
+}
+
+/// The first digits of a hash or an id.
+pub fn short(hash: &str) -> String {
+    hash.chars().take(SHORT_HASH).collect()
+}
+
+/// Arguments in a row: `amount=340 customer_id="c-1"`, each value as it was recorded.
+pub fn arguments(params: &RawValue) -> String {
+    let Ok(members) = serde_json::from_str::<BTreeMap<String, &RawValue>>(params.get()) else {
+        return clip(params.get(), SHORT_CHARS);
+    };
+    let mut text = String::new();
+    for (name, value) in members {
+        if !text.is_empty() {
+            text.push(' ');
+        }
+        text.push_str(&name);
+        text.push('=');
+        text.push_str(&clip(value.get(), SHORT_CHARS));
+        if text.len() > 4 * SHORT_CHARS {
+            break;
+        }
+    }
+    clip(&text, SHORT_CHARS)
+}
+
+/// The first characters of a text, with a sign when there is more.
+pub fn clip(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
+    }
+}
+
+/// JSON with line breaks, for reading. Nothing but white space is added, so numbers and text stay as they were.
+pub fn pretty(json: &str) -> String {
+    let mut out = String::with_capacity(json.len().saturating_mul(2));
+    let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
+    let new_line = |out: &mut String, depth: usize| {
+        out.push('\n');
+        out.extend(std::iter::repeat_n("  ", depth));
+    };
+    let mut rest = json.chars().peekable();
+    while let Some(char) = rest.next() {
+        if in_string {
+            out.push(char);
+            in_string = escaped || char != '"';
+            escaped = char == '\\' && !escaped;
+            continue;
+        }
+        match char {
+            '{' | '[' => {
+                out.push(char);
+                let closing = if char == '{' { '}' } else { ']' };
+                if rest.next_if_eq(&closing).is_some() {
+                    out.push(closing);
+                } else {
+                    depth += 1;
+                    new_line(&mut out, depth);
+                }
+            }
+            '}' | ']' => {
+                depth = depth.saturating_sub(1);
+                new_line(&mut out, depth);
+                out.push(char);
+            }
+            ',' => {
+                out.push(',');
+                new_line(&mut out, depth);
+            }
+            ':' => out.push_str(": "),
+            '"' => {
+                in_string = true;
+                out.push('"');
+            }
+            char => out.push(char),
+        }
+    }
+    out
+}
+
+/// A word of the wire as people read it: `pending_approval` is `pending approval`.
+pub fn words(wire: &str) -> String {
+    wire.replace('_', " ")
+}

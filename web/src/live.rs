@@ -1,0 +1,213 @@
+//! What happens at the server, as it happens: one stream of events for the whole page, whoever listens.
+//!
+//! The browser comes back by itself after a short break and says which event was the last; where it gives up, this
+//! comes back. The page always knows whether what it shows is live.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use gloo::timers::callback::Timeout;
+use leptos::prelude::*;
+use serde::Deserialize;
+use wasm_bindgen::JsCast as _;
+use wasm_bindgen::closure::Closure;
+use web_sys::{EventSource, MessageEvent};
+
+use crate::url::encoded;
+
+/// The kinds of records, each an event of its own name.
+const KINDS: [&str; 8] = ["decision", "approval", "expiry", "start", "result", "policy", "access", "checkpoint"];
+/// How long to wait before coming back, at first and at most.
+const WAIT_MS: (u32, u32) = (500, 10_000);
+
+/// Whether the page hears of what happens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Connection {
+    /// Not yet.
+    Opening,
+    /// It does.
+    Live,
+    /// Not any more, and it is being tried again.
+    Lost,
+}
+
+/// A record that was just written.
+#[derive(Debug, Clone)]
+pub struct Event {
+    /// Its kind.
+    pub kind: &'static str,
+    /// The action it is about.
+    pub action_id: Option<String>,
+    /// The record, as JSON.
+    pub record: Rc<str>,
+}
+
+type Listener = Rc<dyn Fn(&Event)>;
+
+/// The stream of events of this page.
+#[derive(Clone, Copy)]
+pub struct Live {
+    connection: RwSignal<Connection>,
+    stream: StoredValue<Rc<Stream>, LocalStorage>,
+}
+
+#[derive(Default)]
+struct Stream {
+    listeners: RefCell<Vec<(u64, Listener)>>,
+    next_listener: RefCell<u64>,
+    last_id: RefCell<Option<String>>,
+    source: RefCell<Option<Source>>,
+    waiting: RefCell<Option<Timeout>>,
+    wait_ms: RefCell<u32>,
+}
+
+/// An open stream and what the browser calls for it. Dropping it closes the stream.
+struct Source {
+    source: EventSource,
+    _callbacks: Vec<Closure<dyn FnMut(MessageEvent)>>,
+}
+
+impl Drop for Source {
+    fn drop(&mut self) {
+        self.source.set_onopen(None);
+        self.source.set_onerror(None);
+        self.source.close();
+    }
+}
+
+#[derive(Deserialize)]
+struct About {
+    action_id: Option<String>,
+}
+
+impl Live {
+    /// Starts listening, for all components below, until they are gone.
+    pub fn provide() -> Self {
+        let live = Live {
+            connection: RwSignal::new(Connection::Opening),
+            stream: StoredValue::new_local(Rc::new(Stream::default())),
+        };
+        provide_context(live);
+        live.open();
+        on_cleanup(move || {
+            _ = live.stream.try_with_value(|stream| {
+                stream.waiting.take();
+                stream.source.take();
+            });
+        });
+        live
+    }
+
+    /// The stream of this page.
+    ///
+    /// # Panics
+    /// Outside of the frame.
+    pub fn here() -> Self {
+        expect_context()
+    }
+
+    /// Whether it is live.
+    pub fn connection(self) -> Connection {
+        self.connection.get()
+    }
+
+    /// Calls `listener` for each record from now on, until the component that asks is gone.
+    pub fn on_event(self, listener: impl Fn(&Event) + 'static) {
+        let id = self.stream.with_value(|stream| {
+            let mut next = stream.next_listener.borrow_mut();
+            *next += 1;
+            stream.listeners.borrow_mut().push((*next, Rc::new(listener)));
+            *next
+        });
+        on_cleanup(move || {
+            _ = self.stream.try_with_value(|stream| stream.listeners.borrow_mut().retain(|(other, _)| *other != id));
+        });
+    }
+
+    /// Calls `reload` soon after records came in, once for many that come together, and when the connection is back.
+    pub fn on_change(self, reload: impl Fn() + 'static) {
+        const TOGETHER_MS: u32 = 150;
+        let reload = Rc::new(reload);
+        let waiting: Rc<RefCell<Option<Timeout>>> = Rc::default();
+        let soon = {
+            let waiting = Rc::clone(&waiting);
+            Rc::new(move || {
+                if waiting.borrow().is_some() {
+                    return;
+                }
+                let (later, reload) = (Rc::clone(&waiting), Rc::clone(&reload));
+                *waiting.borrow_mut() = Some(Timeout::new(TOGETHER_MS, move || {
+                    later.borrow_mut().take();
+                    reload();
+                }));
+            })
+        };
+        let on_event = Rc::clone(&soon);
+        self.on_event(move |_| on_event());
+        Effect::new(move |before: Option<Connection>| {
+            let now = self.connection();
+            if before == Some(Connection::Lost) && now == Connection::Live {
+                soon();
+            }
+            now
+        });
+        let waiting = StoredValue::new_local(waiting);
+        on_cleanup(move || {
+            _ = waiting.try_with_value(|waiting| waiting.borrow_mut().take());
+        });
+    }
+
+    fn open(self) {
+        let Some(stream) = self.stream.try_with_value(Rc::clone) else { return };
+        let last = stream.last_id.borrow().clone();
+        let path = match last {
+            Some(id) => format!("/v1/events?last_event_id={}", encoded(&id)),
+            None => "/v1/events".to_owned(),
+        };
+        let Ok(source) = EventSource::new(&path) else { return self.open_later() };
+        let mut callbacks = Vec::new();
+        let opened = Closure::<dyn FnMut(MessageEvent)>::new(move |_| {
+            _ = self.stream.try_with_value(|stream| *stream.wait_ms.borrow_mut() = WAIT_MS.0);
+            _ = self.connection.try_set(Connection::Live);
+        });
+        source.set_onopen(Some(opened.as_ref().unchecked_ref()));
+        callbacks.push(opened);
+        let failing = source.clone();
+        let failed = Closure::<dyn FnMut(MessageEvent)>::new(move |_| {
+            _ = self.connection.try_set(Connection::Lost);
+            // The browser tries again after a broken connection, and never after an answer that is no stream.
+            if failing.ready_state() == EventSource::CLOSED {
+                self.open_later();
+            }
+        });
+        source.set_onerror(Some(failed.as_ref().unchecked_ref()));
+        callbacks.push(failed);
+        for kind in KINDS {
+            let heard = Closure::<dyn FnMut(MessageEvent)>::new(move |message| self.hear(kind, &message));
+            _ = source.add_event_listener_with_callback(kind, heard.as_ref().unchecked_ref());
+            callbacks.push(heard);
+        }
+        *stream.source.borrow_mut() = Some(Source { source, _callbacks: callbacks });
+    }
+
+    fn open_later(self) {
+        _ = self.stream.try_with_value(|stream| {
+            let wait = (*stream.wait_ms.borrow()).clamp(WAIT_MS.0, WAIT_MS.1);
+            *stream.wait_ms.borrow_mut() = wait.saturating_mul(2);
+            *stream.waiting.borrow_mut() = Some(Timeout::new(wait, move || self.open()));
+        });
+    }
+
+    fn hear(self, kind: &'static str, message: &MessageEvent) {
+        let Some(record) = message.data().as_string() else { return };
+        let Some(stream) = self.stream.try_with_value(Rc::clone) else { return };
+        *stream.last_id.borrow_mut() = Some(message.last_event_id()).filter(|id| !id.is_empty());
+        let action_id = serde_json::from_str::<About>(&record).ok().and_then(|about| about.action_id);
+        let event = Event { kind, action_id, record: record.into() };
+        let listeners: Vec<Listener> =
+            stream.listeners.borrow().iter().map(|(_, listener)| Rc::clone(listener)).collect();
+        for listener in listeners {
+            listener(&event);
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! For a URL that is no page.
+
+use leptos::prelude::*;
+use leptos_router::components::A;
+
+/// There is no such page.
+#[component]
+pub fn NotFound() -> impl IntoView {
+    view! {
+        <main class="alone">
+            <h1>"There is no such page"</h1>
+            <p><A href="/">"Go to the overview"</A></p>
+        </main>
+    }
+}

@@ -1,0 +1,178 @@
+//! `cargo xtask dashboard`: what the server serves at `/ui`, in `target/dashboard`.
+//!
+//! The same `web/index.html` that Trunk reads, and without what Trunk adds to it: an inline script, which the dashboard's
+//! Content-Security-Policy forbids. Files have their hash in their name, so a browser may keep them for ever, and lie
+//! there compressed as well. The result is also a site of its own: the playground needs no server.
+
+mod bind;
+mod page;
+
+use crate::error::{Error, Result, While};
+use crate::process;
+use crate::test::js;
+use crate::toolchain::{self, WASM_TARGET};
+use crate::workspace::{self, Workspace};
+use sha2::{Digest, Sha256};
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// The largest module, compressed, that a person should have to wait for.
+const MAX_BROTLI_BYTES: usize = 600 * 1024;
+/// Files that are smaller than this are not worth compressing.
+const WORTH_COMPRESSING: usize = 1024;
+/// What the dashboard is made of.
+const SOURCES: &[&str] = &[
+    "web",
+    "engine",
+    "policies",
+    "xtask/src/dashboard",
+    "xtask/src/dashboard.rs",
+    "Cargo.toml",
+    "Cargo.lock",
+    "rust-toolchain.toml",
+];
+
+/// Builds `target/dashboard`, unless nothing changed.
+///
+/// # Errors
+/// When a build fails, or the module is too large.
+pub(crate) fn run(workspace: &Workspace, profile: Profile) -> Result<()> {
+    let folder = workspace.dashboard();
+    let stamp = folder.join(".built");
+    if is_fresh(workspace, &stamp, profile)? {
+        return Ok(());
+    }
+    process::say("building target/dashboard");
+    toolchain::ensure_wasm_target(&workspace.root)?;
+    // The stamp gets its time before the build starts: a file saved during the build is newer than it.
+    let started = workspace.target.join("dashboard.started");
+    write(&started, profile.as_str().as_bytes())?;
+    editor(workspace)?;
+    let bound = bind::bind(&compile(workspace, profile)?)?;
+
+    // A folder of its own until it is whole, so that a build that fails leaves the last good one.
+    let new = workspace.target.join("dashboard.new");
+    if new.exists() {
+        fs::remove_dir_all(&new).while_trying_to(|| format!("remove `{}`", new.display()))?;
+    }
+    let mut site = Site { folder: new.clone() };
+    let web = workspace.root.join("web");
+    page::write(&mut site, &web, &bound)?;
+    let size = compressed(&bound.wasm)?.len();
+    println!("dashboard: {} bytes, {size} with brotli", bound.wasm.len());
+    if profile == Profile::Release && size > MAX_BROTLI_BYTES {
+        return Err(Error::new(format!(
+            "the dashboard's module has {size} bytes with brotli, which is over the limit of {MAX_BROTLI_BYTES}"
+        )));
+    }
+    fs::rename(&started, new.join(".built")).while_trying_to(|| format!("write `{}`", stamp.display()))?;
+    if folder.exists() {
+        fs::remove_dir_all(&folder).while_trying_to(|| format!("remove `{}`", folder.display()))?;
+    }
+    fs::rename(&new, &folder).while_trying_to(|| format!("write `{}`", folder.display()))
+}
+
+/// How much time to take for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Profile {
+    /// What is shipped: small and fast.
+    Release,
+    /// For those who work on it.
+    Dev,
+}
+
+impl Profile {
+    fn as_str(self) -> &'static str {
+        match self {
+            Profile::Release => "dashboard",
+            Profile::Dev => "dev",
+        }
+    }
+}
+
+/// The site as it is written, file by file.
+struct Site {
+    folder: PathBuf,
+}
+
+impl Site {
+    /// Writes a file under its own name.
+    fn page(&mut self, name: &str, content: &[u8]) -> Result<()> {
+        self.file(name, content)
+    }
+
+    /// Writes a file under a name with its hash, and gives that name.
+    fn asset(&mut self, name: &str, content: &[u8]) -> Result<String> {
+        let hash: String = Sha256::digest(content).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        let (stem, kind) = name.rsplit_once('.').unwrap_or((name, "bin"));
+        let path = format!("assets/{stem}-{hash}.{kind}");
+        self.file(&path, content)?;
+        Ok(path)
+    }
+
+    fn file(&self, name: &str, content: &[u8]) -> Result<()> {
+        let path = self.folder.join(name);
+        write(&path, content)?;
+        if content.len() >= WORTH_COMPRESSING {
+            let mut compressed_name = path.into_os_string();
+            compressed_name.push(".br");
+            write(Path::new(&compressed_name), &compressed(content)?)?;
+        }
+        Ok(())
+    }
+}
+
+fn is_fresh(workspace: &Workspace, stamp: &Path, profile: Profile) -> Result<bool> {
+    let Ok(built) = fs::read_to_string(stamp) else { return Ok(false) };
+    // What is shipped will do for working on something else.
+    if built != profile.as_str() && built != Profile::Release.as_str() {
+        return Ok(false);
+    }
+    let at = workspace::modified(stamp)?;
+    for source in SOURCES {
+        if workspace::last_change(&workspace.root.join(source))? >= at {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Builds the code editor, which is JavaScript.
+fn editor(workspace: &Workspace) -> Result<()> {
+    js::ensure_node()?;
+    js::build_folder(&workspace.root.join("web/editor"))
+}
+
+fn compile(workspace: &Workspace, profile: Profile) -> Result<PathBuf> {
+    // A folder of its own: other builds need not wait for this one.
+    let target = workspace.target.join("web");
+    process::run(
+        process::cargo()
+            .args(["build", "-p", "web", "--bin", "web", "--locked", "--target", WASM_TARGET])
+            .args(["--profile", profile.as_str()])
+            .arg("--target-dir")
+            .arg(&target)
+            .current_dir(&workspace.root),
+    )?;
+    let folder = if profile == Profile::Dev { "debug" } else { profile.as_str() };
+    Ok(target.join(WASM_TARGET).join(folder).join("web.wasm"))
+}
+
+fn compressed(content: &[u8]) -> Result<Vec<u8>> {
+    const QUALITY: u32 = 11;
+    const WINDOW: u32 = 22;
+    let mut out = Vec::new();
+    let mut writer = brotli::CompressorWriter::new(&mut out, 1 << 16, QUALITY, WINDOW);
+    writer.write_all(content).while_trying_to(|| "compress a file of the dashboard".into())?;
+    drop(writer);
+    Ok(out)
+}
+
+fn write(path: &Path, content: &[u8]) -> Result<()> {
+    let cannot = || format!("write `{}`", path.display());
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder).while_trying_to(cannot)?;
+    }
+    File::create(path).and_then(|mut file| file.write_all(content)).while_trying_to(cannot)
+}
