@@ -17,6 +17,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, ConfigError};
 use crate::events::{Waiting, closed};
 use crate::gate::Gate;
+use crate::http::session::login_url;
 use crate::http::{App, Listening, Shared, router};
 use crate::keys::{KeyError, Keys};
 use crate::metrics::Metrics;
@@ -240,6 +241,30 @@ impl Server {
         self.address
     }
 
+    /// The address of the dashboard for a browser on this machine, where it can be reached from there.
+    fn dashboard(&self) -> String {
+        let ip = self.address.ip();
+        let name = match ip.is_loopback() || ip.is_unspecified() {
+            true => format!("localhost:{}", self.address.port()),
+            false => self.address.to_string(),
+        };
+        format!("http://{name}")
+    }
+
+    /// Where a person begins: a link that logs them in once as the admin, else the page that asks for a key.
+    pub fn dashboard_link(&self) -> String {
+        let now_ms = self.app.clock.now_ms();
+        let link = self.app.keys.admin_id().map(|key_id| self.app.sessions.link(&key_id, now_ms));
+        match link.transpose() {
+            Ok(Some((token, _))) => login_url(&self.dashboard(), &token),
+            Ok(None) => format!("{}/ui/", self.dashboard()),
+            Err(error) => {
+                tracing::error!(%error, "no link to the dashboard could be made");
+                format!("{}/ui/", self.dashboard())
+            }
+        }
+    }
+
     /// Answers until `stop` is done; then ends what streams, finishes what was begun and closes the store.
     ///
     /// # Errors
@@ -295,11 +320,11 @@ async fn sweep_until_closed(app: Shared, every: Duration) {
     }
 }
 
-/// Runs the server until it is told to stop by SIGINT or SIGTERM. `ready` is called with the address once it listens.
+/// Runs the server until it is told to stop by SIGINT or SIGTERM. `ready` is called once it listens.
 ///
 /// # Errors
 /// When it cannot start.
-pub fn run(config: Config, ready: impl FnOnce(SocketAddr)) -> Result<(), StartError> {
+pub fn run(config: Config, ready: impl FnOnce(&Server)) -> Result<(), StartError> {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(StartError::System)?;
     runtime.block_on(async {
@@ -307,7 +332,7 @@ pub fn run(config: Config, ready: impl FnOnce(SocketAddr)) -> Result<(), StartEr
         let stop = stop_signal().map_err(StartError::System)?;
         let server = Server::open(&config, Arc::new(SystemClock)).await?;
         print_banner(&config, &server);
-        ready(server.address());
+        ready(&server);
         server.serve(stop).await.map_err(StartError::System)
     })
 }
@@ -336,6 +361,7 @@ fn print_banner(config: &Config, server: &Server) {
     let files = set.sources.len();
     println!("Faramesh {}", env!("CARGO_PKG_VERSION"));
     println!("  listening  http://{}", server.address);
+    println!("  dashboard  {}", server.dashboard_link());
     match files {
         0 => println!("  policies   none in `{}`: every action halts", config.policies.display()),
         1 => println!("  policies   1 file in `{}`, hash {hash}", config.policies.display()),

@@ -84,7 +84,7 @@ pub(crate) struct Global {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run the server
+    /// Run the server, and open its dashboard
     #[command(subcommand)]
     Server(server::Command),
     /// Write a starter policy, its tests and an example of `.env`
@@ -137,7 +137,7 @@ fn run(cli: &Cli, screen: &Screen) -> Outcome {
         return Ok(Exit::Usage);
     };
     match command {
-        Command::Server(command) => server::run(command, screen),
+        Command::Server(command) => server::run(command, &cli.global, screen),
         Command::Init(args) => init::run(args, screen),
         Command::Watch(args) => watch::run(args, &cli.global, screen),
         Command::Actions(command) => actions::run(command, &cli.global, screen),

@@ -1,21 +1,28 @@
-//! `faramesh server start`: settings from flags and the environment into the server.
+//! `faramesh server`: settings from flags and the environment into the server, and links to the dashboard of one
+//! that runs.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Command as Process, Stdio};
 
 use clap::{Args, Subcommand};
 use host::config::{Config, Settings};
+use host::http::session::login_url;
+use host::server::Server;
+use serde_json::Value;
 use tracing_subscriber::EnvFilter;
 
+use super::client::{Client, KeyUse};
 use super::exit::{Exit, Failure, Outcome};
-use super::screen::Screen;
+use super::screen::{Format, Screen};
+use super::{Global, text, time};
 
 /// The verbs of `server`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Start the server and run until it is stopped
     Start(Start),
+    /// Make a link that logs a browser in to the dashboard once, within an hour
+    Link,
 }
 
 /// Arguments of `server start`.
@@ -111,9 +118,37 @@ impl Start {
     }
 }
 
-pub(crate) fn run(command: &Command, screen: &Screen) -> Outcome {
-    let Command::Start(args) = command;
-    start(args, screen)
+pub(crate) fn run(command: &Command, global: &Global, screen: &Screen) -> Outcome {
+    match command {
+        Command::Start(args) => start(args, screen),
+        Command::Link => link(global, screen),
+    }
+}
+
+fn link(global: &Global, screen: &Screen) -> Outcome {
+    let client = Client::new(global, KeyUse::Found)?;
+    let mut answer = client.post("/v1/session/links", b"{}")?;
+    let token = answer.pointer("/url").and_then(Value::as_str).and_then(|url| url.split_once('#'));
+    let Some((_, token)) = token else {
+        return Err(Failure::unreachable("the server made a link and did not say which"));
+    };
+    // The server does not know whether it is reached through something that speaks TLS; the address that was just used
+    // works.
+    let url = login_url(client.url(), token);
+    match screen.format() {
+        Format::Table => {
+            let until = text::at(&answer, "/expires_at");
+            screen.message(&format!("this link logs in once, until {}", time::date_and_clock(&until)));
+            screen.data(&text::visible(&url))?;
+        }
+        Format::Json | Format::Jsonl | Format::Yaml => {
+            if let Some(shown) = answer.get_mut("url") {
+                *shown = url.into();
+            }
+            screen.value(&answer)?;
+        }
+    }
+    Ok(Exit::Done)
 }
 
 fn start(args: &Start, screen: &Screen) -> Outcome {
@@ -121,9 +156,11 @@ fn start(args: &Start, screen: &Screen) -> Outcome {
     let config = Config::new(args.settings()).map_err(|error| failed(error.message, error.help))?;
     log_to_standard_error(screen)?;
     let open = args.open;
-    let ready = |address: SocketAddr| {
+    let ready = |server: &Server| {
         if open {
-            open_browser(&format!("http://{address}/"), screen);
+            // Others on this machine can see for a moment which address is opened. Where they are not to be trusted
+            // the server has a user of its own, and no browser.
+            open_browser(&server.dashboard_link(), screen);
         }
     };
     match host::server::run(config, ready) {

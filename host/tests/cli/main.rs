@@ -11,6 +11,7 @@
 mod audit;
 mod basics;
 mod bundle;
+mod dashboard;
 mod local;
 mod offline;
 mod online;

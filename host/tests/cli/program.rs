@@ -175,19 +175,28 @@ impl Drop for Running {
 /// A server on a free port.
 pub(crate) struct Server {
     pub(crate) url: String,
+    /// Where it says that a person begins.
+    pub(crate) dashboard: String,
     running: Running,
 }
 
 impl Server {
     pub(crate) fn start(place: &Place) -> Self {
-        let mut running = Running::start(place.command(&["server", "start", "--port", "0"]));
-        let url = loop {
-            let line = running.out_line();
-            if let Some(at) = line.find("http://") {
-                break line[at..].split_whitespace().next().unwrap().trim_end_matches('/').to_owned();
+        Server::with(place, &[], &[])
+    }
+
+    pub(crate) fn with(place: &Place, args: &[&str], variables: &[(&str, &str)]) -> Self {
+        let args = [&["server", "start", "--port", "0"], args].concat();
+        let mut command = place.command(&args);
+        command.envs(variables.iter().copied());
+        let mut running = Running::start(command);
+        let mut said = |what: &str| loop {
+            if let Some(said) = running.out_line().trim_start().strip_prefix(what) {
+                break said.trim().to_owned();
             }
         };
-        Server { url, running }
+        let (url, dashboard) = (said("listening"), said("dashboard"));
+        Server { url, dashboard, running }
     }
 
     /// Runs a command against this server.

@@ -50,7 +50,7 @@ fn every_file_is_served_as_it_is_and_compressed_for_those_who_can_read_that() {
         let forms = [("", Some(file.bytes)), ("Accept-Encoding: gzip, br\r\n", file.brotli)];
         let mut tags = Vec::new();
         for (accept, bytes) in forms {
-            let answer = raw(&app, &format!("GET /ui/{} HTTP/1.1\r\n{accept}", file.name).trim_end());
+            let answer = raw(&app, format!("GET /ui/{} HTTP/1.1\r\n{accept}", file.name).trim_end());
             let (head, body) = parts(&answer);
             assert!(head.starts_with("http/1.1 200 "), "{head}");
             assert_eq!(body, bytes.unwrap_or(file.bytes), "{}", file.name);
