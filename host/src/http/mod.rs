@@ -20,6 +20,7 @@ pub mod policies;
 pub mod records;
 pub mod router;
 pub mod session;
+pub mod stats;
 
 use std::sync::Arc;
 

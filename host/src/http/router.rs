@@ -9,7 +9,7 @@ use axum::routing::{MethodRouter, delete, get, post, put};
 use super::error::Problem;
 use super::{
     Shared, actions, bundle, dashboard, decisions, events, execution, guard, health, keys, openapi, policies,
-    records, session,
+    records, session, stats,
 };
 
 /// One route: its method, its path, and what answers.
@@ -37,6 +37,7 @@ pub fn routes() -> Vec<Route> {
         route("post", "/v1/actions/{id}/replay", post(actions::replay)),
         route("post", "/v1/gate/decide", post(actions::decide)),
         route("get", "/v1/decisions", get(decisions::list)),
+        route("get", "/v1/stats", get(stats::stats)),
         route("get", "/v1/events", get(events::stream)),
         route("get", "/v1/policies", get(policies::list)),
         route("post", "/v1/policies/check", post(policies::check)),

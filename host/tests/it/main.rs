@@ -24,3 +24,4 @@ mod policies;
 mod records;
 mod session;
 mod start;
+mod stats;

@@ -120,6 +120,7 @@ fn answers_have_the_described_fields() {
         ("post", "/v1/actions/{id}/replay", post(&format!("{one}/replay"), json!({}))),
         ("post", "/v1/gate/decide", post("/v1/gate/decide", action.clone())),
         ("get", "/v1/decisions", get("/v1/decisions")),
+        ("get", "/v1/stats", get("/v1/stats")),
         ("get", "/v1/policies", get("/v1/policies")),
         ("get", "/v1/policies/{name}", get("/v1/policies/support-agent.yaml")),
         ("post", "/v1/policies/check", post("/v1/policies/check", json!({ "text": "rules: 1" }))),
