@@ -78,9 +78,8 @@ fn pages() -> Router<Shared> {
 
 /// The whole server, without a socket.
 pub fn app(state: Shared) -> Router {
-    let routed = routes()
-        .into_iter()
-        .fold(pages(), |router, Route { path, handler, .. }| router.route(path, handler));
+    let routed =
+        routes().into_iter().fold(pages(), |router, Route { path, handler, .. }| router.route(path, handler));
     routed
         .fallback(|| async { Problem::not_found() })
         .method_not_allowed_fallback(|| async {
