@@ -20,9 +20,11 @@ import {
   lineNumbers,
   rectangularSelection,
 } from "@codemirror/view";
+import { completionSource, schemaHover } from "./complete.js";
 import { type Diagnostic, diagnostics, showDiagnostics } from "./diagnostics.js";
 import { light, lightLines, type Lines } from "./light.js";
 import { type RuleMark, rules, showRules } from "./rules.js";
+import { SchemaWalk } from "./schema.js";
 import { theme } from "./theme.js";
 
 export type { Diagnostic, Lines, RuleMark };
@@ -91,7 +93,7 @@ export function createEditor(parent: HTMLElement, options: EditorOptions): Edito
         keymap.of([{ key: "Mod-s", run: save, preventDefault: true }]),
         past.of(history()),
         writable.of(access(options.readOnly ?? false)),
-        setup(),
+        setup(options.schema),
         EditorView.contentAttributes.of({ "aria-label": options.label, "aria-multiline": "true", spellcheck: "false" }),
         listener,
       ],
@@ -149,7 +151,8 @@ function access(readOnly: boolean): Extension {
 }
 
 /** What every editor has, whatever is in it. */
-function setup(): Extension {
+function setup(schema: object | undefined): Extension {
+  const walk = schema === undefined ? null : new SchemaWalk(schema);
   return [
     // Only a line feed ends a line here, so that offsets and the text are the page's own whatever ends its lines.
     EditorState.lineSeparator.of("\n"),
@@ -169,7 +172,8 @@ function setup(): Extension {
     indentOnInput(),
     bracketMatching(),
     closeBrackets(),
-    autocompletion({ icons: false }),
+    autocompletion({ icons: false, override: walk === null ? [] : [completionSource(walk)] }),
+    walk === null ? [] : schemaHover(walk),
     highlightActiveLine(),
     highlightSelectionMatches(),
     search({ top: true }),
