@@ -17,6 +17,7 @@ pub mod health;
 pub mod keys;
 pub mod openapi;
 pub mod policies;
+pub mod policy_tests;
 pub mod records;
 pub mod router;
 pub mod session;

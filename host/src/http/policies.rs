@@ -120,7 +120,10 @@ fn changed(set: &InForce, name: &str, hash: Option<FileHash>) -> Result<Response
 }
 
 /// RFC 9110 §13.1: `If-Match` with the hash, quoted or not, or `*`; `If-None-Match: *` for a new file.
-fn precondition(headers: &HeaderMap) -> Result<Option<Precondition>, Problem> {
+///
+/// # Errors
+/// 400 for anything else.
+pub fn precondition(headers: &HeaderMap) -> Result<Option<Precondition>, Problem> {
     let bad = |name: &str| {
         Problem::bad_request("invalid_precondition", format!("`{name}` is not one that this resource has"))
     };

@@ -9,7 +9,7 @@ use axum::routing::{MethodRouter, delete, get, post, put};
 use super::error::Problem;
 use super::{
     Shared, actions, bundle, dashboard, decisions, events, execution, guard, health, keys, openapi, policies,
-    records, session, stats,
+    policy_tests, records, session, stats,
 };
 
 /// One route: its method, its path, and what answers.
@@ -47,6 +47,9 @@ pub fn routes() -> Vec<Route> {
         route("get", "/v1/policies/{name}", get(policies::one)),
         route("put", "/v1/policies/{name}", put(policies::put)),
         route("delete", "/v1/policies/{name}", delete(policies::delete)),
+        route("get", "/v1/policies/{name}/tests", get(policy_tests::one)),
+        route("put", "/v1/policies/{name}/tests", put(policy_tests::put)),
+        route("delete", "/v1/policies/{name}/tests", delete(policy_tests::delete)),
         route("get", "/v1/bundle", get(bundle::bundle)),
         route("get", "/.well-known/jwks.json", get(bundle::keys)),
         route("get", "/v1/records", get(records::list)),

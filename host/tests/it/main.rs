@@ -21,6 +21,7 @@ mod local_actions;
 mod logs;
 mod openapi;
 mod policies;
+mod policy_tests;
 mod records;
 mod session;
 mod start;
