@@ -16,15 +16,22 @@ import { placeAt } from "./place.js";
 import type { SchemaWalk } from "./schema.js";
 import { type Suggestion, type Suggestions, suggest } from "./suggest.js";
 
-/** The text and the outline of the document that was asked about last. */
-let last: { doc: Text; text: string; root: Node | null } | null = null;
+interface Read {
+  text: string;
+  root: Node | null;
+}
 
-function read(doc: Text): { text: string; root: Node | null } {
-  if (last?.doc !== doc) {
+/** What was read of documents that are still in use. */
+const known = new WeakMap<Text, Read>();
+
+function read(doc: Text): Read {
+  let found = known.get(doc);
+  if (found === undefined) {
     const text = doc.toString();
-    last = { doc, text, root: outline(text) };
+    found = { text, root: outline(text) };
+    known.set(doc, found);
   }
-  return last;
+  return found;
 }
 
 /** Suggests keys and values. */
@@ -41,11 +48,14 @@ export function completionSource(walk: SchemaWalk): CompletionSource {
 
 /** Whether to suggest without being asked: where something was typed, or where one of a few things must follow. */
 function isWelcome({ typed, place, list }: Suggestions, text: string, pos: number): boolean {
-  // What is typed in full already needs no suggestion.
-  if (list.length === 1 && list[0]?.label === typed) return false;
-  if (typed !== "") return true;
+  if (typed !== "") {
+    // What is typed in full needs no suggestion, and Enter should end its line.
+    const longer = list.some(({ label }) => label !== typed && label.startsWith(typed));
+    return place.kind === "key" || longer || !list.some(({ label }) => label === typed);
+  }
   const before = text[pos - 1];
-  if (place.kind === "key") return place.mapping.flow && before === " " && !text.slice(0, pos).endsWith("\n ");
+  if (place.kind === "key") return place.mapping.flow && before === " " && /[{,] +$/.test(text.slice(Math.max(pos - 40, 0), pos));
+  if (place.column !== null && text.slice(0, pos).endsWith("- ")) return true;
   return (before === " " || before === '"' || before === "'") && list.some(({ kind }) => kind === "value" || kind === "name");
 }
 

@@ -24,6 +24,7 @@ import { completionSource, schemaHover } from "./complete.js";
 import { type Diagnostic, diagnostics, showDiagnostics } from "./diagnostics.js";
 import { light, lightLines, type Lines } from "./light.js";
 import { type RuleMark, rules, showRules } from "./rules.js";
+import { scalars } from "./scalars.js";
 import { SchemaWalk } from "./schema.js";
 import { theme } from "./theme.js";
 
@@ -47,7 +48,10 @@ export interface EditorOptions {
 export interface Editor {
   /** The text, byte for byte as it was set and edited; line ends are not changed. */
   text(): string;
-  /** Replaces the text. It begins a new history unless `undo` keeps the old one. */
+  /**
+   * Replaces the text, and takes away the diagnostics, marks and lights of the old one.
+   * It begins a new history, so that undoing never brings another file's text; `undo: true` makes it one step to undo.
+   */
   setText(text: string, options?: { undo?: boolean }): void;
   setDiagnostics(list: Diagnostic[]): void;
   setRules(list: RuleMark[]): void;
@@ -164,7 +168,7 @@ function setup(schema: object | undefined): Extension {
     highlightActiveLineGutter(),
     foldGutter(),
     codeFolding(),
-    drawSelection(),
+    drawSelection({ cursorBlinkRate: matchMedia("(prefers-reduced-motion: reduce)").matches ? 0 : 1200 }),
     dropCursor(),
     EditorState.allowMultipleSelections.of(true),
     EditorState.tabSize.of(2),
@@ -179,6 +183,7 @@ function setup(schema: object | undefined): Extension {
     search({ top: true }),
     light(),
     yaml(),
+    scalars(),
     theme(),
     keymap.of([
       { key: "Ctrl-m", mac: "Shift-Alt-m", run: switchTab },

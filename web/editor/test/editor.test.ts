@@ -162,6 +162,15 @@ test("the keyboard saves, searches, completes, and leaves with Tab", async () =>
     await page.keyboard.type("5");
     assert.equal(await text(page), "rules:\n  - match: { tool: refund, amount_gt: 5}\n    allow: true\n");
 
+    await call(page, "goTo", 3, 99);
+    await page.keyboard.type("\nrisk: hig");
+    await menu.waitFor();
+    assert.deepEqual(await options(), ["high"]);
+    await page.keyboard.type("h");
+    await menu.waitFor({ state: "detached" });
+    await page.keyboard.press("Enter");
+    assert.match(await text(page), /\n {4}risk: high\n {4}\n$/, "a value typed in full needs no choice");
+
     await page.keyboard.press("Control+f");
     await page.keyboard.type("allow");
     await page.locator(".cm-search input[name=search]").waitFor();
@@ -181,6 +190,12 @@ test("the keyboard saves, searches, completes, and leaves with Tab", async () =>
     await page.keyboard.press("Escape");
     await page.keyboard.press("Tab");
     assert.equal(await focused(), "after", "and leaves after Escape");
+  });
+});
+
+test("a value that is no text has a colour of its own", async () => {
+  await withEditor('true: yes\nb: true\nc: [5, no, "5", 1:30, ~, 0.5]\n', async ({ page }) => {
+    assert.deepEqual(await page.locator(".cm-scalar").allTextContents(), ["true", "5", "~", "0.5"]);
   });
 });
 
