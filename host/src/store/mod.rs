@@ -423,7 +423,9 @@ pub struct PolicyVersion {
     pub policy_hash: PolicyHash,
     /// When it came into force, RFC 3339.
     pub at: String,
-    /// The files' names and hashes.
+    /// Who brought it into force, as the record says; none where it cannot be read.
+    pub principal: Option<String>,
+    /// The files' names and hashes, by name.
     pub files: Vec<(String, FileHash)>,
     /// The record that says so.
     pub receipt: Receipt,

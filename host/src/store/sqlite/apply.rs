@@ -234,6 +234,7 @@ impl<'a> Batch<'a> {
             policy_version: number.to_string(),
             policy_hash: set.policy_hash,
             at: rfc3339(set.draft.at_ms),
+            principal: principal(&set.draft),
             files,
             receipt,
         })
@@ -492,6 +493,12 @@ fn is_recorded(new: &NewAction) -> bool {
         && holds("action", new.action.get())
         && holds("decision", new.decision.json.get())
         && holds("state", new.decision.state.get())
+}
+
+/// Who a record says it was.
+fn principal(draft: &Draft) -> Option<String> {
+    let (_, principal) = draft.fields.iter().find(|(key, _)| *key == "principal")?;
+    serde_json::from_str(principal.as_str()).ok()
 }
 
 fn failed(message: String) -> Trouble {
