@@ -1,16 +1,18 @@
 //! What several pages use: small parts with plain data and signals for props.
 
 pub mod badges;
+pub mod code_editor;
 pub mod connection;
 pub mod copy;
-pub mod dialog;
 pub mod diagnostics;
+pub mod dialog;
 pub mod diff;
 pub mod json;
 pub mod resource;
 pub mod toast;
 
 pub use badges::{OutcomeBadge, RiskMeter, StatusBadge};
+pub use code_editor::{CodeEditor, RuleMark};
 pub use connection::ConnectionSign;
 pub use copy::{CopyButton, Hash};
 pub use diagnostics::DiagnosticList;

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use engine::canonical::Canonical;
+use engine::value::Value;
 use serde_json::value::RawValue;
 
 /// How many characters of arguments are shown in a row.
@@ -96,6 +98,27 @@ pub fn arguments(params: &RawValue) -> String {
         }
     }
     clip(&text, SHORT_CHARS)
+}
+
+/// Arguments in a row, from a value of the engine's.
+pub fn arguments_of(params: &Value) -> String {
+    let Value::Object(members) = params else { return clip(Canonical::of(params).as_str(), SHORT_CHARS) };
+    let parts = members
+        .iter()
+        .map(|(name, value)| format!("{name}={}", clip(Canonical::of(value).as_str(), SHORT_CHARS)));
+    clip(&parts.collect::<Vec<_>>().join(" "), SHORT_CHARS)
+}
+
+/// A sum of amounts: `4,210` or `4,210.50`.
+pub fn amount(sum: f64) -> String {
+    let sign = if sum < 0.0 { "−" } else { "" };
+    let cents = (sum.abs() * 100.0).round();
+    if cents >= 1e17 {
+        return format!("{sum:e}");
+    }
+    let (whole, rest) = ((cents / 100.0).floor(), cents % 100.0);
+    let whole = count(whole as u64);
+    if rest == 0.0 { format!("{sign}{whole}") } else { format!("{sign}{whole}.{rest:02.0}") }
 }
 
 /// The first characters of a text, with a sign when there is more.

@@ -17,6 +17,7 @@ pub mod format;
 pub mod live;
 pub mod pages;
 pub mod session;
+pub mod simulation;
 pub mod theme;
 pub mod url;
 
