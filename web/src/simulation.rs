@@ -268,11 +268,23 @@ impl Summary {
     }
 }
 
-/// The names of numeric arguments that a policy speaks of: those that stand in its text.
+/// The names of numeric arguments that a policy compares with something: `amount` where it has a key like `amount_gt`.
 pub fn amounts_in(text: &str, rows: &[Row]) -> BTreeSet<String> {
     let names: BTreeSet<&String> =
         rows.iter().flat_map(|row| row.amounts.iter().map(|(name, _)| name)).collect();
-    names.into_iter().filter(|name| text.contains(name.as_str())).cloned().collect()
+    let is_part = |char: char| char.is_alphanumeric() || char == '_';
+    let compares = |name: &str| {
+        text.match_indices(name).any(|(at, _)| {
+            let before = text.get(..at).and_then(|before| before.chars().next_back());
+            let after = text.get(at + name.len()..).unwrap_or_default();
+            let operator = after.split(|char| !is_part(char)).next().unwrap_or_default();
+            let then = after.get(operator.len()..).and_then(|rest| rest.chars().next());
+            !before.is_some_and(is_part)
+                && operator.starts_with('_')
+                && matches!(then, Some(':' | '"' | '\''))
+        })
+    };
+    names.into_iter().filter(|name| compares(name)).cloned().collect()
 }
 
 /// The last line of the rule that starts on `first`, both from 1: up to where something stands as far left as its dash.

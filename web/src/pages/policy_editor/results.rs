@@ -230,7 +230,7 @@ fn one(bench: Workbench, row: Row, outlook: Outlook) -> impl IntoView {
             <td><OutcomeBadge outcome=outlook.after.outcome /></td>
             <td>{deciding(bench, &outlook)}</td>
             <td class="wide"><code>{row.tool}</code> " " <span dir="auto">{row.arguments}</span></td>
-            <td>{row.agent_id}</td>
+            <td class="agent">{row.agent_id}</td>
             <td class="number">
                 <A href=format!("/actions?id={}", row.title)>{row.at.as_deref().map(format::time)}</A>
             </td>
