@@ -16,7 +16,8 @@ use web_sys::{EventSource, MessageEvent};
 use crate::url::encoded;
 
 /// The kinds of records, each an event of its own name.
-const KINDS: [&str; 8] = ["decision", "approval", "expiry", "start", "result", "policy", "access", "checkpoint"];
+const KINDS: [&str; 8] =
+    ["decision", "approval", "expiry", "start", "result", "policy", "access", "checkpoint"];
 /// How long to wait before coming back, at first and at most.
 const WAIT_MS: (u32, u32) = (500, 10_000);
 
@@ -120,7 +121,9 @@ impl Live {
             *next
         });
         on_cleanup(move || {
-            _ = self.stream.try_with_value(|stream| stream.listeners.borrow_mut().retain(|(other, _)| *other != id));
+            _ = self
+                .stream
+                .try_with_value(|stream| stream.listeners.borrow_mut().retain(|(other, _)| *other != id));
         });
     }
 
