@@ -2,10 +2,14 @@
 //!
 //! What is shown stands in the URL. The list itself is kept in `feed`; nothing here decides what an action gets.
 
+pub mod curl;
+pub mod drawer;
 pub mod feed;
 pub mod filters;
 pub mod keys;
 pub mod query;
+pub mod records;
+pub mod replay;
 pub mod rows;
 pub mod table;
 
@@ -16,6 +20,7 @@ use leptos::prelude::*;
 use leptos_router::NavigateOptions;
 use leptos_router::hooks::{use_navigate, use_query_map};
 
+use self::drawer::Drawer;
 use self::feed::Feed;
 use self::filters::Filters;
 use self::keys::{Keys, KeysButton};
@@ -81,7 +86,7 @@ pub fn Actions() -> impl IntoView {
                 title="new actions wait until you want to see them"
                 on:click=move |_| feed.paused.update(|paused| *paused = !*paused)
             >
-                {move || if feed.paused.get() { "▸ paused" } else { "⏸ pause" }}
+                {move || if feed.paused.get() { "▸ go on" } else { "‖ pause" }}
             </button>
             <KeysButton help />
         </div>
@@ -102,6 +107,9 @@ pub fn Actions() -> impl IntoView {
                     </Show>
                 </Show>
             </section>
+            <Show when=move || is_open.get()>
+                <Drawer feed query go />
+            </Show>
         </div>
     }
 }

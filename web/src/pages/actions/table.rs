@@ -9,7 +9,7 @@ use super::rows::Row;
 use crate::api::types::Action;
 use crate::components::{OutcomeBadge, RiskMeter, StatusBadge};
 use crate::format::{arguments, micros, time, words};
-use crate::url::base;
+use crate::url;
 
 /// The `id` of the link of a row.
 pub fn link_id(action_id: &str) -> String {
@@ -93,7 +93,7 @@ fn ActionRow(row: Row, feed: Feed, query: Memo<Query>, go: Go, stop: Memo<Option
             open();
         }
     };
-    let href = move || format!("{}{}", base(), query.get().opening(Some(id.get_value())).path());
+    let href = move || url::of(&query.get().opening(Some(id.get_value())).path());
     let cell = |label: &'static str, class: &'static str, part: fn(&Action) -> AnyView| {
         let action = action.clone();
         view! {
