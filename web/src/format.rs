@@ -83,7 +83,7 @@ pub fn short(hash: &str) -> String {
 /// Arguments in a row: `amount=340 customer_id="c-1"`, each value as it was recorded.
 pub fn arguments(params: &RawValue) -> String {
     let Ok(members) = serde_json::from_str::<BTreeMap<String, &RawValue>>(params.get()) else {
-        return clip(params.get(), SHORT_CHARS);
+        return visible(&clip(params.get(), SHORT_CHARS));
     };
     let mut text = String::new();
     for (name, value) in members {
@@ -97,7 +97,7 @@ pub fn arguments(params: &RawValue) -> String {
             break;
         }
     }
-    clip(&text, SHORT_CHARS)
+    visible(&clip(&text, SHORT_CHARS))
 }
 
 /// Arguments in a row, from a value of the engine's.
@@ -129,7 +129,36 @@ pub fn clip(text: &str, most: usize) -> String {
     }
 }
 
-/// JSON with line breaks, for reading. Nothing but white space is added, so numbers and text stay as they were.
+/// Text in which nothing hides: characters that are not seen, or that turn the order of others around, stand as escapes.
+/// In a string of JSON that is another spelling of the same string.
+pub fn visible(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for char in text.chars() {
+        if is_hidden(char) {
+            let mut units = [0; 2];
+            for unit in char.encode_utf16(&mut units) {
+                shown.push_str(&format!("\\u{unit:04x}"));
+            }
+        } else {
+            shown.push(char);
+        }
+    }
+    shown
+}
+
+/// Controls, marks and overrides of the direction of text, and characters without any width. The joiners U+200C and
+/// U+200D are not among them: scripts and emoji need them.
+fn is_hidden(char: char) -> bool {
+    char.is_control()
+        || matches!(
+            char,
+            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{feff}'
+        )
+        || matches!(char, '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
+/// JSON with line breaks, for reading. Nothing but white space is added, and what hides is spelled out, so numbers and
+/// text stay as they were.
 pub fn pretty(json: &str) -> String {
     let mut out = String::with_capacity(json.len().saturating_mul(2));
     let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
@@ -140,7 +169,11 @@ pub fn pretty(json: &str) -> String {
     let mut rest = json.chars().peekable();
     while let Some(char) = rest.next() {
         if in_string {
-            out.push(char);
+            if is_hidden(char) {
+                out.push_str(&visible(char.encode_utf8(&mut [0; 4])));
+            } else {
+                out.push(char);
+            }
             in_string = escaped || char != '"';
             escaped = char == '\\' && !escaped;
             continue;
