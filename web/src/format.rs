@@ -50,6 +50,19 @@ pub fn span(ms: f64) -> String {
     }
 }
 
+/// `1 h 04 min 09 s`, `4 min 09 s`, `9 s`: what is left, by the second.
+pub fn countdown(ms: f64) -> String {
+    let seconds = (ms / 1000.0).max(0.0).floor();
+    let (hours, minutes, rest) =
+        ((seconds / 3600.0).floor(), (seconds % 3600.0 / 60.0).floor(), seconds % 60.0);
+    match seconds {
+        s if s < 60.0 => format!("{rest:.0} s"),
+        s if s < 3600.0 => format!("{minutes:.0} min {rest:02.0} s"),
+        s if s < 86_400.0 => format!("{hours:.0} h {minutes:02.0} min {rest:02.0} s"),
+        _ => span(ms),
+    }
+}
+
 /// `11 µs`, `1.8 ms`.
 pub fn micros(us: u64) -> String {
     if us < 1000 { format!("{us} µs") } else { format!("{:.1} ms", us as f64 / 1000.0) }

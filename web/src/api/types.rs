@@ -4,6 +4,7 @@ use engine::decision::{ApprovalRequirement, Outcome, ReasonCode, RuleRef, Shadow
 use engine::lifecycle::Status;
 use engine::risk::RiskLevel;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
 /// An action as it stands.
@@ -50,6 +51,9 @@ pub struct Action {
     pub provenance_id: String,
     /// What it takes to let it run.
     pub approval: Option<ApprovalRequirement>,
+    /// There when who is logged in may answer; the token itself is not kept.
+    #[serde(default)]
+    pub approval_token: Option<IgnoredAny>,
     /// The answers of people so far.
     pub approvals: Vec<Approval>,
     /// What files in shadow mode would have said.
