@@ -1,6 +1,7 @@
 //! What several pages use: small parts with plain data and signals for props.
 
 pub mod badges;
+pub mod chart;
 pub mod connection;
 pub mod copy;
 pub mod diagnostics;

@@ -33,6 +33,18 @@ pub fn time(rfc3339: &str) -> String {
     format!("{year:04}-{:02}-{day:02} {clock}", month + 1)
 }
 
+/// `14:03`, in the time zone of the browser.
+pub fn clock(ms: f64) -> String {
+    let date = js_sys::Date::new(&ms.into());
+    format!("{:02}:{:02}", date.get_hours(), date.get_minutes())
+}
+
+/// `11-22`, in the time zone of the browser.
+pub fn day(ms: f64) -> String {
+    let date = js_sys::Date::new(&ms.into());
+    format!("{:02}-{:02}", date.get_month() + 1, date.get_date())
+}
+
 /// `3 min ago`, `in 12 s`.
 pub fn relative(ms_from_now: f64) -> String {
     let text = span(ms_from_now.abs());

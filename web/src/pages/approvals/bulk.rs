@@ -73,7 +73,7 @@ fn List(desk: Desk, open: RwSignal<bool>, approve: bool) -> impl IntoView {
                 if !said.trim().is_empty() {
                     held.comment.set(said.clone());
                 }
-                match desk.queue.answer(held, approve).await {
+                match desk.queue.answer(held, approve, true).await {
                     Sent::Done => done += 1,
                     Sent::Refused => refused += 1,
                 }

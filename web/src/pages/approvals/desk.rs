@@ -166,7 +166,7 @@ impl Desk {
     pub fn send(self, held: Held, approve: bool) {
         let place = place_of(&self.queue.items_untracked(), Some(&held.id)).unwrap_or_default();
         leptos::task::spawn_local(async move {
-            self.queue.answer(held.clone(), approve).await;
+            self.queue.answer(held.clone(), approve, false).await;
             let left = !self.queue.items_untracked().iter().any(|other| other.id == held.id);
             if left && self.wanted.try_get_untracked().flatten().as_deref() == Some(&*held.id) {
                 if self.queue.items_untracked().is_empty() {

@@ -69,9 +69,13 @@ pub fn Item(
                     <RiskMeter level=action.risk_level score=action.risk_score />
                     <TimeLeft desk expires_at=action.expires_at.clone() />
                 </header>
-                <Json text=action.params.get().to_owned() label="arguments" />
-                {context}
-                <Facts held=held.clone() is_selected />
+                <div class="columns">
+                    <div>
+                        <Json text=action.params.get().to_owned() label="arguments" />
+                        {context}
+                    </div>
+                    <Facts held=held.clone() is_selected />
+                </div>
                 <Answer desk held />
             </article>
         </li>

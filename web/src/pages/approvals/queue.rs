@@ -14,7 +14,7 @@ use engine::lifecycle::Status;
 use leptos::prelude::*;
 use serde_json::json;
 
-use super::words::{Standing, ended, name, needs, order, refusal};
+use super::words::{Standing, departures, ended, name, needs, order, refusal};
 use crate::api;
 use crate::api::Failure;
 use crate::api::types::{Action, Actions};
@@ -233,11 +233,18 @@ impl Queue {
             return self.load(|| {});
         }
         leptos::task::spawn_local(async move {
+            let mut left = Vec::new();
             for id in ids {
                 match api::get::<Action>(&format!("/v1/actions/{}", encoded(&id))).await {
-                    Ok(action) => self.take_in(action),
-                    Err(failure) => return self.sessions.notice(&failure),
+                    Ok(action) => left.extend(self.take_in(action)),
+                    Err(failure) => {
+                        self.sessions.notice(&failure);
+                        break;
+                    }
                 }
+            }
+            for note in departures(&left) {
+                self.toasts.say(note);
             }
         });
     }
@@ -275,22 +282,18 @@ impl Queue {
         _ = self.items.try_set(Some(items));
     }
 
-    /// Takes an action in as it is now.
-    fn take_in(self, action: Action) {
-        let Some(here) = self
-            .items
-            .try_with_untracked(|items| items.iter().flatten().find(|held| *held.id == *action.id).cloned())
-        else {
-            return;
-        };
+    /// Takes an action in as it is now, and gives it back when it has left the queue without this page.
+    fn take_in(self, action: Action) -> Option<Action> {
+        let here = self.items.try_with_untracked(|items| {
+            items.iter().flatten().find(|held| *held.id == *action.id).cloned()
+        })?;
         match (here, action.status == Status::PendingApproval) {
             (Some(held), true) => held.action.set(Arc::new(action)),
+            // The answer that is on its way says itself how it went.
+            (Some(held), false) if held.sending.get_untracked() => {}
             (Some(held), false) => {
-                // The answer that is on its way says itself how it went.
-                if !held.sending.get_untracked() {
-                    self.remove(&held.id);
-                    self.toasts.say(format!("{}: {}", name(&action), ended(&action)));
-                }
+                self.remove(&held.id);
+                return Some(action);
             }
             (None, true) => {
                 _ = self.items.try_update(|items| {
@@ -304,6 +307,7 @@ impl Queue {
             }
             (None, false) => {}
         }
+        None
     }
 
     fn remove(self, id: &str) {
@@ -317,8 +321,8 @@ impl Queue {
         });
     }
 
-    /// Sends an answer, says how it went, and takes the action out when it does not wait any more.
-    pub async fn answer(self, held: Held, approve: bool) -> Sent {
+    /// Sends an answer, says how it went unless that is said for many at once, and takes the action out when it does not wait any more.
+    pub async fn answer(self, held: Held, approve: bool, one_of_many: bool) -> Sent {
         if held.sending.get_untracked() {
             return Sent::Refused;
         }
@@ -329,14 +333,14 @@ impl Queue {
         let path = format!("/v1/actions/{}/approval", encoded(&held.id));
         let body = json!({ "approve": approve, "reason": reason });
         let sent = match api::post::<Action>(self.sessions, &path, &body).await {
-            Ok(action) => self.answered(&held, approve, action),
+            Ok(action) => self.answered(&held, approve, one_of_many, action),
             Err(failure) => self.refused(&held, &failure).await,
         };
         held.sending.set(false);
         sent
     }
 
-    fn answered(self, held: &Held, approve: bool, action: Action) -> Sent {
+    fn answered(self, held: &Held, approve: bool, one_of_many: bool, action: Action) -> Sent {
         let what = name(&action);
         if action.status == Status::PendingApproval {
             let missing: Vec<String> = needs(action.approval.as_ref(), &action.approvals)
@@ -355,12 +359,9 @@ impl Queue {
                 self.toasts.failed(format!("{what} does not run: {}", ended(&action)));
                 Sent::Refused
             }
-            (true, _) => {
-                self.toasts.say(format!("{what}: approved"));
-                Sent::Done
-            }
-            (false, _) => {
-                self.toasts.say(format!("{what}: rejected"));
+            _ if one_of_many => Sent::Done,
+            _ => {
+                self.toasts.say(format!("{what}: {}", if approve { "approved" } else { "rejected" }));
                 Sent::Done
             }
         }

@@ -3,7 +3,7 @@
 //! Plain functions of what the server sent. What they say is for reading; the server alone counts approvals.
 
 use std::cmp::Ordering;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use engine::decision::{ApprovalRequirement, ReasonCode};
 use engine::lifecycle::Status;
@@ -11,10 +11,12 @@ use engine::risk::RiskLevel;
 
 use crate::api::Failure;
 use crate::api::types::{Action, Approval};
-use crate::format::{parse_time, words};
+use crate::format::{counted, parse_time, words};
 
 /// When little time is left.
 const SOON_MS: f64 = 300_000.0;
+/// Up to this many, each action that leaves has a note of its own.
+const FEW_NOTES: usize = 3;
 /// What the names of streams begin with whose records were made by a process of its own, far from the server.
 const LOCAL: &str = "local-";
 
@@ -184,6 +186,19 @@ pub fn ended(action: &Action) -> String {
             }
         }
     }
+}
+
+/// What is said of actions that left the queue at one moment: a note for each, or one for those that ended alike when
+/// there are many.
+pub fn departures(actions: &[Action]) -> Vec<String> {
+    if actions.len() <= FEW_NOTES {
+        return actions.iter().map(|action| format!("{}: {}", name(action), ended(action))).collect();
+    }
+    let mut alike: BTreeMap<String, u64> = BTreeMap::new();
+    for action in actions {
+        *alike.entry(ended(action)).or_default() += 1;
+    }
+    alike.into_iter().map(|(how, number)| format!("{}: {how}", counted(number, "action"))).collect()
 }
 
 /// Why an answer was refused, for who gave it. What is gone for good is told by [`ended`].
