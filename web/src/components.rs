@@ -2,6 +2,7 @@
 
 pub mod badges;
 pub mod code_editor;
+pub mod chart;
 pub mod connection;
 pub mod copy;
 pub mod diagnostics;

@@ -35,6 +35,18 @@ pub fn time(rfc3339: &str) -> String {
     format!("{year:04}-{:02}-{day:02} {clock}", month + 1)
 }
 
+/// `14:03`, in the time zone of the browser.
+pub fn clock(ms: f64) -> String {
+    let date = js_sys::Date::new(&ms.into());
+    format!("{:02}:{:02}", date.get_hours(), date.get_minutes())
+}
+
+/// `11-22`, in the time zone of the browser.
+pub fn day(ms: f64) -> String {
+    let date = js_sys::Date::new(&ms.into());
+    format!("{:02}-{:02}", date.get_month() + 1, date.get_date())
+}
+
 /// `3 min ago`, `in 12 s`.
 pub fn relative(ms_from_now: f64) -> String {
     let text = span(ms_from_now.abs());
@@ -49,6 +61,19 @@ pub fn span(ms: f64) -> String {
         s if s < 3600.0 => format!("{:.0} min", (s / 60.0).floor()),
         s if s < 86_400.0 => format!("{:.0} h {:.0} min", (s / 3600.0).floor(), (s % 3600.0 / 60.0).floor()),
         s => format!("{:.0} d {:.0} h", (s / 86_400.0).floor(), (s % 86_400.0 / 3600.0).floor()),
+    }
+}
+
+/// `1 h 04 min 09 s`, `4 min 09 s`, `9 s`: what is left, by the second.
+pub fn countdown(ms: f64) -> String {
+    let seconds = (ms / 1000.0).max(0.0).floor();
+    let (hours, minutes, rest) =
+        ((seconds / 3600.0).floor(), (seconds % 3600.0 / 60.0).floor(), seconds % 60.0);
+    match seconds {
+        s if s < 60.0 => format!("{rest:.0} s"),
+        s if s < 3600.0 => format!("{minutes:.0} min {rest:02.0} s"),
+        s if s < 86_400.0 => format!("{hours:.0} h {minutes:02.0} min {rest:02.0} s"),
+        _ => span(ms),
     }
 }
 

@@ -5,6 +5,7 @@ use engine::lifecycle::Status;
 use engine::risk::RiskLevel;
 use engine::truth::Truth;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
 /// An action as it stands.
@@ -51,6 +52,9 @@ pub struct Action {
     pub provenance_id: String,
     /// What it takes to let it run.
     pub approval: Option<ApprovalRequirement>,
+    /// There when who is logged in may answer; the token itself is not kept.
+    #[serde(default)]
+    pub approval_token: Option<IgnoredAny>,
     /// The answers of people so far.
     pub approvals: Vec<Approval>,
     /// What files in shadow mode would have said.
@@ -238,4 +242,128 @@ pub struct Difference {
     pub recorded: Box<RawValue>,
     /// What it is now.
     pub replayed: Box<RawValue>,
+/// What the actions of a span of time got.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Stats {
+    /// From when.
+    pub since: String,
+    /// Until when.
+    pub until: String,
+    /// How long a bucket is.
+    pub bucket_ms: u64,
+    /// How many actions came.
+    pub total: u64,
+    /// What they got, by the time at which they came.
+    pub buckets: Vec<StatsBucket>,
+    /// The most frequent tools.
+    pub tools: Vec<StatsOfTool>,
+    /// The most frequent agents.
+    pub agents: Vec<StatsOfAgent>,
+    /// What denied most actions.
+    pub rules: Vec<StatsOfRule>,
+    /// How many had each risk level.
+    pub risk: Vec<StatsOfLevel>,
+    /// How many had which risk score.
+    pub scores: Vec<StatsOfScores>,
+    /// What people answered.
+    pub approvals: StatsOfApprovals,
+}
+
+/// How many actions got each outcome, by their first decision.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub struct Outcomes {
+    /// May run.
+    pub execute: u64,
+    /// Held.
+    pub abstain: u64,
+    /// Denied.
+    pub halt: u64,
+}
+
+/// A part of the span.
+#[derive(Debug, Clone, Deserialize)]
+pub struct StatsBucket {
+    /// When it begins.
+    pub at: String,
+    /// What came in it.
+    #[serde(flatten)]
+    pub outcomes: Outcomes,
+}
+
+/// What the actions of one tool got.
+#[derive(Debug, Clone, Deserialize)]
+pub struct StatsOfTool {
+    /// The tool.
+    pub tool: String,
+    /// What they got.
+    #[serde(flatten)]
+    pub outcomes: Outcomes,
+}
+
+/// What the actions of one agent got.
+#[derive(Debug, Clone, Deserialize)]
+pub struct StatsOfAgent {
+    /// The agent.
+    pub agent_id: String,
+    /// What they got.
+    #[serde(flatten)]
+    pub outcomes: Outcomes,
+}
+
+/// How many actions were denied for one reason.
+#[derive(Debug, Clone, Deserialize)]
+pub struct StatsOfRule {
+    /// The file of the rule; none where no rule decided.
+    pub policy: Option<String>,
+    /// The rule.
+    pub id: Option<String>,
+    /// The reason.
+    pub reason_code: ReasonCode,
+    /// How many.
+    pub count: u64,
+}
+
+/// How many actions had a risk level.
+#[derive(Debug, Clone, Deserialize)]
+pub struct StatsOfLevel {
+    /// The level.
+    pub level: RiskLevel,
+    /// How many.
+    pub count: u64,
+}
+
+/// How many actions had a score of `from` and more, and less than `to`; the last bin has 100 too.
+#[derive(Debug, Clone, Deserialize)]
+pub struct StatsOfScores {
+    /// The lowest.
+    pub from: u8,
+    /// What is behind the highest.
+    pub to: u8,
+    /// How many.
+    pub count: u64,
+}
+
+/// What people answered, and how long that took.
+#[derive(Debug, Clone, Deserialize)]
+pub struct StatsOfApprovals {
+    /// How many wait.
+    pub pending: u64,
+    /// How many were decided by people.
+    pub answered: u64,
+    /// Half of the answers came in this time or less.
+    pub median_ms: Option<i64>,
+    /// Nine of ten answers came in this time or less.
+    pub p90_ms: Option<i64>,
+    /// How many took how long.
+    pub bins: Vec<StatsOfWait>,
+}
+
+/// How many answers took less than `to_ms`, and no less than the bin before says.
+#[derive(Debug, Clone, Deserialize)]
+pub struct StatsOfWait {
+    /// What is behind the longest; none for the last bin.
+    pub to_ms: Option<i64>,
+    /// How many.
+    pub count: u64,
 }
