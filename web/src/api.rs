@@ -41,7 +41,7 @@ impl Failure {
 
     /// Whether asking again may help.
     pub fn is_passing(&self) -> bool {
-        self.status == 0 || self.status == 503
+        self.code == "unreachable" || self.status == 503
     }
 }
 
@@ -112,7 +112,11 @@ pub async fn get_tagged<T: DeserializeOwned>(path: &str) -> Result<Tagged<T>, Fa
 ///
 /// # Errors
 /// As for [`get`].
-pub async fn post<T: DeserializeOwned>(sessions: Sessions, path: &str, body: &impl Serialize) -> Result<T, Failure> {
+pub async fn post<T: DeserializeOwned>(
+    sessions: Sessions,
+    path: &str,
+    body: &impl Serialize,
+) -> Result<T, Failure> {
     read(changing(sessions, Method::POST, path, &[], Some(text_of(body)?)).await?).await
 }
 
@@ -182,7 +186,8 @@ async fn send(request: RequestBuilder, body: Option<String>) -> Result<Response,
         Some(body) => request.header("Content-Type", "application/json").body(body),
         None => request.build(),
     };
-    let response = request.map_err(|error| unreachable(&error))?.send().await.map_err(|error| unreachable(&error))?;
+    let response =
+        request.map_err(|error| unreachable(&error))?.send().await.map_err(|error| unreachable(&error))?;
     if response.ok() {
         return Ok(response);
     }
@@ -191,7 +196,10 @@ async fn send(request: RequestBuilder, body: Option<String>) -> Result<Response,
     let problem = serde_json::from_str(&text).unwrap_or(serde_json::Value::Null);
     Err(match serde_json::from_str::<Problem>(&text) {
         Ok(Problem { code, detail, diagnostics }) => Failure { status, code, detail, diagnostics, problem },
-        Err(_) => Failure { status, ..Failure::here("no_problem", format!("the server answered with status {status}")) },
+        Err(_) => Failure {
+            status,
+            ..Failure::here("no_problem", format!("the server answered with status {status}"))
+        },
     })
 }
 
@@ -211,12 +219,16 @@ async fn tagged<T: DeserializeOwned>(response: Response) -> Result<Tagged<T>, Fa
 /// When it is not what this page expects.
 pub fn parse<T: DeserializeOwned>(text: &str) -> Result<T, Failure> {
     serde_json::from_str(text).map_err(|error| {
-        Failure::here("unreadable_answer", format!("the server's answer is not what this page expects: {error}"))
+        Failure::here(
+            "unreadable_answer",
+            format!("the server's answer is not what this page expects: {error}"),
+        )
     })
 }
 
 fn text_of(body: &impl Serialize) -> Result<String, Failure> {
-    serde_json::to_string(body).map_err(|error| Failure::here("unwritable", format!("this cannot be sent: {error}")))
+    serde_json::to_string(body)
+        .map_err(|error| Failure::here("unwritable", format!("this cannot be sent: {error}")))
 }
 
 fn unreachable(error: &gloo::net::Error) -> Failure {
