@@ -3,8 +3,8 @@
 pub mod badges;
 pub mod connection;
 pub mod copy;
-pub mod dialog;
 pub mod diagnostics;
+pub mod dialog;
 pub mod diff;
 pub mod json;
 pub mod resource;

@@ -23,7 +23,8 @@ impl Editor {
         let document = web_sys::window().and_then(|window| window.document());
         let link = document.and_then(|document| document.get_element_by_id("editor-module"));
         let link = link.and_then(|link| link.dyn_into::<web_sys::HtmlLinkElement>().ok());
-        let url = link.map(|link| link.href()).ok_or_else(|| JsValue::from_str("the page names no editor"))?;
+        let url =
+            link.map(|link| link.href()).ok_or_else(|| JsValue::from_str("the page names no editor"))?;
         let module = JsFuture::from(import_module(&url)).await?;
         let create: Function = Reflect::get(&module, &"createEditor".into())?.dyn_into()?;
         Ok(Editor(create.call2(&JsValue::NULL, parent, options)?.dyn_into()?))

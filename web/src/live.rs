@@ -16,7 +16,8 @@ use web_sys::{EventSource, MessageEvent};
 use crate::url::encoded;
 
 /// The kinds of records, each an event of its own name.
-const KINDS: [&str; 8] = ["decision", "approval", "expiry", "start", "result", "policy", "access", "checkpoint"];
+const KINDS: [&str; 8] =
+    ["decision", "approval", "expiry", "start", "result", "policy", "access", "checkpoint"];
 /// How long to wait before coming back, at first and at most.
 const WAIT_MS: (u32, u32) = (500, 10_000);
 
@@ -120,12 +121,19 @@ impl Live {
             *next
         });
         on_cleanup(move || {
-            _ = self.stream.try_with_value(|stream| stream.listeners.borrow_mut().retain(|(other, _)| *other != id));
+            _ = self
+                .stream
+                .try_with_value(|stream| stream.listeners.borrow_mut().retain(|(other, _)| *other != id));
         });
     }
 
     /// Calls `reload` soon after records came in, once for many that come together, and when the connection is back.
     pub fn on_change(self, reload: impl Fn() + 'static) {
+        self.on_change_of(&KINDS, reload);
+    }
+
+    /// The same for records of these kinds only.
+    pub fn on_change_of(self, kinds: &'static [&'static str], reload: impl Fn() + 'static) {
         const TOGETHER_MS: u32 = 150;
         let reload = Rc::new(reload);
         let waiting: Rc<RefCell<Option<Timeout>>> = Rc::default();
@@ -143,7 +151,11 @@ impl Live {
             })
         };
         let on_event = Rc::clone(&soon);
-        self.on_event(move |_| on_event());
+        self.on_event(move |event| {
+            if kinds.contains(&event.kind) {
+                on_event();
+            }
+        });
         Effect::new(move |before: Option<Connection>| {
             let now = self.connection();
             if before == Some(Connection::Lost) && now == Connection::Live {

@@ -7,7 +7,8 @@ use leptos_router::hooks::query_signal_with_options;
 /// A parameter of the URL, and how to change it. Changing filters does not fill the browser's history.
 pub fn query(key: &'static str) -> (Memo<Option<String>>, SignalSetter<Option<String>>) {
     // The whole path is given, so nothing is to be resolved.
-    let options = NavigateOptions { resolve: false, replace: true, scroll: false, ..NavigateOptions::default() };
+    let options =
+        NavigateOptions { resolve: false, replace: true, scroll: false, ..NavigateOptions::default() };
     query_signal_with_options(key, options)
 }
 

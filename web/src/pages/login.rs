@@ -42,7 +42,8 @@ pub fn Login() -> impl IntoView {
             _ => None,
         };
         if used.get() {
-            view! { <main class="alone"><p class="loading" role="status">"logging in …"</p></main> }.into_any()
+            view! { <main class="alone"><p class="loading" role="status">"logging in …"</p></main> }
+                .into_any()
         } else {
             view! { <LogIn why /> }.into_any()
         }
