@@ -12,7 +12,7 @@ use super::export::Exports;
 use super::runs::{Runs, State, Verified};
 use crate::components::{FailureView, Hash, Json};
 use crate::format::{count, counted, micros};
-use crate::url::encoded;
+use crate::url::{self, encoded};
 
 /// What a stream is being asked, so that buttons stay as they are while numbers change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -186,7 +186,7 @@ fn Broken(wrong: Wrong) -> impl IntoView {
             <p class="help">{before} "; nothing from there on can be trusted"</p>
             {action
                 .map(|id| {
-                    let href = format!("/actions?id={}", encoded(&id));
+                    let href = url::of(&format!("/actions?id={}", encoded(&id)));
                     view! {
                         <p>
                             "what stands there names the action "

@@ -10,7 +10,7 @@ use crate::api::types::{PolicySet, PolicySummary};
 use crate::components::{DiagnosticList, Empty, Hash};
 use crate::format::{count, counted};
 use crate::session::Sessions;
-use crate::url::encoded;
+use crate::url::{self, encoded};
 
 /// Where a file is edited.
 pub fn editor_of(file: &str) -> String {
@@ -114,9 +114,9 @@ fn File(summary: PolicySummary, errors: u64, warnings: u64, removing: Removing) 
     view! {
         <tr>
             <th scope="row" class="file">
-                <A href=editor_of(&file)>{file.clone()}</A>
+                <A href=url::of(&editor_of(&file))>{file.clone()}</A>
                 {other_name}
-                {description.map(|text| view! { <p class="help">{text}</p> })}
+                {description.map(|text| view! { <p class="help"><bdi>{text}</bdi></p> })}
             </th>
             <td>
                 <Mode mode />

@@ -128,7 +128,7 @@ fn Judgements(files: Vec<(String, String)>) -> impl IntoView {
 
 #[component]
 fn FileOpinions(file: String, opinions: Opinions) -> impl IntoView {
-    let (href, name) = (editor_of(&file), file.clone());
+    let (href, name) = (url::of(&editor_of(&file)), file.clone());
     let title = view! {
         <h3>
             <A href=href>{name}</A>
@@ -180,7 +180,7 @@ fn rule(file: &str, behind: &Behind) -> impl IntoView + use<> {
     let name = match &behind.rule {
         Some(rule) => {
             let text = format!("{} (line {})", rule.id, rule.line);
-            view! { <A href=editor_of(file)>{text}</A> }.into_any()
+            view! { <A href=url::of(&editor_of(file))>{text}</A> }.into_any()
         }
         None => view! { <span class="muted">"no rule: its risk section"</span> }.into_any(),
     };
@@ -295,7 +295,7 @@ fn difference(difference: &Difference) -> impl IntoView + use<> {
                 <time datetime=at.clone() title=at.clone()>{time(&at)}</time>
             </td>
             <td>
-                <A href=format!("/actions?id={}", encoded(&id))>
+                <A href=url::of(&format!("/actions?id={}", encoded(&id)))>
                     <bdi>{tool}</bdi>
                 </A>
             </td>
