@@ -1,8 +1,8 @@
 //! What several pages use: small parts with plain data and signals for props.
 
 pub mod badges;
-pub mod code_editor;
 pub mod chart;
+pub mod code_editor;
 pub mod connection;
 pub mod copy;
 pub mod diagnostics;

@@ -77,9 +77,13 @@ pub fn countdown(ms: f64) -> String {
     }
 }
 
-/// `11 µs`, `1.8 ms`.
+/// `11 µs`, `1.8 ms`, `2.5 s`.
 pub fn micros(us: u64) -> String {
-    if us < 1000 { format!("{us} µs") } else { format!("{:.1} ms", us as f64 / 1000.0) }
+    match us {
+        0..1000 => format!("{us} µs"),
+        1000..1_000_000 => format!("{:.1} ms", us as f64 / 1000.0),
+        _ => format!("{:.1} s", us as f64 / 1_000_000.0),
+    }
 }
 
 /// `12,345`.

@@ -1,6 +1,7 @@
 //! What the server answers, as far as the pages read it. The names are those of its OpenAPI document.
 
 use engine::decision::{ApprovalRequirement, Effect, Outcome, ReasonCode, RuleRef, ShadowOpinion};
+use engine::diagnostic::Diagnostic;
 use engine::lifecycle::Status;
 use engine::risk::RiskLevel;
 use engine::truth::Truth;
@@ -242,6 +243,8 @@ pub struct Difference {
     pub recorded: Box<RawValue>,
     /// What it is now.
     pub replayed: Box<RawValue>,
+}
+
 /// What the actions of a span of time got.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Stats {
@@ -366,4 +369,102 @@ pub struct StatsOfWait {
     pub to_ms: Option<i64>,
     /// How many.
     pub count: u64,
+}
+
+/// The policies in force.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct PolicySet {
+    /// The digest of all of them.
+    pub policy_hash: String,
+    /// Which version of the policies this is.
+    pub policy_version: String,
+    /// The files.
+    pub files: Vec<PolicyFile>,
+    /// What each file is.
+    #[serde(default)]
+    pub summaries: Vec<PolicySummary>,
+    /// What was found in them.
+    #[serde(default)]
+    pub diagnostics: Vec<Diagnostic>,
+    /// Why what is in the folder is not in force, where that is so.
+    #[serde(default)]
+    pub trouble: Option<Trouble>,
+}
+
+/// A policy file.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct PolicyFile {
+    /// Its name in the folder.
+    pub name: String,
+    /// The digest of its bytes.
+    pub hash: String,
+}
+
+/// What a policy file is.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct PolicySummary {
+    /// The agents it speaks of, as globs; empty means all.
+    pub agents: Vec<String>,
+    /// What it is for.
+    pub description: Option<String>,
+    /// Its name in the folder.
+    pub file: String,
+    /// The digest of its bytes.
+    pub hash: String,
+    /// `enforce` or `shadow`.
+    pub mode: String,
+    /// What it is called.
+    pub name: String,
+    /// How many rules it has.
+    pub rules: u64,
+}
+
+/// Why what is in the policy folder is not in force.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Trouble {
+    /// The sentence.
+    pub reason: String,
+    /// The digest of the set that was refused.
+    pub policy_hash: Option<String>,
+    /// Everything that was found in it.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// A policy set that came into force.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct PolicyVersion {
+    /// Its number.
+    pub policy_version: String,
+    /// The digest of its files.
+    pub policy_hash: String,
+    /// When it came into force.
+    pub at: String,
+    /// Who brought it into force; `system` when it was found in the folder.
+    pub principal: Option<String>,
+    /// How its files differ from those of the version before it.
+    pub change: PolicyChange,
+    /// Its files.
+    pub files: Vec<PolicyFile>,
+    /// The record of it.
+    pub receipt: Receipt,
+}
+
+/// The names of the files in which a version differs from the one before it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct PolicyChange {
+    /// New files.
+    pub added: Vec<String>,
+    /// Files with another text.
+    pub changed: Vec<String>,
+    /// Files that are gone.
+    pub removed: Vec<String>,
+}
+
+/// The text of a policy file.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct PolicyText {
+    /// Its name in the folder.
+    pub name: String,
+    /// The text.
+    pub text: String,
 }
