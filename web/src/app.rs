@@ -26,9 +26,8 @@ const PAGES: [(&str, &str); 5] = [
 /// The whole dashboard.
 #[component]
 pub fn App() -> impl IntoView {
-    let sessions = Sessions::provide();
+    Sessions::provide();
     Toasts::provide();
-    leptos::task::spawn_local(sessions.ask());
     view! {
         <Router base=url::base()>
             <Routes fallback=|| view! { <pages::NotFound /> }>
@@ -52,6 +51,7 @@ pub fn App() -> impl IntoView {
 #[component]
 fn Guarded() -> impl IntoView {
     let sessions = Sessions::here();
+    sessions.ask_once();
     // Only who is logged in matters here, so that the pages stay as they are when anything else changes.
     let principal = Memo::new(move |_| sessions.principal());
     move || match principal.get() {

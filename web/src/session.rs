@@ -86,6 +86,13 @@ impl Sessions {
         });
     }
 
+    /// Asks the server, unless it was asked before. The playground never does: it may have no server.
+    pub fn ask_once(self) {
+        if self.0.with_untracked(|login| *login == Login::Asking) {
+            leptos::task::spawn_local(self.ask());
+        }
+    }
+
     /// Whether the session has ended, as an answer has just said.
     pub fn notice(self, failure: &api::Failure) {
         if failure.status == 401 {

@@ -57,7 +57,7 @@ fn OneFile(
     view! {
         <div class="head">
             <h1>
-                <A href="/policies">"Policies"</A>
+                <A href=url::of("/policies")>"Policies"</A>
                 " / "
                 <span dir="auto">{name.clone()}</span>
             </h1>

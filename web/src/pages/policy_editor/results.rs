@@ -11,6 +11,7 @@ use crate::components::OutcomeBadge;
 use crate::format;
 use crate::simulation::samples::Sample;
 use crate::simulation::{Origin, Outlook, Row};
+use crate::url;
 
 /// How many rows are shown before somebody asks for more.
 const AT_FIRST: usize = 50;
@@ -131,7 +132,7 @@ fn details(bench: Workbench) -> impl IntoView {
                     .map(|(id, outcome)| {
                         view! {
                             <li>
-                                <A href=format!("/actions?id={id}")>{format::short(&id)}</A>
+                                <A href=url::of(&format!("/actions?id={id}"))>{format::short(&id)}</A>
                                 " would get "
                                 <OutcomeBadge outcome />
                             </li>
@@ -232,7 +233,7 @@ fn one(bench: Workbench, row: Row, outlook: Outlook) -> impl IntoView {
             <td class="wide"><code>{row.tool}</code> " " <span dir="auto">{row.arguments}</span></td>
             <td class="agent">{row.agent_id}</td>
             <td class="number">
-                <A href=format!("/actions?id={}", row.title)>{row.at.as_deref().map(format::time)}</A>
+                <A href=url::of(&format!("/actions?id={}", row.title))>{row.at.as_deref().map(format::time)}</A>
             </td>
             <td>
                 <button type="button" class="quiet small" on:click=keep>"keep as sample"</button>
