@@ -35,6 +35,7 @@ pub fn Audit() -> impl IntoView {
         heads
             .with(|heads| heads.map(|heads| heads.iter().map(|head| head.stream.clone()).collect::<Vec<_>>()))
     });
+    let has_none = move || names.with(|names| names.as_ref().is_none_or(Vec::is_empty));
     let all = move || heads.get_untracked().unwrap_or_default();
     let streams = move || {
         let Some(names) = names.get() else { return ().into_any() };
@@ -58,13 +59,17 @@ pub fn Audit() -> impl IntoView {
     view! {
         <div class="head">
             <h1>"Audit"</h1>
-            <button type="button" on:click=move |_| all().into_iter().for_each(|head| runs.start(head))>
+            <button
+                type="button"
+                disabled=has_none
+                on:click=move |_| all().into_iter().for_each(|head| runs.start(head))
+            >
                 "verify all"
             </button>
             <button
                 type="button"
                 class="quiet"
-                disabled=move || exports.is_running()
+                disabled=move || has_none() || exports.is_running()
                 on:click=move |_| exports.start(all())
             >
                 "export all"

@@ -66,10 +66,8 @@ pub fn Policies() -> impl IntoView {
 #[component]
 fn TroubleView(set: PolicySet) -> impl IntoView {
     let trouble = set.trouble?;
-    let instead = match set.files.len() {
-        0 => "No policy is in force, so every action is halted.".to_owned(),
-        _ => format!("Version {}, below, stays in force.", set.policy_version),
-    };
+    // The reason speaks of the set before, and there may be none.
+    let nothing = set.files.is_empty().then_some("No policy is in force, so every action is halted. ");
     let diagnostics = trouble.diagnostics;
     Some(view! {
         <div class="notice error" role="alert">
@@ -77,7 +75,7 @@ fn TroubleView(set: PolicySet) -> impl IntoView {
                 <strong>"✕ what is in the policy folder is not in force: "</strong>
                 {trouble.reason}
             </p>
-            <p>{instead} " Mend the files in the folder: they are read again as soon as they change."</p>
+            <p>{nothing} "Mend the files in the folder: they are read again as soon as they change."</p>
             {trouble
                 .policy_hash
                 .map(|hash| view! { <p class="help">"refused set " <Hash value=hash /></p> })}

@@ -8,6 +8,7 @@ use wasm_bindgen::{JsCast as _, JsValue};
 use web_sys::{Blob, BlobPropertyBag, HtmlAnchorElement, Url};
 
 use super::source::Source;
+use super::stream::NotFetched;
 use crate::api::Failure;
 use crate::components::CopyButton;
 use crate::format::{count, counted};
@@ -150,7 +151,9 @@ pub fn ExportView(
         }
         match exports.state.get() {
             State::Idle | State::Running { .. } => ().into_any(),
-            State::Failed(failure) => view! { <crate::components::FailureView failure /> }.into_any(),
+            State::Failed(failure) => {
+                view! { <NotFetched failure again="export again when it answers" /> }.into_any()
+            }
             State::Done { file, records } => {
                 let command = format!("faramesh audit verify --file {file}");
                 view! {

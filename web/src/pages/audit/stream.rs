@@ -10,7 +10,8 @@ use serde::Deserialize;
 use super::check::Wrong;
 use super::export::Exports;
 use super::runs::{Runs, State, Verified};
-use crate::components::{FailureView, Hash, Json};
+use crate::api::Failure;
+use crate::components::{Hash, Json};
 use crate::format::{count, counted, micros};
 use crate::url::{self, encoded};
 
@@ -111,7 +112,9 @@ fn Ended(state: Signal<Option<State>>, head: Signal<Head>) -> impl IntoView {
     move || {
         match state.get() {
         None | Some(State::Running { .. }) => ().into_any(),
-        Some(State::Failed(failure)) => view! { <FailureView failure /> }.into_any(),
+        Some(State::Failed(failure)) => {
+            view! { <NotFetched failure again="verify again when it answers" /> }.into_any()
+        }
         Some(State::Stopped { done }) => view! {
             <p class="notice" role="status">
                 "stopped: the first " {counted(done, "record")} " are whole and linked, and the rest was not looked at"
@@ -123,6 +126,28 @@ fn Ended(state: Signal<Option<State>>, head: Signal<Head>) -> impl IntoView {
             Some(wrong) => view! { <Broken wrong=wrong.clone() /> }.into_any(),
         },
     }
+    }
+}
+
+/// Why records were not fetched. Nothing asks for them again by itself.
+#[component]
+pub fn NotFetched(
+    /// What went wrong.
+    failure: Failure,
+    /// What can be done.
+    again: &'static str,
+) -> impl IntoView {
+    let help = failure.is_passing().then_some(again);
+    view! {
+        <div class="notice error" role="alert">
+            <p>
+                <strong>"✕ the records were not fetched: "</strong>
+                {failure.detail}
+                " "
+                <code class="muted">{failure.code}</code>
+            </p>
+            {help.map(|help| view! { <p class="help">{help}</p> })}
+        </div>
     }
 }
 

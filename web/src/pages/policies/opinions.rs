@@ -1,5 +1,6 @@
 //! What files in shadow mode said of recorded decisions, beside what was decided.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use engine::decision::{Outcome, RuleRef, ShadowOpinion};
@@ -160,7 +161,7 @@ impl Opinions {
                 would.filter(|would| would != real).map(|would| (*count, *real, would))
             })
             .collect();
-        moves.sort_by(|a, b| b.0.cmp(&a.0));
+        moves.sort_by_key(|(count, ..)| Reverse(*count));
         let moves: Vec<_> = moves
             .into_iter()
             .map(|(count, real, would)| format!("{count} {} → {}", real.as_str(), would.as_str()))

@@ -92,9 +92,18 @@ fn Ask(file: PolicySummary, open: RwSignal<bool>, reload: Callback<()>) -> impl 
                 .get()
                 .map(|failure| {
                     let found = failure.diagnostics.clone();
+                    let is_conflict = failure.status == 412;
                     view! {
                         <FailureView failure />
                         <DiagnosticList list=Signal::stored(found) />
+                        {is_conflict
+                            .then(|| {
+                                view! {
+                                    <p class="help">
+                                        "somebody changed or deleted it meanwhile; close this and look at it again"
+                                    </p>
+                                }
+                            })}
                     }
                 })
         }}

@@ -48,21 +48,24 @@ pub fn Shadow(
             Some(shadow.map(|file| (file.file.clone(), file.hash.clone())).collect::<Vec<_>>())
         })
     });
-    view! {
-        <section class="card" aria-labelledby="shadow">
-            <h2 id="shadow">"Shadow files"</h2>
-            {move || match files.get() {
-                None => ().into_any(),
-                Some(files) if files.is_empty() => view! {
-                    <p class="muted">
-                        "No file is in shadow mode. With " <code>"mode: shadow"</code>
-                        " a policy is tried on live traffic: its opinion is recorded beside each decision and changes nothing."
-                    </p>
-                }
-                .into_any(),
-                Some(files) => view! { <Judgements files /> }.into_any(),
-            }}
-        </section>
+    move || {
+        let files = files.get()?;
+        Some(view! {
+            <section class="card" aria-labelledby="shadow">
+                <h2 id="shadow">"Shadow files"</h2>
+                {if files.is_empty() {
+                    view! {
+                        <p class="muted">
+                            "No file is in shadow mode. With " <code>"mode: shadow"</code>
+                            " a policy is tried on live traffic: its opinion is recorded beside each decision and changes nothing."
+                        </p>
+                    }
+                        .into_any()
+                } else {
+                    view! { <Judgements files /> }.into_any()
+                }}
+            </section>
+        })
     }
 }
 
@@ -101,13 +104,13 @@ fn Judgements(files: Vec<(String, String)>) -> impl IntoView {
                     .map(|one| view! { <option value=one selected=move || amount.get() == one>{one} " decisions"</option> })
                     .collect_view()}
             </select>
-            <label>
+            <label class="check">
                 <input
                     type="checkbox"
                     prop:checked=move || earlier.get()
                     on:change=move |event| earlier.set(event_target_checked(&event))
                 />
-                " also those under earlier texts of the file"
+                "also those under earlier texts of the file"
             </label>
             <button type="button" class="quiet" on:click=move |_| load(amount.get_untracked())>"look again"</button>
         </div>
@@ -130,7 +133,7 @@ fn Judgements(files: Vec<(String, String)>) -> impl IntoView {
 fn FileOpinions(file: String, opinions: Opinions) -> impl IntoView {
     let (href, name) = (url::of(&editor_of(&file)), file.clone());
     let title = view! {
-        <h3>
+        <h3 class="judgement">
             <A href=href>{name}</A>
         </h3>
     };
@@ -264,7 +267,7 @@ fn Differences(differing: Vec<Difference>) -> impl IntoView {
     view! {
         <h4>"Where it differs"</h4>
         <div class="scroll" tabindex="0" role="group" aria-label="where it differs">
-            <table>
+            <table class="judged">
                 <thead>
                     <tr>
                         <th scope="col">"time"</th>
