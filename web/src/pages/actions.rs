@@ -167,7 +167,7 @@ fn Pager(feed: Feed, query: Memo<Query>, go: Go) -> impl IntoView {
         let mut number = 1_u64;
         while let Some(cursor) = list.cursor.clone() {
             let before = trail.with_value(|trail| trail.get(&list).cloned());
-            let Some(before) = before.filter(|before| before.as_ref() != Some(&cursor)) else { return None };
+            let before = before.filter(|before| before.as_ref() != Some(&cursor))?;
             list = list.at(before);
             number = number.saturating_add(1);
         }

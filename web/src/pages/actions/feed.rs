@@ -42,12 +42,15 @@ pub struct Feed {
     inner: StoredValue<Rc<Inner>, LocalStorage>,
 }
 
+/// When the newest action came, and how many came with it; none where there is no action.
+type Newest = Option<(String, u64)>;
+
 #[derive(Default)]
 struct Inner {
     /// Shown actions of which something was recorded since they were fetched.
     changed: RefCell<BTreeSet<String>>,
-    /// The newest action of the list that was ever shown: which list, when it came, and how many came with it.
-    newest: RefCell<Option<(Query, Option<(String, u64)>)>>,
+    /// Up to where new actions are known, and in which list.
+    newest: RefCell<Option<(Query, Newest)>>,
     busy: Cell<bool>,
     again: Cell<bool>,
     rest: RefCell<Option<Timeout>>,
