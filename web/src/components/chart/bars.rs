@@ -58,8 +58,8 @@ fn bars(data: &Data) -> Vec<impl IntoView + use<>> {
             view! {
                 <li>
                     <span class="name">{name}</span>
-                    <svg class="bar" aria-hidden="true">{marks}</svg>
                     <span class="numbers number">{numbers}</span>
+                    <svg class="bar" aria-hidden="true">{marks}</svg>
                 </li>
             }
         })

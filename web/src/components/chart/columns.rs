@@ -41,7 +41,7 @@ pub fn Columns(
     };
     let read = move || active.get().and_then(|index| data.with(|data| data.read(index)));
     view! {
-        <div
+        <div class="with-axis"><div
             class="columns-chart"
             tabindex="0"
             role="group"
@@ -57,7 +57,7 @@ pub fn Columns(
                 {move || (0..number()).map(|index| target(index, number(), active)).collect_view()}
             </svg>
             {move || data.with(|data| ticks(data))}
-        </div>
+        </div></div>
         <p class="readout number" aria-live="polite">
             {move || read().unwrap_or_else(|| "Point at a column, or use the arrow keys, to read it.".to_owned())}
         </p>

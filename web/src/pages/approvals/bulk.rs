@@ -21,7 +21,7 @@ pub fn Bar(
     let some = move || queue.len().is_some_and(|number| number > 0) && sessions.may("approve");
     view! {
         <Show when=some>
-            <div class="row bulk" role="group" aria-label="several at once">
+            <div class="row bulk" class:some=move || ticked.get() != 0 role="group" aria-label="several at once">
                 <button type="button" class="quiet" on:click=move |_| queue.check_all()>"select all"</button>
                 <button type="button" class="quiet" disabled=move || ticked.get() == 0 on:click=move |_| queue.check_none()>
                     "select none"
