@@ -97,14 +97,14 @@ fn Frame() -> impl IntoView {
     view! {
         <a class="skip" href="#main" on:click=skip>"skip to the content"</a>
         <header class="top">
-            <A href="/" {..} class="brand">"Faramesh"</A>
+            <A href=url::of("/") {..} class="brand">"Faramesh"</A>
             <nav aria-label="pages">
                 <ul>
                     {PAGES
                         .into_iter()
                         .map(|(href, name)| {
                             let badge = (href == "/approvals").then(|| view! { <Waiting pending /> });
-                            view! { <li><A href=href exact=href == "/">{name} {badge}</A></li> }
+                            view! { <li><A href=url::of(href) exact=href == "/">{name} {badge}</A></li> }
                         })
                         .collect_view()}
                 </ul>

@@ -20,6 +20,7 @@ pub mod notify;
 pub mod pages;
 pub mod pending;
 pub mod session;
+pub mod simulation;
 pub mod theme;
 pub mod url;
 

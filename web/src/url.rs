@@ -19,6 +19,11 @@ pub fn base() -> String {
     path.unwrap_or_default().trim_end_matches('/').to_owned()
 }
 
+/// A page's path with where the dashboard lives, as links need it: the router resolves no path that begins with `/`.
+pub fn of(path: &str) -> String {
+    format!("{}{path}", base())
+}
+
 /// Text as a part of a URL's path or query.
 pub fn encoded(text: &str) -> String {
     js_sys::encode_uri_component(text).into()

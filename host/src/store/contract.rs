@@ -38,6 +38,7 @@ macro_rules! for_each_contract {
             filters_choose
             pages_stand_still_while_actions_come
             searching_takes_wildcards_literally
+            searches_and_filters_have_pages_that_stand_still
             what_is_overdue_is_found
             policy_sets_are_kept_by_hash
             keys_are_created_and_revoked_once

@@ -1,8 +1,10 @@
 //! What the server answers, as far as the pages read it. The names are those of its OpenAPI document.
 
-use engine::decision::{ApprovalRequirement, Outcome, ReasonCode, RuleRef, ShadowOpinion};
+use engine::decision::{ApprovalRequirement, Effect, Outcome, ReasonCode, RuleRef, ShadowOpinion};
+use engine::diagnostic::Diagnostic;
 use engine::lifecycle::Status;
 use engine::risk::RiskLevel;
+use engine::truth::Truth;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
@@ -110,6 +112,137 @@ pub struct Actions {
     pub total: u64,
     /// To go on with.
     pub next_cursor: Option<String>,
+}
+
+/// The explanation of a decision, as the server gives it.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Explained {
+    /// The number of the policy set that decided.
+    pub policy_version: String,
+    /// The explanation.
+    pub explanation: Explanation,
+}
+
+/// Why an action got its decision: what each file says. It is what `engine::explain` prints.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Explanation {
+    /// In the order of their names.
+    pub policies: Vec<PolicyTrace>,
+}
+
+/// What one file says.
+#[derive(Debug, Clone, Deserialize)]
+pub struct PolicyTrace {
+    /// `enforce` or `shadow`.
+    pub mode: String,
+    /// The file's name.
+    pub policy: String,
+    /// The risk rules, all of them.
+    pub risk_rules: Vec<RiskTrace>,
+    /// The rules up to the one that matched; all when none did.
+    pub rules: Vec<RuleTrace>,
+    /// Whether it speaks of the agent; when not, nothing of it was looked at.
+    pub speaks_of_agent: bool,
+    /// What is wrong with the arguments by the file's declaration of the tool.
+    pub violations: Vec<String>,
+}
+
+/// One rule that was looked at.
+#[derive(Debug, Clone, Deserialize)]
+pub struct RuleTrace {
+    /// Its conditions.
+    pub conditions: Vec<ConditionTrace>,
+    /// What it says.
+    pub effect: Effect,
+    /// Its id.
+    pub id: String,
+    /// The line on which it starts.
+    pub line: u32,
+    /// Whether it matches.
+    pub truth: Truth,
+}
+
+/// One risk rule.
+#[derive(Debug, Clone, Deserialize)]
+pub struct RiskTrace {
+    /// Its conditions.
+    pub conditions: Vec<ConditionTrace>,
+    /// The line on which it starts.
+    pub line: u32,
+    /// Its name.
+    pub name: String,
+    /// How much it counts.
+    pub score: u8,
+    /// Whether it holds; it counts unless this is `false`.
+    pub truth: Truth,
+}
+
+/// One condition.
+#[derive(Debug, Clone, Deserialize)]
+pub struct ConditionTrace {
+    /// What it compares with, as it is written.
+    pub expected: Box<RawValue>,
+    /// The key, as it is written.
+    pub key: String,
+    /// For `any`, `all` and `not`: the conditions of each match inside.
+    #[serde(default)]
+    pub matches: Vec<Vec<ConditionTrace>>,
+    /// The values that it looked at; none where a parameter is missing.
+    pub saw: Vec<Box<RawValue>>,
+    /// Whether it holds.
+    pub truth: Truth,
+    /// Why, as a clause.
+    pub why: String,
+}
+
+/// The records of an action.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Events {
+    /// Oldest first, each the very bytes that are stored.
+    pub events: Vec<Box<RawValue>>,
+}
+
+/// What deciding an action again gave.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Replay {
+    /// Whether every pass gave the recorded bytes.
+    #[serde(rename = "match")]
+    pub matches: bool,
+    /// One for each time the action was decided, oldest first.
+    pub passes: Vec<ReplayedPass>,
+}
+
+/// One decision, again.
+#[derive(Debug, Clone, Deserialize)]
+pub struct ReplayedPass {
+    /// The record's kind.
+    pub kind: String,
+    /// The record's stream.
+    pub stream: String,
+    /// The record's place.
+    pub seq: u64,
+    /// The policy set that decided.
+    pub policy_hash: String,
+    /// The engine that decided.
+    pub engine_hash: String,
+    /// Whether the server runs the same.
+    pub same_engine: bool,
+    /// Whether the bytes are the recorded ones.
+    #[serde(rename = "match")]
+    pub matches: bool,
+    /// Where they differ.
+    pub differences: Vec<Difference>,
+}
+
+/// A field of a decision that is not what is recorded.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Difference {
+    /// Its name.
+    pub field: String,
+    /// What is recorded.
+    pub recorded: Box<RawValue>,
+    /// What it is now.
+    pub replayed: Box<RawValue>,
 }
 
 /// What the actions of a span of time got.
@@ -236,4 +369,102 @@ pub struct StatsOfWait {
     pub to_ms: Option<i64>,
     /// How many.
     pub count: u64,
+}
+
+/// The policies in force.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct PolicySet {
+    /// The digest of all of them.
+    pub policy_hash: String,
+    /// Which version of the policies this is.
+    pub policy_version: String,
+    /// The files.
+    pub files: Vec<PolicyFile>,
+    /// What each file is.
+    #[serde(default)]
+    pub summaries: Vec<PolicySummary>,
+    /// What was found in them.
+    #[serde(default)]
+    pub diagnostics: Vec<Diagnostic>,
+    /// Why what is in the folder is not in force, where that is so.
+    #[serde(default)]
+    pub trouble: Option<Trouble>,
+}
+
+/// A policy file.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct PolicyFile {
+    /// Its name in the folder.
+    pub name: String,
+    /// The digest of its bytes.
+    pub hash: String,
+}
+
+/// What a policy file is.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct PolicySummary {
+    /// The agents it speaks of, as globs; empty means all.
+    pub agents: Vec<String>,
+    /// What it is for.
+    pub description: Option<String>,
+    /// Its name in the folder.
+    pub file: String,
+    /// The digest of its bytes.
+    pub hash: String,
+    /// `enforce` or `shadow`.
+    pub mode: String,
+    /// What it is called.
+    pub name: String,
+    /// How many rules it has.
+    pub rules: u64,
+}
+
+/// Why what is in the policy folder is not in force.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Trouble {
+    /// The sentence.
+    pub reason: String,
+    /// The digest of the set that was refused.
+    pub policy_hash: Option<String>,
+    /// Everything that was found in it.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// A policy set that came into force.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct PolicyVersion {
+    /// Its number.
+    pub policy_version: String,
+    /// The digest of its files.
+    pub policy_hash: String,
+    /// When it came into force.
+    pub at: String,
+    /// Who brought it into force; `system` when it was found in the folder.
+    pub principal: Option<String>,
+    /// How its files differ from those of the version before it.
+    pub change: PolicyChange,
+    /// Its files.
+    pub files: Vec<PolicyFile>,
+    /// The record of it.
+    pub receipt: Receipt,
+}
+
+/// The names of the files in which a version differs from the one before it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct PolicyChange {
+    /// New files.
+    pub added: Vec<String>,
+    /// Files with another text.
+    pub changed: Vec<String>,
+    /// Files that are gone.
+    pub removed: Vec<String>,
+}
+
+/// The text of a policy file.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct PolicyText {
+    /// Its name in the folder.
+    pub name: String,
+    /// The text.
+    pub text: String,
 }

@@ -117,6 +117,38 @@ pub(crate) async fn searching_takes_wildcards_literally(store: Fresh) {
     }
 }
 
+pub(crate) async fn searches_and_filters_have_pages_that_stand_still(store: Fresh) {
+    let outcome = |n: u32| if n.is_multiple_of(2) { Outcome::Halt } else { Outcome::Execute };
+    for n in 1..=12 {
+        submit(store.as_ref(), n, outcome(n)).await;
+    }
+    let halted = Filter { outcome: Some(Outcome::Halt), limit: 2, ..Filter::default() };
+    // All of them, and those of one outcome; twelve and six when the walk begins.
+    let searched = Filter { q: Some("CUSTOMER-".into()), limit: 2, ..Filter::default() };
+    let both = Filter { q: Some("customer-".into()), ..halted.clone() };
+    let mut next = 13;
+    for (filter, step) in [(halted, 2), (searched, 1), (both, 2)] {
+        let fit = |newest: u32| (1..=newest).rev().filter(|n| n.is_multiple_of(step)).map(id);
+        let expected: Vec<_> = fit(next - 1).collect();
+        let (mut found, mut cursor) = (Vec::new(), None);
+        loop {
+            let page = store.actions(Filter { cursor, ..filter.clone() }).await.unwrap();
+            assert_eq!(page.total, fit(next - 1).count() as u64, "{filter:?}");
+            found.extend(page.actions.into_iter().map(|row| row.id));
+            submit(store.as_ref(), next, outcome(next)).await;
+            next += 1;
+            cursor = page.next_cursor;
+            if cursor.is_none() {
+                break;
+            }
+        }
+        assert_eq!(found, expected, "{filter:?}");
+        let newest: Vec<_> = fit(next - 1).skip(3).take(2).collect();
+        let page = store.actions(Filter { offset: 3, ..filter.clone() }).await.unwrap();
+        assert_eq!(page.actions.into_iter().map(|row| row.id).collect::<Vec<_>>(), newest, "{filter:?}");
+    }
+}
+
 pub(crate) async fn decisions_come_newest_first_up_to_a_size(store: Fresh) {
     let first = submit(store.as_ref(), 1, Outcome::Execute).await;
     store.advance(change(&first, Status::Executing, RecordKind::Start), None).await.unwrap();
