@@ -51,12 +51,12 @@ pub fn Columns(
             on:blur=move |_| active.set(None)
             on:pointerleave=move |_| active.set(None)
         >
-            {move || data.with(|data| axis(data))}
+            {move || data.with(axis)}
             <svg class="plot" aria-hidden="true">
-                {move || data.with(|data| drawing(data))}
+                {move || data.with(drawing)}
                 {move || (0..number()).map(|index| target(index, number(), active)).collect_view()}
             </svg>
-            {move || data.with(|data| ticks(data))}
+            {move || data.with(ticks)}
         </div></div>
         <p class="readout number" aria-live="polite">
             {move || read().unwrap_or_else(|| "Point at a column, or use the arrow keys, to read it.".to_owned())}
