@@ -12,7 +12,7 @@ use leptos::prelude::*;
 pub use self::bars::Bars;
 pub use self::columns::Columns;
 use self::data::Data;
-use crate::format::count;
+use crate::format::{count, visible};
 
 /// A chart with everything around it.
 #[component]
@@ -78,7 +78,7 @@ fn table(caption: &'static str, data: &Data) -> impl IntoView + use<> {
             let cells: Vec<_> =
                 group.values.iter().map(|value| view! { <td class="number">{count(*value)}</td> }).collect();
             let total = several.then(|| view! { <td class="number">{count(group.total())}</td> });
-            view! { <tr><th scope="row"><bdi>{group.label.clone()}</bdi></th> {cells} {total}</tr> }
+            view! { <tr><th scope="row"><bdi>{visible(&group.label)}</bdi></th> {cells} {total}</tr> }
         })
         .collect();
     view! {

@@ -28,7 +28,8 @@ use crate::url::encoded;
 pub fn Approvals() -> impl IntoView {
     let desk = Desk::provide();
     let queue = desk.queue;
-    let waiting = move || queue.len().map(|number| format!("{} waiting", counted(number as u64, "action")));
+    let waiting =
+        move || queue.number().map(|number| format!("{} waiting", counted(number as u64, "action")));
     view! {
         <div class="head">
             <h1>"Approvals"</h1>
@@ -41,7 +42,7 @@ pub fn Approvals() -> impl IntoView {
         <ReadOnly />
         {move || queue.failure().map(|failure| view! { <FailureView failure /> })}
         <Gone desk />
-        {move || match queue.len() {
+        {move || match queue.number() {
             None if queue.failure().is_some() => {
                 view! {
                     <p>
@@ -147,7 +148,7 @@ fn Gone(desk: Desk) -> impl IntoView {
         Some(match (action.get(), action.failure()) {
             (Some(action), _) => view! {
                 <p class="notice" role="status">
-                    <strong>{words::name(&action)}</strong> " does not wait any more: it was " {words::ended(&action)} ", "
+                    <strong>{words::name(&action)}</strong> " does not wait any more: " {words::ended(&action)} ", "
                     {time(&action.updated_at)} ". " <A href=link(&action.id)>"Look at the action"</A>
                 </p>
             }

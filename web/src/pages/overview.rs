@@ -132,7 +132,7 @@ fn Pictures(stats: Resource<Stats>) -> impl IntoView {
             <ChartFigure caption="By agent" summary=say(pictures::say_agents) data=agents>
                 <Bars data=agents />
             </ChartFigure>
-            <ChartFigure caption="What denied most" summary=say(pictures::say_rules) data=rules>
+            <ChartFigure caption="Rules that denied most" summary=say(pictures::say_rules) data=rules>
                 <Bars data=rules />
             </ChartFigure>
             <ChartFigure caption="Time to an answer" summary=say(pictures::say_waits) data=waits>

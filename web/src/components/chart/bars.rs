@@ -5,7 +5,7 @@ use leptos_router::components::A;
 
 use super::data::{Data, stack};
 use super::{fill, percent};
-use crate::format::count;
+use crate::format::{count, visible};
 
 /// The bars.
 #[component]
@@ -14,7 +14,7 @@ pub fn Bars(
     #[prop(into)]
     data: Signal<Data>,
 ) -> impl IntoView {
-    view! { <ul class="bars">{move || data.with(|data| bars(data))}</ul> }
+    view! { <ul class="bars">{move || data.with(bars)}</ul> }
 }
 
 fn bars(data: &Data) -> Vec<impl IntoView + use<>> {
@@ -22,7 +22,7 @@ fn bars(data: &Data) -> Vec<impl IntoView + use<>> {
     data.groups
         .iter()
         .map(|group| {
-            let label = group.label.clone();
+            let label = visible(&group.label);
             let name = match group.href.clone() {
                 Some(href) => view! { <A href=href><bdi>{label}</bdi></A> }.into_any(),
                 None => view! { <bdi>{label}</bdi> }.into_any(),
@@ -58,8 +58,8 @@ fn bars(data: &Data) -> Vec<impl IntoView + use<>> {
             view! {
                 <li>
                     <span class="name">{name}</span>
-                    <svg class="bar" aria-hidden="true">{marks}</svg>
                     <span class="numbers number">{numbers}</span>
+                    <svg class="bar" aria-hidden="true">{marks}</svg>
                 </li>
             }
         })

@@ -41,7 +41,7 @@ pub fn Columns(
     };
     let read = move || active.get().and_then(|index| data.with(|data| data.read(index)));
     view! {
-        <div
+        <div class="with-axis"><div
             class="columns-chart"
             tabindex="0"
             role="group"
@@ -51,13 +51,13 @@ pub fn Columns(
             on:blur=move |_| active.set(None)
             on:pointerleave=move |_| active.set(None)
         >
-            {move || data.with(|data| axis(data))}
+            {move || data.with(axis)}
             <svg class="plot" aria-hidden="true">
-                {move || data.with(|data| drawing(data))}
+                {move || data.with(drawing)}
                 {move || (0..number()).map(|index| target(index, number(), active)).collect_view()}
             </svg>
-            {move || data.with(|data| ticks(data))}
-        </div>
+            {move || data.with(ticks)}
+        </div></div>
         <p class="readout number" aria-live="polite">
             {move || read().unwrap_or_else(|| "Point at a column, or use the arrow keys, to read it.".to_owned())}
         </p>

@@ -6,7 +6,7 @@ use super::desk::Desk;
 use super::queue::Sent;
 use super::words::is_dangerous;
 use crate::components::{Dialog, RiskMeter, Toasts};
-use crate::format::{arguments, counted};
+use crate::format::{arguments, counted, visible};
 use crate::session::Sessions;
 
 /// The buttons for all that are ticked.
@@ -18,10 +18,10 @@ pub fn Bar(
     let sessions = Sessions::here();
     let queue = desk.queue;
     let ticked = Memo::new(move |_| queue.checked().len());
-    let some = move || queue.len().is_some_and(|number| number > 0) && sessions.may("approve");
+    let some = move || queue.number().is_some_and(|number| number > 0) && sessions.may("approve");
     view! {
         <Show when=some>
-            <div class="row bulk" role="group" aria-label="several at once">
+            <div class="row bulk" class:some=move || ticked.get() != 0 role="group" aria-label="several at once">
                 <button type="button" class="quiet" on:click=move |_| queue.check_all()>"select all"</button>
                 <button type="button" class="quiet" disabled=move || ticked.get() == 0 on:click=move |_| queue.check_none()>
                     "select none"
@@ -96,7 +96,7 @@ fn List(desk: Desk, open: RwSignal<bool>, approve: bool) -> impl IntoView {
                     let action = held.now();
                     view! {
                         <li>
-                            <strong><bdi>{action.tool.clone()}</bdi></strong> " of " <bdi>{action.agent_id.clone()}</bdi> " "
+                            <strong><bdi>{visible(&action.tool)}</bdi></strong> " of " <bdi>{visible(&action.agent_id)}</bdi> " "
                             <RiskMeter level=action.risk_level score=action.risk_score />
                             <br />
                             <code><bdi>{arguments(&action.params)}</bdi></code>

@@ -5,6 +5,7 @@ use leptos::prelude::*;
 use super::desk::Desk;
 use super::queue::Held;
 use crate::components::{Dialog, Json, RiskMeter};
+use crate::format::visible;
 
 /// The dialog. The focus is not on the button that approves, so that Enter alone approves nothing.
 #[component]
@@ -33,7 +34,7 @@ fn Question(desk: Desk, held: Held, open: RwSignal<bool>) -> impl IntoView {
     };
     view! {
         <p>
-            <strong><bdi>{action.tool.clone()}</bdi></strong> " of " <bdi>{action.agent_id.clone()}</bdi> " "
+            <strong><bdi>{visible(&action.tool)}</bdi></strong> " of " <bdi>{visible(&action.agent_id)}</bdi> " "
             <RiskMeter level=action.risk_level score=action.risk_score />
         </p>
         <p>{action.risk_rules.join(", ")}</p>

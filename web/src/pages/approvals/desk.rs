@@ -106,7 +106,7 @@ impl Desk {
 
     /// The action that the URL names and that does not wait.
     pub fn gone(self) -> Option<String> {
-        self.queue.len()?;
+        self.queue.number()?;
         self.wanted.get().filter(|id| self.queue.find(id).is_none())
     }
 

@@ -12,7 +12,7 @@ use super::words::{Left, Standing, left, needs, person};
 use crate::api;
 use crate::api::types::Action;
 use crate::components::{Json, Resource, RiskMeter};
-use crate::format::{countdown, parse_time, relative, time, words};
+use crate::format::{countdown, now_ms, parse_time, relative, time, visible, words};
 use crate::session::Sessions;
 use crate::url::encoded;
 
@@ -47,7 +47,7 @@ pub fn Item(
         }
     });
     let operation = (action.operation != "call")
-        .then(|| view! { " " <span class="muted">{action.operation.clone()}</span> });
+        .then(|| view! { " " <span class="muted">{visible(&action.operation)}</span> });
     view! {
         <li>
             <article
@@ -63,7 +63,7 @@ pub fn Item(
                 <header class="row">
                     <Tick desk held=held.clone() />
                     <h2 id=heading>
-                        <bdi>{action.tool.clone()}</bdi>
+                        <bdi>{visible(&action.tool)}</bdi>
                         {operation}
                     </h2>
                     <RiskMeter level=action.risk_level score=action.risk_score />
@@ -145,11 +145,11 @@ fn Facts(held: Held, is_selected: Memo<bool>) -> impl IntoView {
             .collect();
         view! { <dt>"Risk rules"</dt> <dd>{chips}</dd> }
     });
-    let since = parse_time(&action.created_at).map(|at| relative(at - crate::format::now_ms()));
+    let since = parse_time(&action.created_at).map(|at| relative(at - now_ms()));
     view! {
         <dl class="facts">
             <dt>"Agent"</dt>
-            <dd><bdi>{action.agent_id.clone()}</bdi></dd>
+            <dd><bdi>{visible(&action.agent_id)}</bdi></dd>
             <dt>"Proposed"</dt>
             <dd>
                 <time datetime=action.created_at.clone()>{time(&action.created_at)}</time>
@@ -160,7 +160,7 @@ fn Facts(held: Held, is_selected: Memo<bool>) -> impl IntoView {
             <dt>"Held by"</dt>
             <dd>{rule}</dd>
             <dt>"Reason"</dt>
-            <dd><bdi>{action.reason.clone()}</bdi></dd>
+            <dd><bdi>{visible(&action.reason)}</bdi></dd>
             {risk_rules}
             <Needed held />
         </dl>
@@ -214,7 +214,11 @@ fn Needed(held: Held) -> impl IntoView {
             .iter()
             .map(|approval| {
                 let roles = (!approval.roles.is_empty()).then(|| format!(" ({})", approval.roles.join(", ")));
-                let reason = approval.reason.clone().map(|reason| view! { ": “" <bdi>{reason}</bdi> "”" });
+                let reason = approval
+                    .reason
+                    .as_deref()
+                    .map(visible)
+                    .map(|reason| view! { ": “" <bdi>{reason}</bdi> "”" });
                 let verb = if approval.approve { "✓ approved by " } else { "✕ rejected by " };
                 view! {
                     <li>

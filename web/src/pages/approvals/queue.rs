@@ -9,7 +9,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use engine::decision::ReasonCode;
 use engine::lifecycle::Status;
 use leptos::prelude::*;
 use serde_json::json;
@@ -26,9 +25,9 @@ use crate::session::Sessions;
 use crate::url::encoded;
 
 /// Above this, the whole queue is fetched again instead of each action.
-const MANY: usize = 20;
+const MANY: usize = 50;
 /// Up to this, it is said of each action that left unseen how it ended.
-const FEW: usize = 5;
+const FEW: usize = 50;
 /// How long the list stands still before it takes answers again.
 const STILL_MS: f64 = 400.0;
 
@@ -140,7 +139,7 @@ impl Queue {
     }
 
     /// How many wait, once that is known.
-    pub fn len(self) -> Option<usize> {
+    pub fn number(self) -> Option<usize> {
         self.items.with(|items| items.as_ref().map(Vec::len))
     }
 
@@ -370,13 +369,8 @@ impl Queue {
     async fn refused(self, held: &Held, failure: &Failure) -> Sent {
         let gone = matches!(failure.code.as_str(), "wrong_status" | "not_found");
         if gone && let Ok(action) = api::get::<Action>(&format!("/v1/actions/{}", encoded(&held.id))).await {
-            let late = if action.reason_code == ReasonCode::ApprovalExpired {
-                "too late"
-            } else {
-                "already answered"
-            };
             self.remove(&held.id);
-            self.toasts.failed(format!("{}: {late}; it was {}", name(&action), ended(&action)));
+            self.toasts.failed(format!("{}: your answer came too late; {}", name(&action), ended(&action)));
         } else {
             held.problem.set(Some(refusal(failure)));
         }

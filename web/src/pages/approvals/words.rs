@@ -11,7 +11,7 @@ use engine::risk::RiskLevel;
 
 use crate::api::Failure;
 use crate::api::types::{Action, Approval};
-use crate::format::{counted, parse_time, words};
+use crate::format::{counted, parse_time, visible, words};
 
 /// When little time is left.
 const SOON_MS: f64 = 300_000.0;
@@ -161,7 +161,7 @@ pub fn needs(requirement: Option<&ApprovalRequirement>, approvals: &[Approval]) 
 /// How an action left the queue: `rejected by bob: “not this month”`.
 pub fn ended(action: &Action) -> String {
     let said = |approval: &Approval| match approval.reason.as_deref().map(str::trim) {
-        Some(reason) if !reason.is_empty() => format!(": “{reason}”"),
+        Some(reason) if !reason.is_empty() => format!(": “{}”", visible(reason)),
         _ => String::new(),
     };
     if action.reason_code == ReasonCode::ApprovalExpired {
@@ -180,7 +180,10 @@ pub fn ended(action: &Action) -> String {
             let people: Vec<String> = people.into_iter().collect();
             let people = listed(&people, "and");
             if action.status == Status::Denied {
-                format!("approved by {people}, but denied by the policies in force now: {}", action.reason)
+                format!(
+                    "approved by {people}, but denied by the policies in force now: {}",
+                    visible(&action.reason)
+                )
             } else {
                 format!("approved by {people}{}", said(last))
             }
@@ -218,7 +221,7 @@ pub fn refusal(failure: &Failure) -> String {
 
 /// The name of an action for people: `process_refund of support-agent-prod`.
 pub fn name(action: &Action) -> String {
-    format!("{} of {}", action.tool, action.agent_id)
+    visible(&format!("{} of {}", action.tool, action.agent_id))
 }
 
 /// A principal as people read it.

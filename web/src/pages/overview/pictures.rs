@@ -17,8 +17,8 @@ const OUTCOMES: [Series; 3] = [
     Series { class: "abstain", name: "ABSTAIN" },
     Series { class: "halt", name: "HALT" },
 ];
-const ACTIONS: [Series; 1] = [Series { class: "plain", name: "actions" }];
-const ANSWERS: [Series; 1] = [Series { class: "plain", name: "answers" }];
+const ACTIONS: [Series; 1] = [Series { class: "single", name: "actions" }];
+const ANSWERS: [Series; 1] = [Series { class: "single", name: "answers" }];
 
 /// How far back the overview looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
