@@ -41,6 +41,21 @@ pub(super) fn steps(
         let mut tests = engine_calls(workspace);
         process::run(tests.env("WASM_BINDGEN_USE_BROWSER", "1").env("CHROMEDRIVER", find("chromedriver")?))
     });
+    steps.run("dashboard tests in chromium", || {
+        let mut tests = process::cargo();
+        tests
+            .args(["test", "--locked", "-p", "web", "--test", "it", "--target", "wasm32-unknown-unknown"])
+            .arg("--target-dir")
+            .arg(workspace.target.join("web"))
+            .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER", runner(workspace))
+            .env("WASM_BINDGEN_USE_BROWSER", "1")
+            .env("CHROMEDRIVER", find("chromedriver")?)
+            .current_dir(&workspace.root);
+        process::run(&mut tests)
+    });
+    steps.run("code editor tests", || {
+        process::run(npm(&workspace.root.join("web/editor")).args(["run", "--silent", "test"]))
+    });
     steps.run("javascript hosts", || {
         let mut node = Command::new("node");
         node.arg("run.mjs").current_dir(workspace.root.join("tests/js")).env("FARAMESH_BIN", &binary);
@@ -140,7 +155,9 @@ pub(crate) fn ensure_node() -> Result<()> {
     Err(Error::new(format!("there is no Node {NODE} or newer on PATH; https://nodejs.org has it")))
 }
 
-fn ensure_browser() -> Result<()> {
+/// # Errors
+/// When there is no browser, and none can be installed.
+pub(super) fn ensure_browser() -> Result<()> {
     let missing: Vec<&str> = BROWSER
         .into_iter()
         .filter(|(program, _)| find(program).is_err())

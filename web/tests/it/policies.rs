@@ -1,17 +1,12 @@
 //! The policies page's own reckoning: names of new files, what a version changed, and what files in shadow mode said.
 
-#![cfg(target_arch = "wasm32")]
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that panics has failed")]
-
 use engine::decision::Outcome::{Abstain, Execute, Halt};
 use serde_json::{Value, json};
-use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
+use wasm_bindgen_test::wasm_bindgen_test;
 use web::api::types::{PolicyChange, PolicySet};
 use web::pages::policies::changes::{self, Kind};
 use web::pages::policies::names::{completed, problem};
 use web::pages::policies::opinions::{judged, of_file};
-
-wasm_bindgen_test_configure!(run_in_browser);
 
 #[wasm_bindgen_test]
 fn a_name_gets_its_ending_once() {

@@ -2,23 +2,18 @@
 //!
 //! What a person sees on the page as a whole is shown by the end-to-end tests, against a real server.
 
-#![cfg(target_arch = "wasm32")]
-#![allow(clippy::unwrap_used)]
-
 use engine::hash::RequestHash;
 use engine::record::seal_json;
 use leptos::prelude::*;
 use serde_json::json;
 use wasm_bindgen::JsCast as _;
-use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
+use wasm_bindgen_test::wasm_bindgen_test;
 use web::api::types::{Action, Actions, Events, Receipt};
 use web::format::{pretty, visible};
 use web::pages::actions::curl::{body, curl, quoted};
 use web::pages::actions::query::{Query, from_field, to_field};
 use web::pages::actions::records::{Records, check};
 use web::pages::actions::rows::{Page, Row, beside};
-
-wasm_bindgen_test_configure!(run_in_browser);
 
 const NOW_MS: f64 = 1_795_374_369_365.0;
 

@@ -1,22 +1,17 @@
 //! What the policy editor works out: what rows would get, what changes, which rules are reached, samples as a file and
 //! back, links to the playground, and places in the text. That the engine decides rightly is shown beside the engine.
 
-#![cfg(target_arch = "wasm32")]
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that panics has failed")]
-
 use std::collections::BTreeSet;
 
 use engine::decision::{Decision, Outcome};
 use engine::lifecycle::Status;
 use engine::policy::PolicySet;
-use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
+use wasm_bindgen_test::wasm_bindgen_test;
 use web::pages::policy_editor::share::Shared;
 use web::simulation::samples::{self, Sample};
 use web::simulation::{
     Compiled, Outlook, Row, Summary, amounts_in, last_line, outlooks, reached, utf16_offsets,
 };
-
-wasm_bindgen_test_configure!(run_in_browser);
 
 const NAME: &str = "refunds.yaml";
 const POLICY: &str = "\
@@ -129,7 +124,7 @@ fn a_text_with_errors_is_not_valid_and_says_why() {
 
 #[wasm_bindgen_test]
 fn samples_are_written_as_they_are_read() {
-    let text = include_str!("../../policies/support-agent.test.yaml");
+    let text = include_str!("../../../policies/support-agent.test.yaml");
     let (list, policies) = samples::read("a.test.yaml", text).unwrap();
     assert_eq!(list.len(), 14);
     let printed = samples::print(&list, policies.as_deref()).unwrap();

@@ -1,9 +1,6 @@
 //! The audit page's own checks: what it says of each way in which a chain can be wrong, of receipts, and what it exports.
 //! That the engine finds every flipped bit is shown beside the engine.
 
-#![cfg(target_arch = "wasm32")]
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that panics has failed")]
-
 use std::sync::Arc;
 
 use engine::canonical::Canonical;
@@ -11,14 +8,12 @@ use engine::chain::Verifier;
 use engine::hash::RecordHash;
 use engine::record::{Draft, Head, RecordKind};
 use engine::value::Value;
-use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
+use wasm_bindgen_test::wasm_bindgen_test;
 use web::pages::audit::check::{Check, How, Wrong};
 use web::pages::audit::export::{file_name, lines};
 use web::pages::audit::receipts::{Found, Wanted, look, parse};
 use web::pages::audit::runs::{State, Verified};
 use web::pages::audit::source::bodies;
-
-wasm_bindgen_test_configure!(run_in_browser);
 
 fn chain(length: usize) -> (Vec<String>, Head) {
     let mut head = Head::genesis("s");

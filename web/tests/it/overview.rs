@@ -1,19 +1,14 @@
 //! The numbers, scales and sentences of the overview's pictures, and a chart that is read with the keyboard.
 
-#![cfg(target_arch = "wasm32")]
-#![allow(clippy::unwrap_used)]
-
 use leptos::prelude::*;
 use serde_json::{Value, json};
 use wasm_bindgen::JsCast as _;
-use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
+use wasm_bindgen_test::wasm_bindgen_test;
 use web::api::types::Stats;
 use web::components::chart::Columns;
 use web::components::chart::data::{Data, Group, Series, scale, share, stack};
 use web::pages::overview::first::{curl, python};
 use web::pages::overview::pictures::{self, Range};
-
-wasm_bindgen_test_configure!(run_in_browser);
 
 fn stats(changes: Value) -> Stats {
     let mut stats = json!({

@@ -1,11 +1,8 @@
 //! The words and the order of the approvals queue, and what the title says of it. That answers reach the server is
 //! shown end to end, not here.
 
-#![cfg(target_arch = "wasm32")]
-#![allow(clippy::unwrap_used)]
-
 use serde_json::{Value, json};
-use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
+use wasm_bindgen_test::wasm_bindgen_test;
 use web::api::Failure;
 use web::api::types::Action;
 use web::format::countdown;
@@ -13,8 +10,6 @@ use web::pages::approvals::words::{
     Left, Standing, departures, ended, is_dangerous, left, listed, needs, order, refusal,
 };
 use web::pending::title;
-
-wasm_bindgen_test_configure!(run_in_browser);
 
 /// A held action with some members changed.
 fn action(changes: Value) -> Action {
