@@ -25,7 +25,7 @@ const USAGE: &str = "\
 usage: cargo xtask COMMAND
 
   up [-- ARGS]              build when something changed, then run `faramesh server start ARGS`
-  test [rust|python|js|lint]
+  test [rust|python|js|e2e|lint]
                             check everything CI checks, or one part of it
        [--long]             with 100,000 cases for each property
   build                     build the engine module and the release binary, target/release/faramesh

@@ -3,6 +3,7 @@
 //! All steps run even when one of them failed, so that one run tells everything; only a build that fails stops it.
 //! The commands are the plain ones of each tool, so that a step can be repeated by hand.
 
+mod e2e;
 pub(crate) mod js;
 mod python;
 mod snapshots;
@@ -29,10 +30,11 @@ enum Part {
     Rust,
     Python,
     Js,
+    E2e,
 }
 
 impl Options {
-    /// Reads `[rust|python|js|lint] [--long]`.
+    /// Reads `[rust|python|js|e2e|lint] [--long]`.
     ///
     /// # Errors
     /// When there is anything else.
@@ -48,12 +50,13 @@ impl Options {
                 "rust" => Part::Rust,
                 "python" => Part::Python,
                 "js" => Part::Js,
+                "e2e" => Part::E2e,
                 _ => Part::All,
             };
             if part == Part::All || options.part != Part::All {
                 return Err(Error::new(format!(
                     "`cargo xtask test` does not know what to do with `{argument}`; \
-                     it takes one of `rust`, `python`, `js`, `lint`, and `--long`"
+                     it takes one of `rust`, `python`, `js`, `e2e`, `lint`, and `--long`"
                 )));
             }
             options.part = part;
@@ -196,7 +199,7 @@ fn run_steps(
             process::run(faramesh.args(["policy", "test", "policies"]).current_dir(root))
         });
     }
-    if matches!(options.part, Part::Python | Part::Js) {
+    if matches!(options.part, Part::Python | Part::Js | Part::E2e) {
         steps.must("build", || {
             let programs =
                 ["build", "--locked", "-p", "host", "-p", "surface", "-p", "conformance", "--bins"];
@@ -205,6 +208,9 @@ fn run_steps(
     }
     if options.includes(Part::Js) {
         js::steps(workspace, options.long, steps)?;
+    }
+    if options.includes(Part::E2e) {
+        e2e::steps(workspace, steps)?;
     }
     if options.includes(Part::Python) {
         python::steps(workspace, options.long, steps)?;
@@ -228,6 +234,7 @@ mod tests {
     fn one_part_and_long_are_understood_in_any_order() {
         assert_eq!(parse("").unwrap(), Options { part: Part::All, long: false });
         assert_eq!(parse("js").unwrap(), Options { part: Part::Js, long: false });
+        assert_eq!(parse("e2e").unwrap(), Options { part: Part::E2e, long: false });
         assert_eq!(parse("--long rust").unwrap(), Options { part: Part::Rust, long: true });
         assert_eq!(parse("python --long").unwrap(), Options { part: Part::Python, long: true });
     }
