@@ -41,7 +41,7 @@ impl Failure {
 
     /// Whether asking again may help.
     pub fn is_passing(&self) -> bool {
-        self.status == 0 || self.status == 503
+        self.code == "unreachable" || self.status == 503
     }
 }
 

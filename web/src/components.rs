@@ -1,6 +1,8 @@
 //! What several pages use: small parts with plain data and signals for props.
 
 pub mod badges;
+pub mod chart;
+pub mod code_editor;
 pub mod connection;
 pub mod copy;
 pub mod diagnostics;
@@ -13,6 +15,7 @@ pub mod toast;
 pub mod truth;
 
 pub use badges::{OutcomeBadge, RiskMeter, StatusBadge};
+pub use code_editor::{CodeEditor, RuleMark};
 pub use connection::ConnectionSign;
 pub use copy::{CopyButton, Hash};
 pub use diagnostics::DiagnosticList;

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use engine::canonical::Canonical;
+use engine::value::Value;
 use serde_json::value::RawValue;
 
 /// How many characters of arguments are shown in a row.
@@ -33,6 +35,18 @@ pub fn time(rfc3339: &str) -> String {
     format!("{year:04}-{:02}-{day:02} {clock}", month + 1)
 }
 
+/// `14:03`, in the time zone of the browser.
+pub fn clock(ms: f64) -> String {
+    let date = js_sys::Date::new(&ms.into());
+    format!("{:02}:{:02}", date.get_hours(), date.get_minutes())
+}
+
+/// `11-22`, in the time zone of the browser.
+pub fn day(ms: f64) -> String {
+    let date = js_sys::Date::new(&ms.into());
+    format!("{:02}-{:02}", date.get_month() + 1, date.get_date())
+}
+
 /// `3 min ago`, `in 12 s`.
 pub fn relative(ms_from_now: f64) -> String {
     let text = span(ms_from_now.abs());
@@ -50,9 +64,26 @@ pub fn span(ms: f64) -> String {
     }
 }
 
-/// `11 µs`, `1.8 ms`.
+/// `1 h 04 min 09 s`, `4 min 09 s`, `9 s`: what is left, by the second.
+pub fn countdown(ms: f64) -> String {
+    let seconds = (ms / 1000.0).max(0.0).floor();
+    let (hours, minutes, rest) =
+        ((seconds / 3600.0).floor(), (seconds % 3600.0 / 60.0).floor(), seconds % 60.0);
+    match seconds {
+        s if s < 60.0 => format!("{rest:.0} s"),
+        s if s < 3600.0 => format!("{minutes:.0} min {rest:02.0} s"),
+        s if s < 86_400.0 => format!("{hours:.0} h {minutes:02.0} min {rest:02.0} s"),
+        _ => span(ms),
+    }
+}
+
+/// `11 µs`, `1.8 ms`, `2.5 s`.
 pub fn micros(us: u64) -> String {
-    if us < 1000 { format!("{us} µs") } else { format!("{:.1} ms", us as f64 / 1000.0) }
+    match us {
+        0..1000 => format!("{us} µs"),
+        1000..1_000_000 => format!("{:.1} ms", us as f64 / 1000.0),
+        _ => format!("{:.1} s", us as f64 / 1_000_000.0),
+    }
 }
 
 /// `12,345`.
@@ -96,6 +127,27 @@ pub fn arguments(params: &RawValue) -> String {
         }
     }
     visible(&clip(&text, SHORT_CHARS))
+}
+
+/// Arguments in a row, from a value of the engine's.
+pub fn arguments_of(params: &Value) -> String {
+    let Value::Object(members) = params else { return clip(Canonical::of(params).as_str(), SHORT_CHARS) };
+    let parts = members
+        .iter()
+        .map(|(name, value)| format!("{name}={}", clip(Canonical::of(value).as_str(), SHORT_CHARS)));
+    clip(&parts.collect::<Vec<_>>().join(" "), SHORT_CHARS)
+}
+
+/// A sum of amounts: `4,210` or `4,210.50`.
+pub fn amount(sum: f64) -> String {
+    let sign = if sum < 0.0 { "−" } else { "" };
+    let cents = (sum.abs() * 100.0).round();
+    if cents >= 1e17 {
+        return format!("{sum:e}");
+    }
+    let (whole, rest) = ((cents / 100.0).floor(), cents % 100.0);
+    let whole = count(whole as u64);
+    if rest == 0.0 { format!("{sign}{whole}") } else { format!("{sign}{whole}.{rest:02.0}") }
 }
 
 /// The first characters of a text, with a sign when there is more.

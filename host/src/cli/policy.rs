@@ -1,9 +1,10 @@
-//! `faramesh policy`: check, decide, explain and test, all offline and all through the engine's own module.
+//! `faramesh policy`: check, decide, explain and test, all offline and all through the engine's own module; and the
+//! schema of the language.
 
 mod check;
 mod decide;
 mod explain;
-mod suite;
+mod schema;
 mod test;
 
 pub(crate) use decide::{risk, rule, rule_place};
@@ -24,6 +25,8 @@ pub(crate) enum Command {
     Explain(explain::Explain),
     /// Run the tests beside the policies
     Test(test::Test),
+    /// Print the JSON Schema of the policy language, for editors
+    Schema(schema::Schema),
 }
 
 pub(crate) fn run(command: &Command, screen: &Screen) -> Outcome {
@@ -32,6 +35,7 @@ pub(crate) fn run(command: &Command, screen: &Screen) -> Outcome {
         Command::Decide(args) => decide::run(args, screen),
         Command::Explain(args) => explain::run(args, screen),
         Command::Test(args) => test::run(args, screen),
+        Command::Schema(schema::Schema {}) => schema::run(screen),
     }
 }
 

@@ -35,6 +35,19 @@ fn check_of_a_good_folder_and_of_none() {
 }
 
 #[test]
+fn the_schema_is_the_file_of_the_repository() {
+    let place = Place::new();
+    let schema = include_str!("../../../policies/policy.schema.json");
+    for args in [&["policy", "schema"][..], &["policy", "schema", "-o", "json"]] {
+        let run = place.run(args);
+        assert_eq!((run.code, run.out.as_str()), (0, schema), "{}", run.err);
+        assert_eq!(run.json()["properties"]["version"]["const"], 1);
+    }
+    let run = place.run(&["policy", "schema", "-o", "yaml"]);
+    assert!(run.out.contains("title: Faramesh policy"), "{}", run.out);
+}
+
+#[test]
 fn decide_prints_the_engines_bytes_and_ends_with_the_outcome() {
     let place = Place::initialized();
     for (amount, code, outcome) in [("45", 0, "EXECUTE"), ("340", 3, "ABSTAIN"), ("5000", 1, "HALT")] {

@@ -16,20 +16,20 @@ use engine::value::{Value, to_value};
 
 use crate::process::{faramesh, run};
 
-fn document(name: &str) -> String {
+pub(crate) fn document(name: &str) -> String {
     let path = repository().join("docs").join(name);
     fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
 /// A fenced block that is marked as YAML.
-struct Block {
-    line: usize,
+pub(crate) struct Block {
+    pub(crate) line: usize,
     /// What stands behind `yaml`.
-    kind: String,
-    text: String,
+    pub(crate) kind: String,
+    pub(crate) text: String,
 }
 
-fn blocks(text: &str) -> Vec<Block> {
+pub(crate) fn blocks(text: &str) -> Vec<Block> {
     let mut blocks: Vec<Block> = Vec::new();
     let mut open: Option<Block> = None;
     for (line, content) in (1..).zip(text.lines()) {
@@ -187,7 +187,7 @@ fn the_operators_of_the_policy_page_are_those_of_the_engine() {
 }
 
 /// The sample policies: name and text.
-fn samples() -> Vec<(String, String)> {
+pub(crate) fn samples() -> Vec<(String, String)> {
     let folder = repository().join("policies");
     let mut samples: Vec<_> = fs::read_dir(&folder)
         .unwrap()

@@ -36,5 +36,6 @@ mod module;
 mod native;
 mod process;
 mod records;
+mod schema;
 mod start;
 mod wasmtime;

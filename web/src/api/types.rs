@@ -1,10 +1,12 @@
 //! What the server answers, as far as the pages read it. The names are those of its OpenAPI document.
 
 use engine::decision::{ApprovalRequirement, Effect, Outcome, ReasonCode, RuleRef, ShadowOpinion};
+use engine::diagnostic::Diagnostic;
 use engine::lifecycle::Status;
 use engine::risk::RiskLevel;
 use engine::truth::Truth;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
 /// An action as it stands.
@@ -51,6 +53,9 @@ pub struct Action {
     pub provenance_id: String,
     /// What it takes to let it run.
     pub approval: Option<ApprovalRequirement>,
+    /// There when who is logged in may answer; the token itself is not kept.
+    #[serde(default)]
+    pub approval_token: Option<IgnoredAny>,
     /// The answers of people so far.
     pub approvals: Vec<Approval>,
     /// What files in shadow mode would have said.
@@ -238,4 +243,228 @@ pub struct Difference {
     pub recorded: Box<RawValue>,
     /// What it is now.
     pub replayed: Box<RawValue>,
+}
+
+/// What the actions of a span of time got.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Stats {
+    /// From when.
+    pub since: String,
+    /// Until when.
+    pub until: String,
+    /// How long a bucket is.
+    pub bucket_ms: u64,
+    /// How many actions came.
+    pub total: u64,
+    /// What they got, by the time at which they came.
+    pub buckets: Vec<StatsBucket>,
+    /// The most frequent tools.
+    pub tools: Vec<StatsOfTool>,
+    /// The most frequent agents.
+    pub agents: Vec<StatsOfAgent>,
+    /// What denied most actions.
+    pub rules: Vec<StatsOfRule>,
+    /// How many had each risk level.
+    pub risk: Vec<StatsOfLevel>,
+    /// How many had which risk score.
+    pub scores: Vec<StatsOfScores>,
+    /// What people answered.
+    pub approvals: StatsOfApprovals,
+}
+
+/// How many actions got each outcome, by their first decision.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub struct Outcomes {
+    /// May run.
+    pub execute: u64,
+    /// Held.
+    pub abstain: u64,
+    /// Denied.
+    pub halt: u64,
+}
+
+/// A part of the span.
+#[derive(Debug, Clone, Deserialize)]
+pub struct StatsBucket {
+    /// When it begins.
+    pub at: String,
+    /// What came in it.
+    #[serde(flatten)]
+    pub outcomes: Outcomes,
+}
+
+/// What the actions of one tool got.
+#[derive(Debug, Clone, Deserialize)]
+pub struct StatsOfTool {
+    /// The tool.
+    pub tool: String,
+    /// What they got.
+    #[serde(flatten)]
+    pub outcomes: Outcomes,
+}
+
+/// What the actions of one agent got.
+#[derive(Debug, Clone, Deserialize)]
+pub struct StatsOfAgent {
+    /// The agent.
+    pub agent_id: String,
+    /// What they got.
+    #[serde(flatten)]
+    pub outcomes: Outcomes,
+}
+
+/// How many actions were denied for one reason.
+#[derive(Debug, Clone, Deserialize)]
+pub struct StatsOfRule {
+    /// The file of the rule; none where no rule decided.
+    pub policy: Option<String>,
+    /// The rule.
+    pub id: Option<String>,
+    /// The reason.
+    pub reason_code: ReasonCode,
+    /// How many.
+    pub count: u64,
+}
+
+/// How many actions had a risk level.
+#[derive(Debug, Clone, Deserialize)]
+pub struct StatsOfLevel {
+    /// The level.
+    pub level: RiskLevel,
+    /// How many.
+    pub count: u64,
+}
+
+/// How many actions had a score of `from` and more, and less than `to`; the last bin has 100 too.
+#[derive(Debug, Clone, Deserialize)]
+pub struct StatsOfScores {
+    /// The lowest.
+    pub from: u8,
+    /// What is behind the highest.
+    pub to: u8,
+    /// How many.
+    pub count: u64,
+}
+
+/// What people answered, and how long that took.
+#[derive(Debug, Clone, Deserialize)]
+pub struct StatsOfApprovals {
+    /// How many wait.
+    pub pending: u64,
+    /// How many were decided by people.
+    pub answered: u64,
+    /// Half of the answers came in this time or less.
+    pub median_ms: Option<i64>,
+    /// Nine of ten answers came in this time or less.
+    pub p90_ms: Option<i64>,
+    /// How many took how long.
+    pub bins: Vec<StatsOfWait>,
+}
+
+/// How many answers took less than `to_ms`, and no less than the bin before says.
+#[derive(Debug, Clone, Deserialize)]
+pub struct StatsOfWait {
+    /// What is behind the longest; none for the last bin.
+    pub to_ms: Option<i64>,
+    /// How many.
+    pub count: u64,
+}
+
+/// The policies in force.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct PolicySet {
+    /// The digest of all of them.
+    pub policy_hash: String,
+    /// Which version of the policies this is.
+    pub policy_version: String,
+    /// The files.
+    pub files: Vec<PolicyFile>,
+    /// What each file is.
+    #[serde(default)]
+    pub summaries: Vec<PolicySummary>,
+    /// What was found in them.
+    #[serde(default)]
+    pub diagnostics: Vec<Diagnostic>,
+    /// Why what is in the folder is not in force, where that is so.
+    #[serde(default)]
+    pub trouble: Option<Trouble>,
+}
+
+/// A policy file.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct PolicyFile {
+    /// Its name in the folder.
+    pub name: String,
+    /// The digest of its bytes.
+    pub hash: String,
+}
+
+/// What a policy file is.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct PolicySummary {
+    /// The agents it speaks of, as globs; empty means all.
+    pub agents: Vec<String>,
+    /// What it is for.
+    pub description: Option<String>,
+    /// Its name in the folder.
+    pub file: String,
+    /// The digest of its bytes.
+    pub hash: String,
+    /// `enforce` or `shadow`.
+    pub mode: String,
+    /// What it is called.
+    pub name: String,
+    /// How many rules it has.
+    pub rules: u64,
+}
+
+/// Why what is in the policy folder is not in force.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Trouble {
+    /// The sentence.
+    pub reason: String,
+    /// The digest of the set that was refused.
+    pub policy_hash: Option<String>,
+    /// Everything that was found in it.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// A policy set that came into force.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct PolicyVersion {
+    /// Its number.
+    pub policy_version: String,
+    /// The digest of its files.
+    pub policy_hash: String,
+    /// When it came into force.
+    pub at: String,
+    /// Who brought it into force; `system` when it was found in the folder.
+    pub principal: Option<String>,
+    /// How its files differ from those of the version before it.
+    pub change: PolicyChange,
+    /// Its files.
+    pub files: Vec<PolicyFile>,
+    /// The record of it.
+    pub receipt: Receipt,
+}
+
+/// The names of the files in which a version differs from the one before it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct PolicyChange {
+    /// New files.
+    pub added: Vec<String>,
+    /// Files with another text.
+    pub changed: Vec<String>,
+    /// Files that are gone.
+    pub removed: Vec<String>,
+}
+
+/// The text of a policy file.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct PolicyText {
+    /// Its name in the folder.
+    pub name: String,
+    /// The text.
+    pub text: String,
 }

@@ -1,0 +1,21 @@
+// What the tests of a file share: one server and one browser, there before the first test and gone after the last.
+import { after, before } from "node:test";
+import { Browser } from "./browser.mjs";
+import { Server } from "./server.mjs";
+
+/**
+ * Gives an object with `server` and `browser`, which are there as soon as tests run.
+ * `begin` is called with both before the first test.
+ */
+export function fixture({ policies, host, begin } = {}) {
+  const shared = {};
+  before(async () => {
+    [shared.server, shared.browser] = await Promise.all([Server.start({ policies, host }), Browser.launch()]);
+    await begin?.(shared);
+  });
+  after(async () => {
+    await shared.browser?.close();
+    await shared.server?.stop();
+  });
+  return shared;
+}

@@ -1,0 +1,115 @@
+//! Deleting a policy: asked once, and only the very file that is shown.
+
+use leptos::prelude::*;
+
+use crate::api;
+use crate::api::types::PolicySummary;
+use crate::components::{DiagnosticList, Dialog, FailureView, Toasts};
+use crate::format::counted;
+use crate::session::Sessions;
+use crate::url::encoded;
+
+/// The file that somebody may want to delete, and whether they are being asked.
+#[derive(Clone, Copy)]
+pub struct Removing {
+    open: RwSignal<bool>,
+    file: RwSignal<Option<PolicySummary>>,
+}
+
+impl Removing {
+    /// None yet.
+    pub fn new() -> Self {
+        Removing { open: RwSignal::new(false), file: RwSignal::new(None) }
+    }
+
+    /// Asks about this file.
+    pub fn ask(self, file: PolicySummary) {
+        self.file.set(Some(file));
+        self.open.set(true);
+    }
+}
+
+impl Default for Removing {
+    fn default() -> Self {
+        Removing::new()
+    }
+}
+
+/// Asks whether the file is to be deleted.
+#[component]
+pub fn Remove(
+    /// The file.
+    removing: Removing,
+    /// Called when it is gone.
+    #[prop(into)]
+    reload: Callback<()>,
+) -> impl IntoView {
+    let Removing { open, file } = removing;
+    view! {
+        <Dialog open title="Delete a policy">
+            {move || file.get().map(|file| view! { <Ask file open reload /> })}
+        </Dialog>
+    }
+}
+
+#[component]
+fn Ask(file: PolicySummary, open: RwSignal<bool>, reload: Callback<()>) -> impl IntoView {
+    let (sessions, toasts) = (Sessions::here(), Toasts::here());
+    let failure = RwSignal::new(None::<api::Failure>);
+    let asking = RwSignal::new(false);
+    let PolicySummary { file: name, hash, mode, rules, agents, .. } = file;
+    let whose = if agents.is_empty() { "all agents".to_owned() } else { agents.join(", ") };
+    let effect = if mode == "shadow" {
+        "It is in shadow mode, so no outcome changes."
+    } else {
+        "Its rules stop to apply at once. What only they allowed is halted; what only they restricted is not restricted any more."
+    };
+    let title = name.clone();
+    let delete = move |_| {
+        asking.set(true);
+        let (name, hash) = (name.clone(), hash.clone());
+        leptos::task::spawn_local(async move {
+            let answer =
+                api::delete(sessions, &format!("/v1/policies/{}", encoded(&name)), Some(&hash)).await;
+            _ = asking.try_set(false);
+            match answer {
+                Ok(()) => {
+                    toasts.say(format!("{name} is deleted"));
+                    _ = open.try_set(false);
+                    reload.run(());
+                }
+                Err(found) => _ = failure.try_set(Some(found)),
+            }
+        });
+    };
+    view! {
+        <p>
+            "Delete " <strong>{title}</strong> " with " {counted(rules, "rule")} " for " {whose} "?"
+        </p>
+        <p>{effect} " The history keeps its text."</p>
+        {move || {
+            failure
+                .get()
+                .map(|failure| {
+                    let found = failure.diagnostics.clone();
+                    let is_conflict = failure.status == 412;
+                    view! {
+                        <FailureView failure />
+                        <DiagnosticList list=Signal::stored(found) />
+                        {is_conflict
+                            .then(|| {
+                                view! {
+                                    <p class="help">
+                                        "somebody changed or deleted it meanwhile; close this and look at it again"
+                                    </p>
+                                }
+                            })}
+                    }
+                })
+        }}
+        <div class="row">
+            <button type="button" class="danger" disabled=move || asking.get() on:click=delete>"delete"</button>
+            <button type="button" class="quiet" on:click=move |_| open.set(false)>"keep it"</button>
+        </div>
+    }
+}

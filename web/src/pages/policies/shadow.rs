@@ -1,0 +1,317 @@
+//! Files in shadow mode: what each would have done to the newest decisions, beside what happened.
+
+use engine::decision::Outcome;
+use leptos::prelude::*;
+use leptos_router::components::A;
+
+use super::files::editor_of;
+use super::history::versions;
+use super::opinions::{self, Behind, Difference, Judged, OUTCOMES, Opinions};
+use crate::api;
+use crate::api::types::{PolicySet, PolicyVersion};
+use crate::components::{OutcomeBadge, Resource};
+use crate::format::{count, counted, time};
+use crate::url::{self, encoded};
+
+/// How many decisions may be looked at.
+const AMOUNTS: [&str; 3] = ["100", "500", "1000"];
+const AMOUNT: &str = "500";
+/// How many differences are shown at first, and how many more each time.
+const PAGE: usize = 20;
+/// Enough of the history to know under which text of a file a decision was made.
+const VERSIONS: usize = 500;
+
+/// What was decided, and under which policies.
+#[derive(Debug, Clone)]
+struct Recorded {
+    decisions: Vec<Judged>,
+    history: Vec<PolicyVersion>,
+}
+
+impl Recorded {
+    /// Whether `file` had this hash among the policies of `policy_hash`.
+    fn had(&self, policy_hash: &str, file: &str, hash: &str) -> bool {
+        let set = self.history.iter().find(|version| version.policy_hash == policy_hash);
+        set.is_some_and(|set| set.files.iter().any(|other| other.name == file && other.hash == hash))
+    }
+}
+
+/// All files in shadow mode.
+#[component]
+pub fn Shadow(
+    /// The policies in force.
+    set: Resource<PolicySet>,
+) -> impl IntoView {
+    let files = Memo::new(move |_| {
+        set.with(|set| {
+            let shadow = set?.summaries.iter().filter(|file| file.mode == "shadow");
+            Some(shadow.map(|file| (file.file.clone(), file.hash.clone())).collect::<Vec<_>>())
+        })
+    });
+    move || {
+        let files = files.get()?;
+        Some(view! {
+            <section class="card" aria-labelledby="shadow">
+                <h2 id="shadow">"Shadow files"</h2>
+                {if files.is_empty() {
+                    view! {
+                        <p class="muted">
+                            "No file is in shadow mode. With " <code>"mode: shadow"</code>
+                            " a policy is tried on live traffic: its opinion is recorded beside each decision and changes nothing."
+                        </p>
+                    }
+                        .into_any()
+                } else {
+                    view! { <Judgements files /> }.into_any()
+                }}
+            </section>
+        })
+    }
+}
+
+#[component]
+fn Judgements(files: Vec<(String, String)>) -> impl IntoView {
+    let (amount, set_amount) = url::query("decisions");
+    let amount = Memo::new(move |_| {
+        let wanted = amount.get();
+        AMOUNTS.into_iter().find(|amount| Some(*amount) == wanted.as_deref()).unwrap_or(AMOUNT)
+    });
+    let earlier = RwSignal::new(false);
+    let recorded = Resource::<Recorded>::new();
+    let load = move |amount: &'static str| {
+        recorded.load(async move {
+            let history = versions(VERSIONS).await?;
+            let answer = api::get_text(&format!("/v1/decisions?limit={amount}")).await?;
+            Ok(Recorded { decisions: opinions::judged(&answer)?, history })
+        });
+    };
+    Effect::new(move |_| load(amount.get()));
+    view! {
+        <p>
+            "What each would have said of the newest decisions, beside what was decided. An enforced file can only tighten: where it is stricter, the outcome would have changed; where it is looser, only if no other file had said anything."
+        </p>
+        <div class="row">
+            <label for="shadow-amount">"of the newest"</label>
+            <select
+                id="shadow-amount"
+                on:change=move |event| {
+                    let chosen = event_target_value(&event);
+                    set_amount.set((chosen != AMOUNT).then_some(chosen));
+                }
+            >
+                {AMOUNTS
+                    .into_iter()
+                    .map(|one| view! { <option value=one selected=move || amount.get() == one>{one} " decisions"</option> })
+                    .collect_view()}
+            </select>
+            <label class="check">
+                <input
+                    type="checkbox"
+                    prop:checked=move || earlier.get()
+                    on:change=move |event| earlier.set(event_target_checked(&event))
+                />
+                "also those under earlier texts of the file"
+            </label>
+            <button type="button" class="quiet" on:click=move |_| load(amount.get_untracked())>"look again"</button>
+        </div>
+        {recorded
+            .view(move |recorded| {
+                files
+                    .iter()
+                    .map(|(file, hash)| {
+                        let earlier = earlier.get();
+                        let counts = |judged: &&Judged| earlier || recorded.had(&judged.policy_hash, file, hash);
+                        let opinions = opinions::of_file(file, recorded.decisions.iter().filter(counts));
+                        view! { <FileOpinions file=file.clone() opinions /> }
+                    })
+                    .collect_view()
+            })}
+    }
+}
+
+#[component]
+fn FileOpinions(file: String, opinions: Opinions) -> impl IntoView {
+    let (href, name) = (url::of(&editor_of(&file)), file.clone());
+    let title = view! {
+        <h3 class="judgement">
+            <A href=href>{name}</A>
+        </h3>
+    };
+    if opinions.asked == 0 {
+        return view! {
+            {title}
+            <p class="muted">"It was asked about none of these decisions: it speaks of other agents, or none was made since it is as it is."</p>
+        }
+        .into_any();
+    }
+    let stricter = opinions.stricter();
+    let sentence = opinions.sentence();
+    let rules: Vec<_> = opinions.rules.iter().map(|behind| rule(&file, behind)).collect();
+    let has_rules = !rules.is_empty();
+    let differing = opinions.differing.clone();
+    view! {
+        {title}
+        <p>
+            <strong>{sentence}</strong>
+            {(stricter > 0).then(|| format!("; enforced, it would have tightened {}", counted(stricter, "outcome")))}
+        </p>
+        <div class="columns">
+            <MatrixView opinions=opinions.clone() />
+            {has_rules
+                .then(|| view! {
+                    <div class="scroll" tabindex="0" role="group" aria-label="rules behind it">
+                        <table>
+                            <thead>
+                                <tr>
+                                    <th scope="col">"rule behind it"</th>
+                                    <th scope="col">"says"</th>
+                                    <th scope="col" class="end">"decisions"</th>
+                                    <th scope="col" class="end">"that differ"</th>
+                                </tr>
+                            </thead>
+                            <tbody>{rules}</tbody>
+                        </table>
+                    </div>
+                })}
+        </div>
+        {(!differing.is_empty()).then(|| view! { <Differences differing /> })}
+    }
+    .into_any()
+}
+
+fn rule(file: &str, behind: &Behind) -> impl IntoView + use<> {
+    let name = match &behind.rule {
+        Some(rule) => {
+            let text = format!("{} (line {})", rule.id, rule.line);
+            view! { <A href=url::of(&editor_of(file))>{text}</A> }.into_any()
+        }
+        None => view! { <span class="muted">"no rule: its risk section"</span> }.into_any(),
+    };
+    view! {
+        <tr>
+            <td>{name}</td>
+            <td>
+                <OutcomeBadge outcome=behind.outcome />
+            </td>
+            <td class="number end">{count(behind.count)}</td>
+            <td class="number end">{count(behind.differing)}</td>
+        </tr>
+    }
+}
+
+#[component]
+fn MatrixView(opinions: Opinions) -> impl IntoView {
+    let columns: Vec<Option<Outcome>> = OUTCOMES.into_iter().map(Some).chain([None]).collect();
+    let rows: Vec<_> = OUTCOMES
+        .into_iter()
+        .map(|real| {
+            let cells: Vec<_> = columns
+                .iter()
+                .map(|would| {
+                    let number = opinions.matrix.get(&(real, *would)).copied().unwrap_or_default();
+                    let class = match would {
+                        _ if number == 0 => "number end muted",
+                        Some(would) if *would > real => "number end stricter",
+                        Some(would) if *would < real => "number end looser",
+                        _ => "number end",
+                    };
+                    let word = match would {
+                        Some(would) if number > 0 && *would > real => " stricter",
+                        Some(would) if number > 0 && *would < real => " looser",
+                        _ => "",
+                    };
+                    view! { <td class=class>{count(number)} <span class="word">{word}</span></td> }
+                })
+                .collect();
+            view! {
+                <tr>
+                    <th scope="row">
+                        <OutcomeBadge outcome=real />
+                    </th>
+                    {cells}
+                </tr>
+            }
+        })
+        .collect();
+    let heads: Vec<_> = columns
+        .iter()
+        .map(|would| match would {
+            Some(outcome) => {
+                view! { <th scope="col" class="end"><OutcomeBadge outcome=*outcome /></th> }.into_any()
+            }
+            None => view! { <th scope="col" class="end">"no opinion"</th> }.into_any(),
+        })
+        .collect();
+    view! {
+        <div class="scroll" tabindex="0" role="group" aria-label="what was decided, and what it said">
+            <table class="matrix">
+                <thead>
+                    <tr>
+                        <th scope="col">"decided ↓ it said →"</th>
+                        {heads}
+                    </tr>
+                </thead>
+                <tbody>{rows}</tbody>
+            </table>
+        </div>
+    }
+}
+
+#[component]
+fn Differences(differing: Vec<Difference>) -> impl IntoView {
+    let shown = RwSignal::new(PAGE);
+    let all = differing.len();
+    let differing = StoredValue::new(differing);
+    let rows =
+        move || differing.with_value(|all| all.iter().take(shown.get()).map(difference).collect_view());
+    view! {
+        <h4>"Where it differs"</h4>
+        <div class="scroll" tabindex="0" role="group" aria-label="where it differs">
+            <table class="judged">
+                <thead>
+                    <tr>
+                        <th scope="col">"time"</th>
+                        <th scope="col">"action"</th>
+                        <th scope="col">"agent"</th>
+                        <th scope="col">"decided"</th>
+                        <th scope="col">"it said"</th>
+                        <th scope="col">"its rule"</th>
+                    </tr>
+                </thead>
+                <tbody>{rows}</tbody>
+            </table>
+        </div>
+        <Show when=move || shown.get() < all>
+            <button type="button" class="quiet" on:click=move |_| shown.update(|shown| *shown += PAGE)>
+                {move || format!("show more of {}", count(all as u64))}
+            </button>
+        </Show>
+    }
+}
+
+fn difference(difference: &Difference) -> impl IntoView + use<> {
+    let Difference { judged, would, rule } = difference.clone();
+    let Judged { id, at, agent_id, tool, outcome, .. } = judged;
+    view! {
+        <tr>
+            <td class="number">
+                <time datetime=at.clone() title=at.clone()>{time(&at)}</time>
+            </td>
+            <td>
+                <A href=url::of(&format!("/actions?id={}", encoded(&id)))>
+                    <bdi>{tool}</bdi>
+                </A>
+            </td>
+            <td>
+                <bdi>{agent_id}</bdi>
+            </td>
+            <td>
+                <OutcomeBadge outcome />
+            </td>
+            <td>
+                <OutcomeBadge outcome=would />
+            </td>
+            <td>{rule.map(|rule| rule.id)}</td>
+        </tr>
+    }
+}
