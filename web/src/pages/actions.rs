@@ -73,7 +73,23 @@ pub fn Actions() -> impl IntoView {
     let search = NodeRef::<html::Input>::new();
     let help = RwSignal::new(false);
     let is_open = Memo::new(move |_| query.with(|query| query.id.is_some()));
-    let is_there = Memo::new(move |_| feed.page.with(|page| page.is_some()));
+    // While another list is on its way, or when it does not come, what is shown is not what the filters say.
+    let is_old = Memo::new(move |_| {
+        let list = feed.list.get();
+        feed.page.with(|page| page.is_some_and(|page| page.list != list))
+    });
+    let is_there = Memo::new(move |_| {
+        feed.page.with(|page| page.is_some()) && !(is_old.get() && feed.page.failure().is_some())
+    });
+    // Said once for each list, and not again whenever an action comes in.
+    let found = Memo::new(move |before: Option<&(Query, String)>| {
+        let page = feed.page.get().unwrap_or_default();
+        match before {
+            Some((list, said)) if *list == page.list && !said.is_empty() => (page.list, said.clone()),
+            _ if feed.page.with(|page| page.is_none()) => (page.list, String::new()),
+            _ => (page.list, counted(page.total, "action")),
+        }
+    });
     let is_empty = Memo::new(move |_| feed.page.with(|page| page.is_some_and(|page| page.rows.is_empty())));
     view! {
         <Keys feed query go search help />
@@ -94,12 +110,13 @@ pub fn Actions() -> impl IntoView {
         <div class="beside" class:open=is_open>
             <section class="list" aria-label="list of actions">
                 <Pager feed query go />
+                <p class="hidden" role="status">{move || found.get().1}</p>
                 {move || feed.page.failure().map(|failure| view! { <FailureView failure /> })}
                 <Show when=move || !is_there.get() && feed.page.failure().is_none()>
                     <p class="loading" role="status">"loading …"</p>
                 </Show>
                 <Show when=move || is_there.get()>
-                    <div class="table-scroll" class:nothing=is_empty>
+                    <div class="table-scroll" class:nothing=is_empty class:old=is_old aria-busy=move || is_old.get().to_string()>
                         <ActionTable feed query go />
                     </div>
                     <Show when=move || is_empty.get()>

@@ -102,8 +102,12 @@ fn status(row: &Row) -> &'static str {
 
 #[wasm_bindgen_test]
 fn rows_stay_while_what_they_show_changes() {
-    let shown = Page::merged(list(vec![action("a", 1, "pending_approval")]), &[]);
-    let page = Page::merged(list(vec![action("b", 4, "denied"), action("a", 3, "approved")]), &shown.rows);
+    let shown = Page::merged(Query::default(), list(vec![action("a", 1, "pending_approval")]), &[]);
+    let page = Page::merged(
+        Query::default(),
+        list(vec![action("b", 4, "denied"), action("a", 3, "approved")]),
+        &shown.rows,
+    );
     assert_eq!(page.rows.iter().map(|row| row.id.as_str()).collect::<Vec<_>>(), ["b", "a"]);
     // The row that was shown is the same signal, so what is on the screen has changed too.
     assert_eq!(shown.rows.iter().map(status).collect::<Vec<_>>(), ["approved"]);
@@ -121,13 +125,18 @@ fn an_answer_that_comes_late_does_not_bring_back_an_older_status() {
 #[wasm_bindgen_test]
 fn the_newest_are_those_of_the_newest_time() {
     let actions = vec![action("d", 7, "denied"), action("c", 5, "denied"), action("b", 4, "denied")];
-    assert_eq!(Page::merged(list(actions), &[]).newest(), Some(("2026-11-22T19:06:01.000Z".to_owned(), 2)));
+    assert_eq!(
+        Page::merged(Query::default(), list(actions), &[]).newest(),
+        Some(("2026-11-22T19:06:01.000Z".to_owned(), 2))
+    );
     assert_eq!(Page::default().newest(), None);
 }
 
 #[wasm_bindgen_test]
 fn moving_stops_at_both_ends() {
-    let rows = Page::merged(list(vec![action("a", 1, "denied"), action("b", 2, "denied")]), &[]).rows;
+    let rows =
+        Page::merged(Query::default(), list(vec![action("a", 1, "denied"), action("b", 2, "denied")]), &[])
+            .rows;
     let go = |from, by| beside(&rows, from, by).unwrap();
     let gone = [go(None, 1), go(Some("a"), 1), go(Some("b"), 1), go(Some("a"), -1), go(Some("gone"), 1)];
     assert_eq!(gone, ["a", "b", "b", "a", "a"]);

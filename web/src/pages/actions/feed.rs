@@ -107,7 +107,7 @@ impl Feed {
         if let Some(inner) = inner.filter(|_| answer.is_err() || is_kept) {
             inner.changed.borrow_mut().extend(before);
         }
-        let page = Page::merged(answer?, &shown.rows);
+        let page = Page::merged(list.clone(), answer?, &shown.rows);
         if is_kept {
             return Ok(shown);
         }
@@ -179,7 +179,7 @@ impl Feed {
     async fn count_news(self, inner: &Inner, list: Query) -> Result<(), Failure> {
         let total = async |since: Option<&str>| {
             let answer: Actions = api::get(&list.request_since(since, now_ms())).await?;
-            Ok::<_, Failure>(Page::merged(answer, &[]))
+            Ok::<_, Failure>(Page::merged(list.clone(), answer, &[]))
         };
         let known =
             inner.newest.borrow().clone().filter(|(known, _)| *known == list).map(|(_, newest)| newest);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use leptos::prelude::*;
 
+use super::query::Query;
 use crate::api::types::{Action, Actions};
 
 /// An action in the list.
@@ -39,6 +40,8 @@ impl Row {
 /// A page of the list.
 #[derive(Debug, Clone, Default)]
 pub struct Page {
+    /// Which list it is a page of.
+    pub list: Query,
     /// Newest first.
     pub rows: Vec<Row>,
     /// How many fit the filter in all.
@@ -49,7 +52,7 @@ pub struct Page {
 
 impl Page {
     /// What the server answered, with the rows that are shown already.
-    pub fn merged(answer: Actions, shown: &[Row]) -> Self {
+    pub fn merged(list: Query, answer: Actions, shown: &[Row]) -> Self {
         let shown: HashMap<&str, &Row> = shown.iter().map(|row| (row.id.as_str(), row)).collect();
         let row = |action: Action| match shown.get(action.id.as_str()) {
             Some(row) => {
@@ -59,6 +62,7 @@ impl Page {
             None => Row::new(action),
         };
         Page {
+            list,
             rows: answer.actions.into_iter().map(row).collect(),
             total: answer.total,
             next_cursor: answer.next_cursor,
