@@ -253,7 +253,7 @@ pub fn waits(stats: &Stats) -> Data {
                 Some(to) => {
                     let to = to as f64;
                     from = to;
-                    (format!("{start} to {}", round(to)), round(to))
+                    (format!("{start} to {}", round(to)), format!("< {}", round(to)))
                 }
                 None => (format!("{} and more", round(from)), "more".to_owned()),
             };
