@@ -80,7 +80,12 @@ fn table(root: &Path) -> io::Result<()> {
 /// The files below `folder`: each with its name below `root`, which has `/` on every system.
 fn collect(root: &Path, folder: &Path, files: &mut Vec<(String, PathBuf)>) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
+        let entry = entry?;
+        // Whoever builds the folder may leave notes in it, which are for nobody else.
+        if entry.file_name().as_encoded_bytes().starts_with(b".") {
+            continue;
+        }
+        let path = entry.path();
         if path.is_dir() {
             collect(root, &path, files)?;
             continue;

@@ -37,6 +37,7 @@ pub mod record;
 pub mod risk;
 pub mod span;
 pub mod state;
+pub mod suite;
 mod text;
 pub mod time;
 pub mod truth;

@@ -230,6 +230,8 @@ impl Gate {
             operation: proposed.operation.clone(),
             action: proposed.json.clone(),
             decision: pass.row.clone(),
+            risk_score: pass.essentials.risk_score,
+            rule: pass.essentials.rule.clone(),
             policy_version: set.policy_version.clone(),
             approval_token,
             expires_at_ms,

@@ -144,8 +144,8 @@ impl Keys {
         by_id.values().find(|row| row.name == ADMIN && is_live(row, now_ms)).map(|row| row.id.clone())
     }
 
-    /// Records that a caller had a wrong key: at most once a second for each address, so that nobody fills the
-    /// disk by guessing.
+    /// Records that a caller had a wrong key or link: at most once a second for each address, so that nobody fills
+    /// the disk by guessing.
     pub async fn login_failed(&self, source: Option<IpAddr>) {
         self.metrics.login_failed();
         let now_ms = self.clock.now_ms();
@@ -163,7 +163,7 @@ impl Keys {
             }
             failures.insert(source, now_ms);
         }
-        tracing::warn!(%source, "a caller had a wrong key");
+        tracing::warn!(%source, "a caller had a wrong key or link");
         let fields = vec![
             ("event", text("login_failed")),
             ("key", Canonical::of(&Value::Null)),

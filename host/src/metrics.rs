@@ -108,7 +108,11 @@ impl Metrics {
         registry.register("policy_reloads", "Readings of the policy folder", metrics.reloads.clone());
         registry.register("policy_info", "The policy set in force", metrics.policy.clone());
         registry.register("chain_size", "Records in a stream", metrics.chain_size.clone());
-        registry.register("login_failures", "Requests with a wrong key", metrics.login_failures.clone());
+        registry.register(
+            "login_failures",
+            "Requests with a wrong key or link",
+            metrics.login_failures.clone(),
+        );
         let build = Info::new(vec![
             ("version", env!("CARGO_PKG_VERSION").to_owned()),
             ("engine_hash", engine_hash.to_owned()),

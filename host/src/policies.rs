@@ -1,15 +1,18 @@
 //! The policy set in force: read from the folder, recorded, swapped whole.
 //!
 //! A set that has errors, cannot be read or cannot be recorded never replaces the one in force. What the files
-//! mean is the engine's business; reading and writing them is in [`folder`], noticing edits in [`watch`].
+//! mean is the engine's business; reading and writing them is in [`folder`], noticing edits in [`watch`], and what is
+//! tested of them in [`tests_file`].
 
 pub mod folder;
+pub mod tests_file;
 pub mod watch;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use engine::canonical::Canonical;
+use engine::diagnostic::Diagnostic;
 use engine::hash::{FileHash, PolicyHash};
 use engine::record::{Draft, RecordKind};
 use engine::value::Value;
@@ -63,6 +66,12 @@ pub enum PolicyError {
     /// There is no such file.
     #[error("there is no policy file `{0}`")]
     NotFound(String),
+    /// There are no tests of this policy.
+    #[error("there is no file of tests of `{0}`")]
+    NoTests(String),
+    /// The tests cannot be read.
+    #[error("the tests cannot be read")]
+    InvalidTests(Box<Diagnostic>),
     /// The caller did not say what it believes the file to be.
     #[error("the request does not say which version of the file it changes")]
     PreconditionRequired,

@@ -182,6 +182,7 @@ class Walk:
         parts = []
         end = 0
         line = line.rstrip().replace(WRITTEN_ADDRESS, self.address)
+        line = line.replace(_by_name(WRITTEN_ADDRESS), _by_name(self.address))
         for found in VOLATILE.finditer(line):
             parts += [re.escape(line[end : found.start()]), volatile(found)]
             end = found.end()
@@ -194,6 +195,11 @@ class Walk:
             return f"(?P={names[written]})"
         names[written] = f"id_{written}"
         return rf"(?P<id_{written}>[0-9a-f]{{{len(written)}}})"
+
+
+def _by_name(address: str) -> str:
+    """The address as it is written for a browser."""
+    return address.replace("127.0.0.1", "localhost")
 
 
 @pytest.fixture

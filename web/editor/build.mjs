@@ -1,7 +1,7 @@
 // Builds dist/editor.js: the editor and all that it needs, minified, as one ES module that loads nothing more.
 // It checks no types and runs no tests; `npm test` does.
 
-import { rmSync, writeFileSync, mkdirSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { brotliCompressSync } from "node:zlib";
@@ -9,6 +9,8 @@ import * as esbuild from "esbuild";
 
 const root = fileURLToPath(new URL(".", import.meta.url));
 const dist = join(root, "dist");
+// All packages of CodeMirror are under the same licence, which wants to be passed on with every copy.
+const licence = readFileSync(join(root, "node_modules/@codemirror/state/LICENSE"), "utf8");
 
 const { outputFiles, warnings } = await esbuild.build({
   absWorkingDir: root,
@@ -21,7 +23,7 @@ const { outputFiles, warnings } = await esbuild.build({
   minify: true,
   charset: "utf8",
   legalComments: "none",
-  banner: { js: "/* Faramesh's code editor, with CodeMirror (MIT licence, Marijn Haverbeke and others) */" },
+  banner: { js: `/*\nFaramesh's code editor, with CodeMirror and Lezer in it, which come with this licence:\n\n${licence}*/` },
   write: false,
   logLevel: "warning",
 });

@@ -6,8 +6,10 @@ use leptos_router::components::{A, Outlet, ParentRoute, Route, Router, Routes};
 use leptos_router::path;
 
 use crate::components::{ConnectionSign, FailureView, Toasts, ToastsView};
+use crate::format::count;
 use crate::live::Live;
 use crate::pages;
+use crate::pending::Pending;
 use crate::session::{Login, Session, Sessions};
 use crate::theme::Theme;
 use crate::url;
@@ -24,9 +26,8 @@ const PAGES: [(&str, &str); 5] = [
 /// The whole dashboard.
 #[component]
 pub fn App() -> impl IntoView {
-    let sessions = Sessions::provide();
+    Sessions::provide();
     Toasts::provide();
-    leptos::task::spawn_local(sessions.ask());
     view! {
         <Router base=url::base()>
             <Routes fallback=|| view! { <pages::NotFound /> }>
@@ -50,6 +51,7 @@ pub fn App() -> impl IntoView {
 #[component]
 fn Guarded() -> impl IntoView {
     let sessions = Sessions::here();
+    sessions.ask_once();
     // Only who is logged in matters here, so that the pages stay as they are when anything else changes.
     let principal = Memo::new(move |_| sessions.principal());
     move || match principal.get() {
@@ -83,6 +85,7 @@ fn Before() -> impl IntoView {
 #[component]
 fn Frame() -> impl IntoView {
     Live::provide();
+    let pending = Pending::provide();
     let main = NodeRef::<html::Main>::new();
     let skip = move |event: leptos::ev::MouseEvent| {
         // `<base>` would make a link to `#main` leave the page.
@@ -99,7 +102,10 @@ fn Frame() -> impl IntoView {
                 <ul>
                     {PAGES
                         .into_iter()
-                        .map(|(href, name)| view! { <li><A href=url::of(href) exact=href == "/">{name}</A></li> })
+                        .map(|(href, name)| {
+                            let badge = (href == "/approvals").then(|| view! { <Waiting pending /> });
+                            view! { <li><A href=url::of(href) exact=href == "/">{name} {badge}</A></li> }
+                        })
                         .collect_view()}
                 </ul>
             </nav>
@@ -112,6 +118,19 @@ fn Frame() -> impl IntoView {
         <main id="main" tabindex="-1" node_ref=main>
             <Outlet />
         </main>
+    }
+}
+
+/// How many actions wait for a person.
+#[component]
+fn Waiting(pending: Pending) -> impl IntoView {
+    move || {
+        pending.count().filter(|count| *count > 0).map(|number| {
+            view! {
+                " "
+                <span class="count number">{count(number)} <span class="hidden">" waiting"</span></span>
+            }
+        })
     }
 }
 

@@ -1,21 +1,28 @@
 //! What several pages use: small parts with plain data and signals for props.
 
 pub mod badges;
+pub mod chart;
+pub mod code_editor;
 pub mod connection;
 pub mod copy;
 pub mod diagnostics;
 pub mod dialog;
 pub mod diff;
+pub mod explanation;
 pub mod json;
 pub mod resource;
 pub mod toast;
+pub mod truth;
 
 pub use badges::{OutcomeBadge, RiskMeter, StatusBadge};
+pub use code_editor::{CodeEditor, RuleMark};
 pub use connection::ConnectionSign;
 pub use copy::{CopyButton, Hash};
 pub use diagnostics::DiagnosticList;
 pub use dialog::Dialog;
 pub use diff::Diff;
+pub use explanation::{ExplanationView, RuleLink};
 pub use json::Json;
 pub use resource::{Empty, FailureView, Resource};
 pub use toast::{Toasts, ToastsView};
+pub use truth::TruthBadge;

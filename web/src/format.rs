@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use engine::canonical::Canonical;
+use engine::value::Value;
 use serde_json::value::RawValue;
 
 /// How many characters of arguments are shown in a row.
@@ -33,6 +35,18 @@ pub fn time(rfc3339: &str) -> String {
     format!("{year:04}-{:02}-{day:02} {clock}", month + 1)
 }
 
+/// `14:03`, in the time zone of the browser.
+pub fn clock(ms: f64) -> String {
+    let date = js_sys::Date::new(&ms.into());
+    format!("{:02}:{:02}", date.get_hours(), date.get_minutes())
+}
+
+/// `11-22`, in the time zone of the browser.
+pub fn day(ms: f64) -> String {
+    let date = js_sys::Date::new(&ms.into());
+    format!("{:02}-{:02}", date.get_month() + 1, date.get_date())
+}
+
 /// `3 min ago`, `in 12 s`.
 pub fn relative(ms_from_now: f64) -> String {
     let text = span(ms_from_now.abs());
@@ -47,6 +61,19 @@ pub fn span(ms: f64) -> String {
         s if s < 3600.0 => format!("{:.0} min", (s / 60.0).floor()),
         s if s < 86_400.0 => format!("{:.0} h {:.0} min", (s / 3600.0).floor(), (s % 3600.0 / 60.0).floor()),
         s => format!("{:.0} d {:.0} h", (s / 86_400.0).floor(), (s % 86_400.0 / 3600.0).floor()),
+    }
+}
+
+/// `1 h 04 min 09 s`, `4 min 09 s`, `9 s`: what is left, by the second.
+pub fn countdown(ms: f64) -> String {
+    let seconds = (ms / 1000.0).max(0.0).floor();
+    let (hours, minutes, rest) =
+        ((seconds / 3600.0).floor(), (seconds % 3600.0 / 60.0).floor(), seconds % 60.0);
+    match seconds {
+        s if s < 60.0 => format!("{rest:.0} s"),
+        s if s < 3600.0 => format!("{minutes:.0} min {rest:02.0} s"),
+        s if s < 86_400.0 => format!("{hours:.0} h {minutes:02.0} min {rest:02.0} s"),
+        _ => span(ms),
     }
 }
 
@@ -85,7 +112,7 @@ pub fn short(hash: &str) -> String {
 /// Arguments in a row: `amount=340 customer_id="c-1"`, each value as it was recorded.
 pub fn arguments(params: &RawValue) -> String {
     let Ok(members) = serde_json::from_str::<BTreeMap<String, &RawValue>>(params.get()) else {
-        return clip(params.get(), SHORT_CHARS);
+        return visible(&clip(params.get(), SHORT_CHARS));
     };
     let mut text = String::new();
     for (name, value) in members {
@@ -99,7 +126,28 @@ pub fn arguments(params: &RawValue) -> String {
             break;
         }
     }
-    clip(&text, SHORT_CHARS)
+    visible(&clip(&text, SHORT_CHARS))
+}
+
+/// Arguments in a row, from a value of the engine's.
+pub fn arguments_of(params: &Value) -> String {
+    let Value::Object(members) = params else { return clip(Canonical::of(params).as_str(), SHORT_CHARS) };
+    let parts = members
+        .iter()
+        .map(|(name, value)| format!("{name}={}", clip(Canonical::of(value).as_str(), SHORT_CHARS)));
+    clip(&parts.collect::<Vec<_>>().join(" "), SHORT_CHARS)
+}
+
+/// A sum of amounts: `4,210` or `4,210.50`.
+pub fn amount(sum: f64) -> String {
+    let sign = if sum < 0.0 { "−" } else { "" };
+    let cents = (sum.abs() * 100.0).round();
+    if cents >= 1e17 {
+        return format!("{sum:e}");
+    }
+    let (whole, rest) = ((cents / 100.0).floor(), cents % 100.0);
+    let whole = count(whole as u64);
+    if rest == 0.0 { format!("{sign}{whole}") } else { format!("{sign}{whole}.{rest:02.0}") }
 }
 
 /// The first characters of a text, with a sign when there is more.
@@ -110,7 +158,36 @@ pub fn clip(text: &str, most: usize) -> String {
     }
 }
 
-/// JSON with line breaks, for reading. Nothing but white space is added, so numbers and text stay as they were.
+/// Text in which nothing hides: characters that are not seen, or that turn the order of others around, stand as escapes.
+/// In a string of JSON that is another spelling of the same string.
+pub fn visible(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for char in text.chars() {
+        if is_hidden(char) {
+            let mut units = [0; 2];
+            for unit in char.encode_utf16(&mut units) {
+                shown.push_str(&format!("\\u{unit:04x}"));
+            }
+        } else {
+            shown.push(char);
+        }
+    }
+    shown
+}
+
+/// Controls, marks and overrides of the direction of text, and characters without any width. The joiners U+200C and
+/// U+200D are not among them: scripts and emoji need them.
+fn is_hidden(char: char) -> bool {
+    char.is_control()
+        || matches!(
+            char,
+            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{feff}'
+        )
+        || matches!(char, '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
+/// JSON with line breaks, for reading. Nothing but white space is added, and what hides is spelled out, so numbers and
+/// text stay as they were.
 pub fn pretty(json: &str) -> String {
     let mut out = String::with_capacity(json.len().saturating_mul(2));
     let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
@@ -121,7 +198,11 @@ pub fn pretty(json: &str) -> String {
     let mut rest = json.chars().peekable();
     while let Some(char) = rest.next() {
         if in_string {
-            out.push(char);
+            if is_hidden(char) {
+                out.push_str(&visible(char.encode_utf8(&mut [0; 4])));
+            } else {
+                out.push(char);
+            }
             in_string = escaped || char != '"';
             escaped = char == '\\' && !escaped;
             continue;

@@ -6,6 +6,7 @@
 //!
 //! - [`app`] has the routes and the frame around the pages;
 //! - [`api`] speaks with the server, [`live`] listens to it, [`session`] knows who is logged in;
+//! - [`pending`] counts what waits for a person, on every page, and [`notify`] tells who asked to be told;
 //! - `pages` has a file for each page and `components` what several of them use;
 //! - [`format`] alone decides how a time, a number or a hash reads.
 
@@ -15,8 +16,11 @@ pub mod components;
 pub mod editor;
 pub mod format;
 pub mod live;
+pub mod notify;
 pub mod pages;
+pub mod pending;
 pub mod session;
+pub mod simulation;
 pub mod theme;
 pub mod url;
 

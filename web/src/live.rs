@@ -13,6 +13,8 @@ use wasm_bindgen::JsCast as _;
 use wasm_bindgen::closure::Closure;
 use web_sys::{EventSource, MessageEvent};
 
+use crate::api;
+use crate::session::Sessions;
 use crate::url::encoded;
 
 /// The kinds of records, each an event of its own name.
@@ -48,6 +50,7 @@ type Listener = Rc<dyn Fn(&Event)>;
 /// The stream of events of this page.
 #[derive(Clone, Copy)]
 pub struct Live {
+    sessions: Sessions,
     connection: RwSignal<Connection>,
     stream: StoredValue<Rc<Stream>, LocalStorage>,
 }
@@ -85,6 +88,7 @@ impl Live {
     /// Starts listening, for all components below, until they are gone.
     pub fn provide() -> Self {
         let live = Live {
+            sessions: Sessions::here(),
             connection: RwSignal::new(Connection::Opening),
             stream: StoredValue::new_local(Rc::new(Stream::default())),
         };
@@ -129,11 +133,11 @@ impl Live {
 
     /// Calls `reload` soon after records came in, once for many that come together, and when the connection is back.
     pub fn on_change(self, reload: impl Fn() + 'static) {
-        self.on_change_of(&KINDS, reload);
+        self.on_change_of(|_| true, reload);
     }
 
-    /// The same for records of these kinds only.
-    pub fn on_change_of(self, kinds: &'static [&'static str], reload: impl Fn() + 'static) {
+    /// Like [`Live::on_change`], for the records that matter.
+    pub fn on_change_of(self, matters: impl Fn(&Event) -> bool + 'static, reload: impl Fn() + 'static) {
         const TOGETHER_MS: u32 = 150;
         let reload = Rc::new(reload);
         let waiting: Rc<RefCell<Option<Timeout>>> = Rc::default();
@@ -152,7 +156,7 @@ impl Live {
         };
         let on_event = Rc::clone(&soon);
         self.on_event(move |event| {
-            if kinds.contains(&event.kind) {
+            if matters(event) {
                 on_event();
             }
         });
@@ -186,7 +190,11 @@ impl Live {
         callbacks.push(opened);
         let failing = source.clone();
         let failed = Closure::<dyn FnMut(MessageEvent)>::new(move |_| {
+            let was_live = self.connection.try_get_untracked() == Some(Connection::Live);
             _ = self.connection.try_set(Connection::Lost);
+            if was_live || failing.ready_state() == EventSource::CLOSED {
+                self.ask_why();
+            }
             // The browser tries again after a broken connection, and never after an answer that is no stream.
             if failing.ready_state() == EventSource::CLOSED {
                 self.open_later();
@@ -200,6 +208,15 @@ impl Live {
             callbacks.push(heard);
         }
         *stream.source.borrow_mut() = Some(Source { source, _callbacks: callbacks });
+    }
+
+    /// A stream ends with its session, and the browser does not say why one ended.
+    fn ask_why(self) {
+        leptos::task::spawn_local(async move {
+            if let Err(failure) = api::session().await {
+                self.sessions.notice(&failure);
+            }
+        });
     }
 
     fn open_later(self) {

@@ -12,6 +12,9 @@ pub struct Session {
     pub principal: String,
     /// What the key is for.
     pub role: String,
+    /// What it may approve as.
+    #[serde(default)]
+    pub approver_roles: Vec<String>,
     /// What it may do.
     pub permissions: Vec<String>,
     /// What every change carries along.
@@ -83,6 +86,13 @@ impl Sessions {
         });
     }
 
+    /// Asks the server, unless it was asked before. The playground never does: it may have no server.
+    pub fn ask_once(self) {
+        if self.0.with_untracked(|login| *login == Login::Asking) {
+            leptos::task::spawn_local(self.ask());
+        }
+    }
+
     /// Whether the session has ended, as an answer has just said.
     pub fn notice(self, failure: &api::Failure) {
         if failure.status == 401 {
@@ -102,6 +112,22 @@ impl Sessions {
     pub fn principal(self) -> Option<String> {
         self.0.with(|login| match login {
             Login::In(session) => Some(session.principal.clone()),
+            _ => None,
+        })
+    }
+
+    /// What who is logged in may approve as.
+    pub fn approver_roles(self) -> Vec<String> {
+        self.0.with(|login| match login {
+            Login::In(session) => session.approver_roles.clone(),
+            _ => Vec::new(),
+        })
+    }
+
+    /// The role of the key of who is logged in.
+    pub fn role(self) -> Option<String> {
+        self.0.with(|login| match login {
+            Login::In(session) => Some(session.role.clone()),
             _ => None,
         })
     }

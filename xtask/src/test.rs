@@ -167,7 +167,14 @@ fn run_steps(
     if options.includes(Part::Rust) {
         // All targets at once, so that the tests below and the binary are built with the same features, once.
         steps.must("build", || {
-            process::run(&mut cargo(&["build", "--workspace", "--exclude", "web", "--all-targets", "--locked"]))
+            process::run(&mut cargo(&[
+                "build",
+                "--workspace",
+                "--exclude",
+                "web",
+                "--all-targets",
+                "--locked",
+            ]))
         })?;
         let references = snapshots::References::empty(workspace);
         let tested = steps.run("rust tests", || {

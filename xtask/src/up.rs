@@ -11,8 +11,17 @@ use std::path::Path;
 use std::process::Command;
 
 /// What the binary is made of.
-const SOURCES: &[&str] =
-    &["engine", "host", "policies", "web", "xtask", "Cargo.toml", "Cargo.lock", ".cargo", "rust-toolchain.toml"];
+const SOURCES: &[&str] = &[
+    "engine",
+    "host",
+    "policies",
+    "web",
+    "xtask",
+    "Cargo.toml",
+    "Cargo.lock",
+    ".cargo",
+    "rust-toolchain.toml",
+];
 
 /// Builds when needed, then becomes `faramesh server start ARGUMENTS`.
 ///

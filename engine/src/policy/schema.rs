@@ -34,7 +34,6 @@ pub fn policy() -> Result<Json, String> {
         ("risk", risk()?),
         ("risk_rule", risk_rule()?),
         ("level", level()),
-        ("threshold", threshold()),
     ];
     definitions.extend(conditions::definitions()?);
     let root = described(
@@ -308,9 +307,6 @@ fn types() -> Json {
 }
 
 fn risk() -> Result<Json, String> {
-    let at = |title: &str, description: &str| {
-        reference("threshold").with("title", title).with("description", description)
-    };
     let properties = keyed(
         "`risk`",
         &words::RISK,
@@ -328,17 +324,19 @@ fn risk() -> Result<Json, String> {
             ),
             (
                 "require_approval_at",
-                at(
+                threshold(
                     "Require approval at",
                     "The level from which an action is held for a person. `high` when left out. Example: \
                      `require_approval_at: medium`",
+                    "held for a person",
                 ),
             ),
             (
                 "deny_at",
-                at(
+                threshold(
                     "Deny at",
                     "The level from which an action is halted. `critical` when left out. Example: `deny_at: never`",
+                    "halted",
                 ),
             ),
         ],
@@ -381,24 +379,21 @@ fn risk_rule() -> Result<Json, String> {
 }
 
 fn level() -> Json {
-    let words = words::LEVELS.map(|(word, level)| (word, level_meaning(level)));
+    let words = words::LEVELS.map(|(word, level)| {
+        let (stands_for, least) = (level.score().get(), least_score(level));
+        (word, format!("Stands for a score of {stands_for}; a score is of this level from {least} on."))
+    });
     one_of("Risk level", "How risky, in one word.", &words)
 }
 
-fn threshold() -> Json {
-    let words = words::THRESHOLDS
-        .map(|(word, level)| (word, level.map_or_else(|| "No risk is enough.".to_owned(), level_meaning)));
-    one_of("Threshold", "The risk level from which something happens, or `never`.", &words)
-}
-
-fn level_meaning(level: RiskLevel) -> String {
-    let score = level.score().get();
-    match level {
-        RiskLevel::Low => format!("Stands for a score of {score}."),
-        RiskLevel::Medium | RiskLevel::High | RiskLevel::Critical => {
-            format!("A score from {} on; stands for {score}.", least_score(level))
-        }
-    }
+/// Editors show what is said of a word in the place of what is said of its key, so each says what happens.
+fn threshold(title: &str, description: &str, what_happens: &str) -> Json {
+    let words = words::THRESHOLDS.map(|(word, level)| match level.map(least_score) {
+        Some(0) => (word, format!("An action is always {what_happens}.")),
+        Some(least) => (word, format!("From a score of {least} on an action is {what_happens}.")),
+        None => (word, format!("No risk is so high that an action is {what_happens}.")),
+    });
+    one_of(title, description, &words)
 }
 
 /// The least score that is of the level.

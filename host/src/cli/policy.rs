@@ -5,7 +5,6 @@ mod check;
 mod decide;
 mod explain;
 mod schema;
-mod suite;
 mod test;
 
 pub(crate) use decide::{risk, rule, rule_place};

@@ -274,6 +274,8 @@ impl<'a> Read<'a> {
             policy_hash: decision.policy_hash,
             request_hash: decision.request_hash.map(|hash| hash.to_hex()),
             duration_us: self.duration_us.ok_or_else(|| lacks("duration_us"))?,
+            risk_score: decision.risk_score,
+            rule: decision.rule,
             decision: DecisionRow {
                 json: printed.to_owned(),
                 outcome: decision.outcome,

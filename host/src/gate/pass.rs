@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use engine::action::Action;
 use engine::canonical::Canonical;
-use engine::decision::{ApprovalRequirement, Decision, Outcome, ReasonCode};
+use engine::decision::{ApprovalRequirement, Decision, Outcome, ReasonCode, RuleRef};
 use engine::hash::{PolicyHash, ProvenanceId, RawHash};
 use engine::json::MAX_BYTES;
 use engine::risk::{RiskLevel, RiskScore};
@@ -46,6 +46,10 @@ pub struct Essentials {
     /// What people must do first, when it is held.
     #[serde(default)]
     pub approval: Option<ApprovalRequirement>,
+    /// The risk score.
+    pub risk_score: RiskScore,
+    /// The rule that decided, if one did.
+    pub rule: Option<RuleRef>,
     reason_code: ReasonCode,
     risk_level: RiskLevel,
 }
@@ -222,8 +226,9 @@ fn failure(policy_hash: PolicyHash, bytes: &[u8], state: &str) -> Parts {
         operation: action.operation().to_owned(),
         json: raw(action.canonical().as_str().to_owned()),
     });
-    let Decision { outcome, approval, reason_code, risk_level, .. } = decision;
-    (proposed, Essentials { outcome, approval, reason_code, risk_level }, row, None)
+    let Decision { outcome, approval, reason_code, risk_level, risk_score, rule, .. } = decision;
+    let essentials = Essentials { outcome, approval, reason_code, risk_level, risk_score, rule };
+    (proposed, essentials, row, None)
 }
 
 /// Text that is JSON as JSON; `null` for what is not.

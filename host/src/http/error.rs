@@ -239,7 +239,13 @@ impl From<PolicyError> for Problem {
                     .with("diagnostics", json!(loaded.diagnostics))
             }
             PolicyError::BadName(_) => Problem::bad_request("bad_policy_name", detail),
-            PolicyError::NotFound(_) => Problem::new(StatusCode::NOT_FOUND, "not_found", detail),
+            PolicyError::InvalidTests(found) => {
+                Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "policy_tests_invalid", detail)
+                    .with("diagnostics", json!([found]))
+            }
+            PolicyError::NotFound(_) | PolicyError::NoTests(_) => {
+                Problem::new(StatusCode::NOT_FOUND, "not_found", detail)
+            }
             PolicyError::PreconditionRequired => {
                 Problem::new(StatusCode::PRECONDITION_REQUIRED, "precondition_required", detail).with(
                     "help",

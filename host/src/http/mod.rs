@@ -17,9 +17,11 @@ pub mod health;
 pub mod keys;
 pub mod openapi;
 pub mod policies;
+pub mod policy_tests;
 pub mod records;
 pub mod router;
 pub mod session;
+pub mod stats;
 
 use std::sync::Arc;
 

@@ -120,7 +120,10 @@ fn changed(set: &InForce, name: &str, hash: Option<FileHash>) -> Result<Response
 }
 
 /// RFC 9110 §13.1: `If-Match` with the hash, quoted or not, or `*`; `If-None-Match: *` for a new file.
-fn precondition(headers: &HeaderMap) -> Result<Option<Precondition>, Problem> {
+///
+/// # Errors
+/// 400 for anything else.
+pub fn precondition(headers: &HeaderMap) -> Result<Option<Precondition>, Problem> {
     let bad = |name: &str| {
         Problem::bad_request("invalid_precondition", format!("`{name}` is not one that this resource has"))
     };
@@ -228,6 +231,31 @@ pub struct HistoryParams {
     limit: Option<u32>,
 }
 
+/// The names of the files in which a set differs from the one before it.
+#[derive(Debug, Default, Serialize)]
+struct FileChange<'a> {
+    added: Vec<&'a str>,
+    changed: Vec<&'a str>,
+    removed: Vec<&'a str>,
+}
+
+impl<'a> FileChange<'a> {
+    fn between(before: &'a [(String, FileHash)], after: &'a [(String, FileHash)]) -> Self {
+        let before: BTreeMap<_, _> = before.iter().map(|(name, hash)| (name.as_str(), hash)).collect();
+        let after: BTreeMap<_, _> = after.iter().map(|(name, hash)| (name.as_str(), hash)).collect();
+        let mut change = FileChange::default();
+        for (name, hash) in &after {
+            match before.get(name) {
+                None => change.added.push(name),
+                Some(old) if old != hash => change.changed.push(name),
+                Some(_) => {}
+            }
+        }
+        change.removed = before.keys().filter(|name| !after.contains_key(*name)).copied().collect();
+        change
+    }
+}
+
 /// `GET /v1/policies/history`
 pub async fn history(
     State(app): State<Shared>,
@@ -239,15 +267,21 @@ pub async fn history(
     if !(1..=MAX_HISTORY).contains(&limit) {
         return Err(Problem::bad_request("invalid_query", format!("`limit` must be 1 to {MAX_HISTORY}")));
     }
-    let versions = app.store.policy_history(limit).await?;
+    // One more, to tell what the last one changed.
+    let versions = app.store.policy_history(limit + 1).await?;
     let history: Vec<_> = versions
         .iter()
-        .map(|version| {
+        .enumerate()
+        .take(limit as usize)
+        .map(|(index, version)| {
+            let before = versions.get(index + 1).map_or(&[][..], |before| &before.files);
             let files = version.files.iter().map(|(name, hash)| json!({ "name": name, "hash": hash }));
             json!({
                 "policy_version": version.policy_version,
                 "policy_hash": version.policy_hash,
                 "at": version.at,
+                "principal": version.principal,
+                "change": FileChange::between(before, &version.files),
                 "files": files.collect::<Vec<_>>(),
                 "receipt": version.receipt,
             })

@@ -9,7 +9,7 @@ use axum::routing::{MethodRouter, delete, get, post, put};
 use super::error::Problem;
 use super::{
     Shared, actions, bundle, dashboard, decisions, events, execution, guard, health, keys, openapi, policies,
-    records, session,
+    policy_tests, records, session, stats,
 };
 
 /// One route: its method, its path, and what answers.
@@ -37,6 +37,7 @@ pub fn routes() -> Vec<Route> {
         route("post", "/v1/actions/{id}/replay", post(actions::replay)),
         route("post", "/v1/gate/decide", post(actions::decide)),
         route("get", "/v1/decisions", get(decisions::list)),
+        route("get", "/v1/stats", get(stats::stats)),
         route("get", "/v1/events", get(events::stream)),
         route("get", "/v1/policies", get(policies::list)),
         route("post", "/v1/policies/check", post(policies::check)),
@@ -46,6 +47,9 @@ pub fn routes() -> Vec<Route> {
         route("get", "/v1/policies/{name}", get(policies::one)),
         route("put", "/v1/policies/{name}", put(policies::put)),
         route("delete", "/v1/policies/{name}", delete(policies::delete)),
+        route("get", "/v1/policies/{name}/tests", get(policy_tests::one)),
+        route("put", "/v1/policies/{name}/tests", put(policy_tests::put)),
+        route("delete", "/v1/policies/{name}/tests", delete(policy_tests::delete)),
         route("get", "/v1/bundle", get(bundle::bundle)),
         route("get", "/.well-known/jwks.json", get(bundle::keys)),
         route("get", "/v1/records", get(records::list)),
@@ -77,9 +81,8 @@ fn pages() -> Router<Shared> {
 
 /// The whole server, without a socket.
 pub fn app(state: Shared) -> Router {
-    let routed = routes()
-        .into_iter()
-        .fold(pages(), |router, Route { path, handler, .. }| router.route(path, handler));
+    let routed =
+        routes().into_iter().fold(pages(), |router, Route { path, handler, .. }| router.route(path, handler));
     routed
         .fallback(|| async { Problem::not_found() })
         .method_not_allowed_fallback(|| async {

@@ -38,15 +38,24 @@ pub fn read(folder: &Path) -> io::Result<Vec<PolicySource>> {
         if sources.len() >= MAX_FILES {
             return Err(io::Error::other(format!("there are more than {MAX_FILES} policy files")));
         }
-        let mut content = Vec::new();
-        let read = File::open(entry.path())?.take(MAX_READ + 1).read_to_end(&mut content)?;
-        if u64::try_from(read).unwrap_or(u64::MAX) > MAX_READ {
-            return Err(io::Error::other(format!("`{name}` has more than {MAX_READ} bytes")));
-        }
+        let content = read_one(folder, &name)?;
         sources.push(PolicySource { name, content });
     }
     sources.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(sources)
+}
+
+/// Reads one file of the folder.
+///
+/// # Errors
+/// When it cannot be read, or is too large to be a policy.
+pub fn read_one(folder: &Path, name: &str) -> io::Result<Vec<u8>> {
+    let mut content = Vec::new();
+    let read = File::open(folder.join(name))?.take(MAX_READ + 1).read_to_end(&mut content)?;
+    if u64::try_from(read).unwrap_or(u64::MAX) > MAX_READ {
+        return Err(io::Error::other(format!("`{name}` has more than {MAX_READ} bytes")));
+    }
+    Ok(content)
 }
 
 fn is_yaml(name: &str) -> bool {

@@ -2,6 +2,8 @@
 //!
 //! What only one database can do or suffer is tested beside that database.
 
+mod lists;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -11,12 +13,12 @@ use engine::decision::{Outcome, ReasonCode};
 use engine::hash::{EngineHash, PolicyHash};
 use engine::lifecycle::Status;
 use engine::record::{Head, RecordKind};
-use engine::risk::RiskLevel;
 use engine::value::Value;
 
+pub(crate) use self::lists::*;
 use super::fixtures::*;
 use super::intake::Taken;
-use super::{Filter, NewPolicySet, PolicySource, Store, StoreError, StoredRecord, Written};
+use super::{NewPolicySet, PolicySource, Store, StoreError, StoredRecord, Written};
 
 /// Calls `$run` with the name of every test of the suite.
 macro_rules! for_each_contract {
@@ -36,6 +38,7 @@ macro_rules! for_each_contract {
             filters_choose
             pages_stand_still_while_actions_come
             searching_takes_wildcards_literally
+            searches_and_filters_have_pages_that_stand_still
             what_is_overdue_is_found
             policy_sets_are_kept_by_hash
             keys_are_created_and_revoked_once
@@ -44,6 +47,8 @@ macro_rules! for_each_contract {
             a_mixed_crowd_leaves_a_chain_that_holds
             subscribers_hear_every_record_in_order
             a_probe_writes_and_reads
+            decisions_come_newest_first_up_to_a_size
+            statistics_count_first_decisions
         }
     };
 }
@@ -265,113 +270,6 @@ pub(crate) async fn a_prefix_of_eight_characters_finds_one_action(store: Fresh) 
     }
     assert!(store.records_of("11111111-aaaa".into()).await.unwrap().is_empty());
     assert_eq!(store.records_of(whole).await.unwrap().len(), 1);
-}
-
-pub(crate) async fn filters_choose(store: Fresh) {
-    for (n, agent, tool, outcome, risk, principal) in [
-        (1, "support-1", "refund", Outcome::Execute, RiskLevel::Low, "alice"),
-        (2, "support-2", "refund", Outcome::Abstain, RiskLevel::High, "alice"),
-        (3, "sales-1", "send_email", Outcome::Halt, RiskLevel::Low, "bob"),
-        (4, "sup[1]-x", "send_email", Outcome::Execute, RiskLevel::Medium, "bob"),
-        (5, "support-3\0evil", "refund", Outcome::Execute, RiskLevel::Low, "eve"),
-    ] {
-        let mut new = new_action(n, outcome);
-        (new.agent_id, new.tool, new.principal) = (agent.into(), tool.into(), principal.into());
-        new.decision.risk_level = risk;
-        new.draft.at_ms = NOW + i64::from(n);
-        store.submit(new, None).await.unwrap();
-    }
-    let agents = |agents: &[&str]| Filter {
-        agent_ids: agents.iter().map(|agent| (*agent).to_owned()).collect(),
-        ..Filter::default()
-    };
-    let cases: [(Filter, &[u32]); 18] = [
-        (Filter::default(), &[5, 4, 3, 2, 1]),
-        (Filter { status: Some(Status::Allowed), ..Filter::default() }, &[5, 4, 1]),
-        (Filter { status: Some(Status::PendingApproval), ..Filter::default() }, &[2]),
-        (agents(&["support-1"]), &[1]),
-        (agents(&["support-1", "sales-1"]), &[3, 1]),
-        (agents(&["support-?"]), &[2, 1]),
-        (agents(&["*-1", "support-2"]), &[3, 2, 1]),
-        (agents(&["sup[1]-*"]), &[4]),
-        (agents(&["support"]), &[]),
-        (agents(&["SUPPORT-*"]), &[]),
-        (Filter { tool: Some("refund".into()), ..Filter::default() }, &[5, 2, 1]),
-        (Filter { outcome: Some(Outcome::Halt), ..Filter::default() }, &[3]),
-        (Filter { risk_level: Some(RiskLevel::Low), ..Filter::default() }, &[5, 3, 1]),
-        (Filter { principal: Some("bob".into()), ..Filter::default() }, &[4, 3]),
-        (Filter { since_ms: Some(NOW + 2), until_ms: Some(NOW + 4), ..Filter::default() }, &[3, 2]),
-        (Filter { q: Some("CUSTOMER-3".into()), ..Filter::default() }, &[3]),
-        (Filter { q: Some(id(4)[..10].into()), ..Filter::default() }, &[4]),
-        (
-            Filter {
-                tool: Some("refund".into()),
-                principal: Some("alice".into()),
-                q: Some("customer-2".into()),
-                ..agents(&["support-*"])
-            },
-            &[2],
-        ),
-    ];
-    for (filter, expected) in cases {
-        let page = store.actions(Filter { limit: 50, ..filter.clone() }).await.unwrap();
-        let found: Vec<_> = page.actions.iter().map(|row| row.id.clone()).collect();
-        let expected: Vec<_> = expected.iter().map(|n| id(*n)).collect();
-        assert_eq!((found, page.total), (expected.clone(), expected.len() as u64), "{filter:?}");
-        assert_eq!(page.next_cursor, None);
-    }
-}
-
-pub(crate) async fn pages_stand_still_while_actions_come(store: Fresh) {
-    for n in 0..10 {
-        submit(&*store, n, Outcome::Execute).await;
-    }
-    let (mut seen, mut cursor) = (Vec::new(), None);
-    for page in 0_u32.. {
-        let answer = store.actions(Filter { limit: 3, cursor, ..Filter::default() }).await.unwrap();
-        assert_eq!(answer.total, u64::from(10 + page));
-        seen.extend(answer.actions.into_iter().map(|row| row.id));
-        cursor = answer.next_cursor;
-        if cursor.is_none() {
-            break;
-        }
-        submit(&*store, 100 + page, Outcome::Execute).await;
-    }
-    assert_eq!(seen, (0..10).rev().map(id).collect::<Vec<_>>());
-
-    let skipped = store.actions(Filter { limit: 2, offset: 11, ..Filter::default() }).await.unwrap();
-    assert_eq!(skipped.actions.iter().map(|row| row.id.clone()).collect::<Vec<_>>(), [id(1), id(0)]);
-    assert_eq!((skipped.total, skipped.next_cursor), (13, None));
-    for cursor in ["", "zz", "a", "a-1", "a+1", "a01", "1"] {
-        let filter = Filter { limit: 2, cursor: Some(cursor.into()), ..Filter::default() };
-        let answer = store.actions(filter).await;
-        assert!(matches!(answer, Err(StoreError::BadCursor)), "`{cursor}`: {answer:?}");
-    }
-}
-
-pub(crate) async fn searching_takes_wildcards_literally(store: Fresh) {
-    for (n, note) in [(1, "50% off"), (2, "50 off"), (3, "a_b"), (4, "axb"), (5, r"c\\d")] {
-        let mut new = new_action(n, Outcome::Execute);
-        new.action = raw(&format!(r#"{{"params":{{"note":"{note}"}}}}"#));
-        store.submit(recorded(new), None).await.unwrap();
-    }
-    let tricky = r#"{"params":{"note":[{"a":1,"action_id":"x"},"end"]}}"#;
-    let mut new = new_action(0xab, Outcome::Execute);
-    new.action = raw(tricky);
-    store.submit(recorded(new), None).await.unwrap();
-    let cases = [("50% OFF", 1), ("a_b", 3), (r"c\\d", 5), (r#""END"]}}"#, 0xab), ("000000AB-00", 0xab)];
-    for (q, n) in cases {
-        let filter = Filter { limit: 9, q: Some(q.into()), ..Filter::default() };
-        let page = store.actions(filter).await.unwrap();
-        let found: Vec<_> = page.actions.into_iter().map(|row| row.id).collect();
-        assert_eq!((found, page.total), (vec![id(n)], 1), "{q}");
-    }
-    // Neither the decision nor the rest of the record is searched, nor the end of the id.
-    for q in ["ça va", "outcome", "decision", "alice", "action", "-00000000000", r#"}},""#] {
-        let filter = Filter { limit: 9, q: Some(q.into()), ..Filter::default() };
-        let page = store.actions(filter).await.unwrap();
-        assert_eq!(page.total, u64::from(q == "action"), "{q}");
-    }
 }
 
 pub(crate) async fn what_is_overdue_is_found(store: Fresh) {

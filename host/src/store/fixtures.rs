@@ -5,7 +5,7 @@ use engine::decision::{Outcome, ReasonCode};
 use engine::hash::PolicyHash;
 use engine::lifecycle::Status;
 use engine::record::{Draft, Head, RecordKind, Sealed};
-use engine::risk::RiskLevel;
+use engine::risk::{RiskLevel, RiskScore};
 use engine::value::Value;
 use serde_json::value::RawValue;
 
@@ -42,6 +42,8 @@ pub(crate) fn new_action(n: u32, outcome: Outcome) -> NewAction {
         operation: "call".into(),
         action: raw(&format!(r#"{{"params":{{"customer_id":"Customer-{n}"}}}}"#)),
         decision: decision(outcome, ReasonCode::PolicyAllow),
+        risk_score: RiskScore::ZERO,
+        rule: None,
         policy_version: "1".into(),
         approval_token: None,
         expires_at_ms: None,
@@ -150,6 +152,8 @@ pub(crate) fn from_outside(stream: &str, policy_hash: PolicyHash, actions: &[u32
             action: Some(Named { json: action, agent_id, tool, operation }),
             decision,
             policy_hash,
+            risk_score: RiskScore::ZERO,
+            rule: None,
             request_hash: None,
             duration_us: 7,
         };

@@ -2,9 +2,11 @@
 //!
 //! Reading and checking what needs no database is in [`crate::gate::intake`]; what does is in the store.
 
+use engine::decision::RuleRef;
 use engine::hash::{PolicyHash, RecordHash};
 use engine::lifecycle::Status;
 use engine::record::{Head, RecordKind};
+use engine::risk::RiskScore;
 use serde_json::value::RawValue;
 
 use super::{ApprovalRow, DecisionRow};
@@ -97,6 +99,10 @@ pub struct Decided {
     pub action: Option<Named>,
     /// The decision, in the engine's own bytes.
     pub decision: DecisionRow,
+    /// The risk score of the decision.
+    pub risk_score: RiskScore,
+    /// The rule that decided, if one did.
+    pub rule: Option<RuleRef>,
     /// The policies that decided.
     pub policy_hash: PolicyHash,
     /// The action's hash; with an action, the hash of that.

@@ -6,6 +6,7 @@
 
 pub mod intake;
 pub mod sqlite;
+pub mod stats;
 
 #[cfg(test)]
 mod contract;
@@ -16,16 +17,17 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use engine::decision::{Outcome, ReasonCode};
+use engine::decision::{Outcome, ReasonCode, RuleRef};
 use engine::hash::{EngineHash, FileHash, PolicyHash, RecordHash};
 use engine::lifecycle::Status;
 use engine::record::{Draft, Head, RecordKind};
-use engine::risk::RiskLevel;
+use engine::risk::{RiskLevel, RiskScore};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use tokio::sync::broadcast;
 
 use intake::{NewRecords, Refusal, Taken};
+use stats::{Span, Stats};
 
 /// The answer of a verb.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
@@ -132,6 +134,9 @@ pub trait Store: Send + Sync {
     /// How many actions there are in each status that any action is in.
     fn counts(&self) -> Answer<'_, Vec<(Status, u64)>>;
 
+    /// What the actions of a span got when they came, and what became of them.
+    fn stats(&self, span: Span) -> Answer<'_, Stats>;
+
     /// Every record from now on, in order, as soon as it is on stable storage.
     ///
     /// A receiver that falls behind is told how many it missed and finds them with [`Store::records`].
@@ -164,6 +169,10 @@ pub struct NewAction {
     pub action: Box<RawValue>,
     /// The decision, as the engine printed it.
     pub decision: DecisionRow,
+    /// The risk score of the decision.
+    pub risk_score: RiskScore,
+    /// The rule that decided, if one did.
+    pub rule: Option<RuleRef>,
     /// Which policy set decided.
     pub policy_version: String,
     /// For a held action: the one-time token of approval links.
@@ -414,7 +423,9 @@ pub struct PolicyVersion {
     pub policy_hash: PolicyHash,
     /// When it came into force, RFC 3339.
     pub at: String,
-    /// The files' names and hashes.
+    /// Who brought it into force, as the record says; none where it cannot be read.
+    pub principal: Option<String>,
+    /// The files' names and hashes, by name.
     pub files: Vec<(String, FileHash)>,
     /// The record that says so.
     pub receipt: Receipt,

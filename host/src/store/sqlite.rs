@@ -11,6 +11,7 @@ mod read;
 mod readers;
 mod rows;
 mod schema;
+mod stats;
 mod writer;
 
 #[cfg(test)]
@@ -32,6 +33,7 @@ use self::readers::Readers;
 use self::rows::signed;
 use self::writer::{Op, Reply, Writer};
 use super::intake::{NewRecords, Taken};
+use super::stats::{Span, Stats};
 use super::{
     ActionRow, Answer, Change, DecisionRecord, Event, Filter, Idempotency, KeyRow, NewAction, NewPolicySet,
     Page, PolicySource, PolicyVersion, Receipt, Store, StoreError, StoredRecord, Written,
@@ -275,6 +277,10 @@ impl Store for SqliteStore {
 
     fn counts(&self) -> Answer<'_, Vec<(Status, u64)>> {
         Box::pin(self.readers.read(read::counts))
+    }
+
+    fn stats(&self, span: Span) -> Answer<'_, Stats> {
+        Box::pin(self.readers.read(move |db| stats::stats(db, span)))
     }
 
     fn subscribe(&self) -> broadcast::Receiver<Event> {

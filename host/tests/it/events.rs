@@ -2,13 +2,14 @@
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpStream;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
 use crate::app::{TestApp, id};
 
-pub struct Stream(BufReader<TcpStream>);
+/// A stream, and when it was opened: one that says that it is alive could be listened to for ever.
+pub struct Stream(BufReader<TcpStream>, Instant);
 
 impl Stream {
     pub fn open(app: &TestApp, key: Option<&str>, last: Option<&str>) -> Self {
@@ -27,7 +28,7 @@ impl Stream {
             request.push_str(&format!("{name}: {value}\r\n"));
         }
         stream.write_all(format!("{request}\r\n").as_bytes()).unwrap();
-        let mut stream = Stream(BufReader::new(stream));
+        let mut stream = Stream(BufReader::new(stream), Instant::now());
         let mut line = stream.line().unwrap();
         assert!(line.starts_with("HTTP/1.1 200 "), "{line}");
         while !line.is_empty() {
@@ -38,6 +39,7 @@ impl Stream {
 
     /// The next line; none at the end.
     fn line(&mut self) -> Option<String> {
+        assert!(self.1.elapsed() < Duration::from_secs(60), "the stream goes on");
         let mut line = String::new();
         match self.0.read_line(&mut line) {
             Ok(0) => None,

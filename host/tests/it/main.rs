@@ -21,6 +21,8 @@ mod local_actions;
 mod logs;
 mod openapi;
 mod policies;
+mod policy_tests;
 mod records;
 mod session;
 mod start;
+mod stats;

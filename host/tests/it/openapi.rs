@@ -103,6 +103,12 @@ fn answers_have_the_described_fields() {
     let approval = format!("/v1/actions/{}/approval", id(&held));
     let post = |path: &str, body: Value| app.post(path).key(&app.admin).json(&body).send().ok();
     let get = |path: &str| app.get(path).key(&app.admin).send().ok();
+    let tests_path = "/v1/policies/support-agent.yaml/tests";
+    let put_tests = |tests: &str, header: &str| {
+        app.ask("PUT", tests_path).key(&app.admin).header(header, "*").raw(tests.as_bytes()).send()
+    };
+    let tests = "tests: [{ name: n, action: {}, expect: { outcome: HALT } }]\n";
+    assert_eq!(put_tests(tests, "if-none-match").status, 201);
     let answers = [
         ("post", "/v1/actions", held.clone()),
         ("get", "/v1/actions", get("/v1/actions")),
@@ -120,8 +126,14 @@ fn answers_have_the_described_fields() {
         ("post", "/v1/actions/{id}/replay", post(&format!("{one}/replay"), json!({}))),
         ("post", "/v1/gate/decide", post("/v1/gate/decide", action.clone())),
         ("get", "/v1/decisions", get("/v1/decisions")),
+        ("get", "/v1/stats", get("/v1/stats")),
         ("get", "/v1/policies", get("/v1/policies")),
         ("get", "/v1/policies/{name}", get("/v1/policies/support-agent.yaml")),
+        ("put", "/v1/policies/{name}/tests", put_tests(tests, "if-match").ok()),
+        ("get", "/v1/policies/{name}/tests", get(tests_path)),
+        ("delete", "/v1/policies/{name}/tests", {
+            app.ask("DELETE", tests_path).key(&app.admin).header("if-match", "*").send().ok()
+        }),
         ("post", "/v1/policies/check", post("/v1/policies/check", json!({ "text": "rules: 1" }))),
         ("post", "/v1/policies/simulate", post("/v1/policies/simulate", json!({ "actions": [action] }))),
         ("get", "/v1/policies/history", get("/v1/policies/history")),

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 
-use crate::app::{POLICY, Reply, TestApp};
+use crate::app::{NOON, POLICY, Reply, TestApp};
 
 const DENY_ALL: &str = "rules: [{ id: never, match: { tool: '*' }, deny: true }]\n";
 const BROKEN: &str = "rules: [{ match: { tool: a }, alow: true }]\n";
@@ -188,6 +188,44 @@ fn a_simulation_shows_what_would_change() {
 }
 
 #[test]
+fn the_history_says_who_changed_which_files() {
+    let app = TestApp::start();
+    let editor = app.key("erika", "editor");
+    let ask = |method, name: &str| {
+        app.ask(method, &format!("/v1/policies/{name}")).key(&editor).header("if-match", "*")
+    };
+    put(&app, "tight.yaml", ("if-none-match", "*"), DENY_ALL);
+    ask("PUT", "support-agent.yaml").raw(format!("{POLICY}# more\n").as_bytes()).send().ok();
+    ask("DELETE", "tight.yaml").send().ok();
+    fs::write(app.policy_file("support-agent.yaml"), POLICY).unwrap();
+    let history = |query: &str| {
+        let history = app.get(&format!("/v1/policies/history{query}")).key(&app.admin).send().ok();
+        let entries = history["history"].as_array().unwrap().clone();
+        entries.into_iter().map(|entry| json!([entry["principal"], entry["change"]])).collect::<Vec<_>>()
+    };
+    let entries = app.until("the edit", || Some(history("")).filter(|entries| entries.len() == 5));
+    let change = |principal: &str, added: &[&str], changed: &[&str], removed: &[&str]| json!([principal, { "added": added, "changed": changed, "removed": removed }]);
+    let expected = [
+        change("system", &[], &["support-agent.yaml"], &[]),
+        change("erika", &[], &[], &["tight.yaml"]),
+        change("erika", &[], &["support-agent.yaml"], &[]),
+        change("admin", &["tight.yaml"], &[], &[]),
+        change("system", &["support-agent.yaml"], &[], &[]),
+    ];
+    assert_eq!(entries, expected);
+    assert_eq!(
+        history("?limit=2"),
+        expected[..2],
+        "the last of a list is compared with one that is not in it"
+    );
+    // A start brings the same files into force again.
+    let folder = app.stop();
+    let app = TestApp::over(folder, NOON, |_| {}).map_err(|error| error.to_string()).unwrap();
+    let newest = app.get("/v1/policies/history?limit=1").key(&app.admin).send().ok()["history"][0].clone();
+    assert_eq!(json!([newest["principal"], newest["change"]]), change("system", &[], &[], &[]));
+}
+
+#[test]
 fn what_was_in_force_is_kept() {
     let app = TestApp::start();
     let first = app.get("/v1/policies").send().ok();
@@ -200,6 +238,10 @@ fn what_was_in_force_is_kept() {
         .map(|version| version["policy_version"].clone())
         .collect();
     assert_eq!(versions, ["2", "1"]);
+    let (newest, oldest) = (&history["history"][0], &history["history"][1]);
+    assert_eq!((&newest["principal"], &oldest["principal"]), (&json!("admin"), &json!("system")));
+    assert_eq!(newest["change"], json!({ "added": ["tight.yaml"], "changed": [], "removed": [] }));
+    assert_eq!(oldest["change"], json!({ "added": ["support-agent.yaml"], "changed": [], "removed": [] }));
     assert_eq!(history["history"][1]["policy_hash"], first["policy_hash"]);
     let path = format!("/v1/policies/by-hash/{}", first["policy_hash"].as_str().unwrap());
     let set = app.get(&path).key(&app.admin).send().ok();

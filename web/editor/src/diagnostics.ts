@@ -13,7 +13,7 @@ export interface Diagnostic {
   severity: "error" | "warning" | "info";
   code: string;
   message: string;
-  help: string | null;
+  help?: string | null;
 }
 
 /** The transaction that shows these diagnostics in place of the ones shown so far. */
@@ -29,7 +29,7 @@ export function showDiagnostics(state: EditorState, list: readonly Diagnostic[])
       to: Math.max(from, to),
       severity,
       source: code,
-      message: help === null ? message : `${message}\nhelp: ${help}`,
+      message: help == null ? message : `${message}\nhelp: ${help}`,
       renderMessage: () => rendered(diagnostic),
     };
   });
@@ -39,7 +39,7 @@ export function showDiagnostics(state: EditorState, list: readonly Diagnostic[])
 
 function rendered({ severity, message, help }: Diagnostic): HTMLElement {
   const first = element("div", "", element("span", `cm-severity cm-severity-${severity}`, severity), ": ", ...inline(message));
-  if (help === null) return first;
+  if (help == null) return first;
   return element("div", "", first, element("div", "cm-help", "help: ", ...inline(help)));
 }
 

@@ -20,9 +20,12 @@ import {
   lineNumbers,
   rectangularSelection,
 } from "@codemirror/view";
+import { completionSource, schemaHover } from "./complete.js";
 import { type Diagnostic, diagnostics, showDiagnostics } from "./diagnostics.js";
 import { light, lightLines, type Lines } from "./light.js";
 import { type RuleMark, rules, showRules } from "./rules.js";
+import { scalars } from "./scalars.js";
+import { SchemaWalk } from "./schema.js";
 import { theme } from "./theme.js";
 
 export type { Diagnostic, Lines, RuleMark };
@@ -45,7 +48,10 @@ export interface EditorOptions {
 export interface Editor {
   /** The text, byte for byte as it was set and edited; line ends are not changed. */
   text(): string;
-  /** Replaces the text. It begins a new history unless `undo` keeps the old one. */
+  /**
+   * Replaces the text, and takes away the diagnostics, marks and lights of the old one.
+   * It begins a new history, so that undoing never brings another file's text; `undo: true` makes it one step to undo.
+   */
   setText(text: string, options?: { undo?: boolean }): void;
   setDiagnostics(list: Diagnostic[]): void;
   setRules(list: RuleMark[]): void;
@@ -91,7 +97,7 @@ export function createEditor(parent: HTMLElement, options: EditorOptions): Edito
         keymap.of([{ key: "Mod-s", run: save, preventDefault: true }]),
         past.of(history()),
         writable.of(access(options.readOnly ?? false)),
-        setup(),
+        setup(options.schema),
         EditorView.contentAttributes.of({ "aria-label": options.label, "aria-multiline": "true", spellcheck: "false" }),
         listener,
       ],
@@ -149,7 +155,8 @@ function access(readOnly: boolean): Extension {
 }
 
 /** What every editor has, whatever is in it. */
-function setup(): Extension {
+function setup(schema: object | undefined): Extension {
+  const walk = schema === undefined ? null : new SchemaWalk(schema);
   return [
     // Only a line feed ends a line here, so that offsets and the text are the page's own whatever ends its lines.
     EditorState.lineSeparator.of("\n"),
@@ -161,7 +168,7 @@ function setup(): Extension {
     highlightActiveLineGutter(),
     foldGutter(),
     codeFolding(),
-    drawSelection(),
+    drawSelection({ cursorBlinkRate: matchMedia("(prefers-reduced-motion: reduce)").matches ? 0 : 1200 }),
     dropCursor(),
     EditorState.allowMultipleSelections.of(true),
     EditorState.tabSize.of(2),
@@ -169,12 +176,14 @@ function setup(): Extension {
     indentOnInput(),
     bracketMatching(),
     closeBrackets(),
-    autocompletion({ icons: false }),
+    autocompletion({ icons: false, override: walk === null ? [] : [completionSource(walk)] }),
+    walk === null ? [] : schemaHover(walk),
     highlightActiveLine(),
     highlightSelectionMatches(),
     search({ top: true }),
     light(),
     yaml(),
+    scalars(),
     theme(),
     keymap.of([
       { key: "Ctrl-m", mac: "Shift-Alt-m", run: switchTab },

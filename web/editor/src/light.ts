@@ -22,8 +22,8 @@ const field = StateField.define<DecorationSet>({
 });
 
 /** The transaction that lights these lines in place of others and scrolls to them, or puts all lights out. */
-export function lightLines(state: EditorState, lines: Lines | null): TransactionSpec {
-  if (lines === null) return { effects: relight.of(Decoration.none) };
+export function lightLines(state: EditorState, lines: Lines | null | undefined): TransactionSpec {
+  if (lines == null) return { effects: relight.of(Decoration.none) };
   const within = (line: number) => Math.min(Math.max(Math.trunc(line), 1), state.doc.lines);
   const [first, last] = [within(lines.from), within(Math.max(lines.from, lines.to))];
   const starts = Array.from({ length: last - first + 1 }, (_, index) => state.doc.line(first + index).from);

@@ -1,10 +1,12 @@
 //! What the server answers, as far as the pages read it. The names are those of its OpenAPI document.
 
-use engine::decision::{ApprovalRequirement, Outcome, ReasonCode, RuleRef, ShadowOpinion};
+use engine::decision::{ApprovalRequirement, Effect, Outcome, ReasonCode, RuleRef, ShadowOpinion};
 use engine::diagnostic::Diagnostic;
 use engine::lifecycle::Status;
 use engine::risk::RiskLevel;
+use engine::truth::Truth;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
 /// An action as it stands.
@@ -51,6 +53,9 @@ pub struct Action {
     pub provenance_id: String,
     /// What it takes to let it run.
     pub approval: Option<ApprovalRequirement>,
+    /// There when who is logged in may answer; the token itself is not kept.
+    #[serde(default)]
+    pub approval_token: Option<IgnoredAny>,
     /// The answers of people so far.
     pub approvals: Vec<Approval>,
     /// What files in shadow mode would have said.
@@ -107,6 +112,263 @@ pub struct Actions {
     pub total: u64,
     /// To go on with.
     pub next_cursor: Option<String>,
+}
+
+/// The explanation of a decision, as the server gives it.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Explained {
+    /// The number of the policy set that decided.
+    pub policy_version: String,
+    /// The explanation.
+    pub explanation: Explanation,
+}
+
+/// Why an action got its decision: what each file says. It is what `engine::explain` prints.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Explanation {
+    /// In the order of their names.
+    pub policies: Vec<PolicyTrace>,
+}
+
+/// What one file says.
+#[derive(Debug, Clone, Deserialize)]
+pub struct PolicyTrace {
+    /// `enforce` or `shadow`.
+    pub mode: String,
+    /// The file's name.
+    pub policy: String,
+    /// The risk rules, all of them.
+    pub risk_rules: Vec<RiskTrace>,
+    /// The rules up to the one that matched; all when none did.
+    pub rules: Vec<RuleTrace>,
+    /// Whether it speaks of the agent; when not, nothing of it was looked at.
+    pub speaks_of_agent: bool,
+    /// What is wrong with the arguments by the file's declaration of the tool.
+    pub violations: Vec<String>,
+}
+
+/// One rule that was looked at.
+#[derive(Debug, Clone, Deserialize)]
+pub struct RuleTrace {
+    /// Its conditions.
+    pub conditions: Vec<ConditionTrace>,
+    /// What it says.
+    pub effect: Effect,
+    /// Its id.
+    pub id: String,
+    /// The line on which it starts.
+    pub line: u32,
+    /// Whether it matches.
+    pub truth: Truth,
+}
+
+/// One risk rule.
+#[derive(Debug, Clone, Deserialize)]
+pub struct RiskTrace {
+    /// Its conditions.
+    pub conditions: Vec<ConditionTrace>,
+    /// The line on which it starts.
+    pub line: u32,
+    /// Its name.
+    pub name: String,
+    /// How much it counts.
+    pub score: u8,
+    /// Whether it holds; it counts unless this is `false`.
+    pub truth: Truth,
+}
+
+/// One condition.
+#[derive(Debug, Clone, Deserialize)]
+pub struct ConditionTrace {
+    /// What it compares with, as it is written.
+    pub expected: Box<RawValue>,
+    /// The key, as it is written.
+    pub key: String,
+    /// For `any`, `all` and `not`: the conditions of each match inside.
+    #[serde(default)]
+    pub matches: Vec<Vec<ConditionTrace>>,
+    /// The values that it looked at; none where a parameter is missing.
+    pub saw: Vec<Box<RawValue>>,
+    /// Whether it holds.
+    pub truth: Truth,
+    /// Why, as a clause.
+    pub why: String,
+}
+
+/// The records of an action.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Events {
+    /// Oldest first, each the very bytes that are stored.
+    pub events: Vec<Box<RawValue>>,
+}
+
+/// What deciding an action again gave.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Replay {
+    /// Whether every pass gave the recorded bytes.
+    #[serde(rename = "match")]
+    pub matches: bool,
+    /// One for each time the action was decided, oldest first.
+    pub passes: Vec<ReplayedPass>,
+}
+
+/// One decision, again.
+#[derive(Debug, Clone, Deserialize)]
+pub struct ReplayedPass {
+    /// The record's kind.
+    pub kind: String,
+    /// The record's stream.
+    pub stream: String,
+    /// The record's place.
+    pub seq: u64,
+    /// The policy set that decided.
+    pub policy_hash: String,
+    /// The engine that decided.
+    pub engine_hash: String,
+    /// Whether the server runs the same.
+    pub same_engine: bool,
+    /// Whether the bytes are the recorded ones.
+    #[serde(rename = "match")]
+    pub matches: bool,
+    /// Where they differ.
+    pub differences: Vec<Difference>,
+}
+
+/// A field of a decision that is not what is recorded.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Difference {
+    /// Its name.
+    pub field: String,
+    /// What is recorded.
+    pub recorded: Box<RawValue>,
+    /// What it is now.
+    pub replayed: Box<RawValue>,
+}
+
+/// What the actions of a span of time got.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Stats {
+    /// From when.
+    pub since: String,
+    /// Until when.
+    pub until: String,
+    /// How long a bucket is.
+    pub bucket_ms: u64,
+    /// How many actions came.
+    pub total: u64,
+    /// What they got, by the time at which they came.
+    pub buckets: Vec<StatsBucket>,
+    /// The most frequent tools.
+    pub tools: Vec<StatsOfTool>,
+    /// The most frequent agents.
+    pub agents: Vec<StatsOfAgent>,
+    /// What denied most actions.
+    pub rules: Vec<StatsOfRule>,
+    /// How many had each risk level.
+    pub risk: Vec<StatsOfLevel>,
+    /// How many had which risk score.
+    pub scores: Vec<StatsOfScores>,
+    /// What people answered.
+    pub approvals: StatsOfApprovals,
+}
+
+/// How many actions got each outcome, by their first decision.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub struct Outcomes {
+    /// May run.
+    pub execute: u64,
+    /// Held.
+    pub abstain: u64,
+    /// Denied.
+    pub halt: u64,
+}
+
+/// A part of the span.
+#[derive(Debug, Clone, Deserialize)]
+pub struct StatsBucket {
+    /// When it begins.
+    pub at: String,
+    /// What came in it.
+    #[serde(flatten)]
+    pub outcomes: Outcomes,
+}
+
+/// What the actions of one tool got.
+#[derive(Debug, Clone, Deserialize)]
+pub struct StatsOfTool {
+    /// The tool.
+    pub tool: String,
+    /// What they got.
+    #[serde(flatten)]
+    pub outcomes: Outcomes,
+}
+
+/// What the actions of one agent got.
+#[derive(Debug, Clone, Deserialize)]
+pub struct StatsOfAgent {
+    /// The agent.
+    pub agent_id: String,
+    /// What they got.
+    #[serde(flatten)]
+    pub outcomes: Outcomes,
+}
+
+/// How many actions were denied for one reason.
+#[derive(Debug, Clone, Deserialize)]
+pub struct StatsOfRule {
+    /// The file of the rule; none where no rule decided.
+    pub policy: Option<String>,
+    /// The rule.
+    pub id: Option<String>,
+    /// The reason.
+    pub reason_code: ReasonCode,
+    /// How many.
+    pub count: u64,
+}
+
+/// How many actions had a risk level.
+#[derive(Debug, Clone, Deserialize)]
+pub struct StatsOfLevel {
+    /// The level.
+    pub level: RiskLevel,
+    /// How many.
+    pub count: u64,
+}
+
+/// How many actions had a score of `from` and more, and less than `to`; the last bin has 100 too.
+#[derive(Debug, Clone, Deserialize)]
+pub struct StatsOfScores {
+    /// The lowest.
+    pub from: u8,
+    /// What is behind the highest.
+    pub to: u8,
+    /// How many.
+    pub count: u64,
+}
+
+/// What people answered, and how long that took.
+#[derive(Debug, Clone, Deserialize)]
+pub struct StatsOfApprovals {
+    /// How many wait.
+    pub pending: u64,
+    /// How many were decided by people.
+    pub answered: u64,
+    /// Half of the answers came in this time or less.
+    pub median_ms: Option<i64>,
+    /// Nine of ten answers came in this time or less.
+    pub p90_ms: Option<i64>,
+    /// How many took how long.
+    pub bins: Vec<StatsOfWait>,
+}
+
+/// How many answers took less than `to_ms`, and no less than the bin before says.
+#[derive(Debug, Clone, Deserialize)]
+pub struct StatsOfWait {
+    /// What is behind the longest; none for the last bin.
+    pub to_ms: Option<i64>,
+    /// How many.
+    pub count: u64,
 }
 
 /// The policies in force.

@@ -24,7 +24,7 @@ pub fn OutcomeBadge(
 ) -> impl IntoView {
     let sign = match outcome {
         Outcome::Execute => "✓",
-        Outcome::Abstain => "⏸",
+        Outcome::Abstain => "‖",
         Outcome::Halt => "✕",
     };
     view! {
@@ -45,7 +45,7 @@ pub fn StatusBadge(
     let (class, sign) = match status {
         Status::Allowed | Status::Approved => ("execute", "○"),
         Status::Succeeded => ("execute", "●"),
-        Status::PendingApproval => ("abstain", "⏸"),
+        Status::PendingApproval => ("abstain", "‖"),
         Status::Executing => ("info", "▸"),
         Status::Denied => ("halt", "✕"),
         Status::Failed | Status::Timeout => ("halt", "!"),

@@ -40,14 +40,21 @@ impl<T: Clone + Send + Sync + 'static> Resource<T> {
 
     /// Asks, and keeps the answer unless a later question was asked meanwhile.
     pub fn load(self, ask: impl Future<Output = Result<T, Failure>> + 'static) {
-        let Some(mine) = self.asked.try_update_value(|asked| {
+        leptos::task::spawn_local(self.loading(ask));
+    }
+
+    /// The same, done when the answer is there.
+    pub fn loading(
+        self,
+        ask: impl Future<Output = Result<T, Failure>> + 'static,
+    ) -> impl Future<Output = ()> + 'static {
+        let mine = self.asked.try_update_value(|asked| {
             *asked += 1;
             *asked
-        }) else {
-            return;
-        };
+        });
         let sessions = use_context::<Sessions>();
-        leptos::task::spawn_local(async move {
+        async move {
+            let Some(mine) = mine else { return };
             let answer = ask.await;
             if self.asked.try_get_value() != Some(mine) {
                 return;
@@ -59,7 +66,12 @@ impl<T: Clone + Send + Sync + 'static> Resource<T> {
                 Ok(value) => *state = State { value: Some(value), failure: None },
                 Err(failure) => state.failure = Some(failure),
             });
-        });
+        }
+    }
+
+    /// Keeps what was learnt in another way.
+    pub fn set(self, value: T) {
+        _ = self.state.try_set(State { value: Some(value), failure: None });
     }
 
     /// What is there.
@@ -94,6 +106,11 @@ impl<T: Clone + Send + Sync + 'static> Resource<T> {
     /// Why the last question failed.
     pub fn failure(self) -> Option<Failure> {
         self.state.with(|state| state.failure.clone())
+    }
+
+    /// The same, without following it.
+    pub fn failure_untracked(self) -> Option<Failure> {
+        self.state.with_untracked(|state| state.failure.clone())
     }
 
     /// The view: `there` when something is there (with a word on top when it could not be refreshed), and what fits

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use crate::api;
 use crate::app::ThemeChoice;
+use crate::components::Toasts;
 use crate::session::{Login as State, Sessions};
 
 /// `/ui/login#TOKEN`: uses the link, then goes to the overview. The token is taken out of the URL first, so that it
@@ -14,6 +15,7 @@ use crate::session::{Login as State, Sessions};
 #[component]
 pub fn Login() -> impl IntoView {
     let sessions = Sessions::here();
+    let toasts = Toasts::here();
     let navigate = use_navigate();
     let token = window().location().hash().unwrap_or_default().trim_start_matches('#').to_owned();
     let used = RwSignal::new(!token.is_empty());
@@ -25,11 +27,20 @@ pub fn Login() -> impl IntoView {
         leptos::task::spawn_local(async move {
             let login = match api::log_in(&json!({ "link": token })).await {
                 Ok(session) => State::In(session),
-                Err(failure) => State::Out(Some(failure.detail)),
+                // Who opens a used link in a browser that is logged in stays logged in.
+                Err(failure) => match api::session().await {
+                    Ok(session) => {
+                        toasts.say(format!("{}, and you are logged in already", failure.detail));
+                        State::In(session)
+                    }
+                    Err(_) => State::Out(Some(failure.detail)),
+                },
             };
             _ = used.try_set(false);
             sessions.set(login);
         });
+    } else {
+        sessions.ask_once();
     }
     Effect::new(move |_| {
         if matches!(sessions.login(), State::In(_)) && !used.get() {

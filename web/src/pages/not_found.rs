@@ -3,13 +3,15 @@
 use leptos::prelude::*;
 use leptos_router::components::A;
 
+use crate::url;
+
 /// There is no such page.
 #[component]
 pub fn NotFound() -> impl IntoView {
     view! {
         <main class="alone">
             <h1>"There is no such page"</h1>
-            <p><A href="/">"Go to the overview"</A></p>
+            <p><A href=url::of("/")>"Go to the overview"</A></p>
         </main>
     }
 }

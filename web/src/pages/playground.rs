@@ -1,9 +1,68 @@
-//! Playground.
+//! `/ui/playground`: the policy editor without a server. What is edited comes from the URL's fragment, or is a sample
+//! policy; changes are compared with the text as it came.
 
 use leptos::prelude::*;
 
-/// Playground.
+use super::policy_editor::Text;
+use super::policy_editor::samples_table::SamplesTable;
+use super::policy_editor::share::{ShareButton, Shared};
+use super::policy_editor::workbench::Workbench;
+use crate::app::ThemeChoice;
+use crate::simulation::samples;
+
+/// The playground.
 #[component]
 pub fn Playground() -> impl IntoView {
-    view! { <h1>"Playground"</h1> }
+    let fragment = window().location().hash().unwrap_or_default();
+    let (shared, problem) = match fragment.trim_start_matches('#') {
+        "" => (sample(), None),
+        fragment => match Shared::unpack(fragment) {
+            Ok(shared) => (shared, None),
+            Err(why) => (sample(), Some(why)),
+        },
+    };
+    let bench = Workbench::new(shared.name.clone());
+    bench.in_force.set(vec![(shared.name.clone(), shared.text.clone())]);
+    bench.text.set(shared.text);
+    let samples_problem = shared.samples.and_then(|text| match samples::read("samples", &text) {
+        Ok((list, _)) => {
+            bench.samples.set(list);
+            None
+        }
+        Err(finding) => {
+            Some(format!("the samples cannot be read: line {}: {}", finding.line, finding.message))
+        }
+    });
+    let problems = [problem, samples_problem].into_iter().flatten();
+    view! {
+        <header class="top">
+            <span class="brand">"Faramesh"</span>
+            <span class="muted">"playground"</span>
+            <div class="who"><ThemeChoice /></div>
+        </header>
+        <main>
+            <div class="head">
+                <h1 dir="auto">{shared.name}</h1>
+                <ShareButton bench />
+            </div>
+            <p class="help">
+                "Everything happens in this page: the engine is in it, and nothing is sent anywhere. “In force” is the text as it was opened."
+            </p>
+            {problems.map(|why| view! { <p class="notice error" role="alert">"✕ " {why}</p> }).collect_view()}
+            <div class="editor-columns">
+                <Text bench read_only=false on_save=Callback::new(move |()| ()) />
+                <div class="editor-side">
+                    <SamplesTable bench read_only=false />
+                </div>
+            </div>
+        </main>
+    }
+}
+
+fn sample() -> Shared {
+    Shared {
+        name: "support-agent.yaml".to_owned(),
+        text: include_str!("../../../policies/support-agent.yaml").to_owned(),
+        samples: Some(include_str!("../../../policies/support-agent.test.yaml").to_owned()),
+    }
 }

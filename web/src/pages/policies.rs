@@ -33,7 +33,7 @@ pub fn Policies() -> impl IntoView {
     let set = Resource::<PolicySet>::new();
     let load = move || set.load(async { api::get("/v1/policies").await });
     load();
-    Live::here().on_change_of(&["policy"], load);
+    Live::here().on_change_of(|event| event.kind == "policy", load);
     let removing = Removing::new();
     let asking = Interval::new(ASK_AGAIN_MS, move || {
         if set.get_untracked().is_some_and(|set| set.trouble.is_some()) {

@@ -45,7 +45,8 @@ pub(super) fn write(site: &mut Site, web: &Path, bound: &Bound) -> Result<()> {
             lines.push(line.to_owned());
             continue;
         };
-        let href = attribute(link, "href").ok_or_else(|| Error::new(format!("a link without `href`: {line}")))?;
+        let href =
+            attribute(link, "href").ok_or_else(|| Error::new(format!("a link without `href`: {line}")))?;
         match attribute(link, "rel").as_deref() {
             Some("rust") => {
                 lines.push(format!("    <link rel=\"modulepreload\" href=\"{program}\">"));
@@ -67,7 +68,11 @@ pub(super) fn write(site: &mut Site, web: &Path, bound: &Bound) -> Result<()> {
                 let asset = site.asset(&name, &read(&web.join(&href))?)?;
                 files.push((name, asset));
             }
-            _ => return Err(Error::new(format!("web/index.html has a link that nothing here understands: {line}"))),
+            _ => {
+                return Err(Error::new(format!(
+                    "web/index.html has a link that nothing here understands: {line}"
+                )));
+            }
         }
     }
     let mut html = lines.join("\n");

@@ -319,7 +319,7 @@ fn time() -> Result<Json, String> {
                     "How far the times are ahead of UTC; it does not change with the season. `+00:00` when left \
                      out. Example: `utc_offset: \"+02:00\"`",
                 )
-                .with("pattern", whole_text("Z|[+-](0[0-9]|1[0-3]):[0-5][0-9]|[+-]14:00")),
+                .with("pattern", whole_text(r"Z|[+\-](0[0-9]|1[0-3]):[0-5][0-9]|[+\-]14:00")),
             ),
         ],
     )?;

@@ -3,10 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use engine::decision::Decision;
+use engine::suite::{self, Difference, Suite, Test as Case};
 use host::runtime::Instance;
 use serde_json::{Value, json};
 
-use super::suite::{self, Expect, Suite, Test as Case};
 use crate::cli::exit::{Exit, Failure, Outcome};
 use crate::cli::input::unreadable;
 use crate::cli::offline::{self, PolicyFiles};
@@ -28,7 +29,7 @@ struct Report {
     name: String,
     line: usize,
     /// What was expected and what came, by field; empty when it passed.
-    differences: Vec<(&'static str, String, String)>,
+    differences: Vec<Difference>,
     decision: Value,
 }
 
@@ -41,7 +42,7 @@ pub(crate) fn run(args: &Test, screen: &Screen) -> Outcome {
             unread = unread.saturating_add(1);
             continue;
         };
-        match PolicyFiles::of_files(&suite.policies)?.load(&mut engine, screen) {
+        match PolicyFiles::of_files(&policies(path, &suite))?.load(&mut engine, screen) {
             Ok(handle) => {
                 for case in &suite.tests {
                     let report = run_one(&mut engine, handle, path, case)?;
@@ -86,12 +87,24 @@ fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
     Ok(files)
 }
 
+/// The files of the policies that a suite is about.
+fn policies(path: &Path, suite: &Suite) -> Vec<PathBuf> {
+    let folder = path.parent().unwrap_or(Path::new(""));
+    if let Some(names) = &suite.policies {
+        return names.iter().map(|name| folder.join(name)).collect();
+    }
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let stem = name.strip_suffix(".test.yaml").or_else(|| name.strip_suffix(".test.yml")).unwrap_or(name);
+    let short = folder.join(format!("{stem}.yml"));
+    vec![if short.is_file() { short } else { folder.join(format!("{stem}.yaml")) }]
+}
+
 fn read(path: &Path, screen: &Screen) -> Result<Option<Suite>, Failure> {
     let shown = path.display().to_string();
     let bytes = std::fs::read(path).map_err(|error| unreadable(&shown, &error))?;
     let source = String::from_utf8(bytes)
         .map_err(|_| Failure::usage(format!("`{shown}` cannot be read: it is not UTF-8")))?;
-    match suite::read(path, &source) {
+    match suite::read(&shown, &source) {
         Ok(suite) => Ok(Some(suite)),
         Err(found) => {
             diagnostics::report(screen, &[*found], |_| (shown.clone(), source.clone()));
@@ -101,48 +114,19 @@ fn read(path: &Path, screen: &Screen) -> Result<Option<Suite>, Failure> {
 }
 
 fn run_one(engine: &mut Instance, handle: u32, path: &Path, case: &Case) -> Result<Report, Failure> {
-    let verdict = engine.decide(handle, &case.action, &case.state);
+    let verdict = engine.decide(handle, case.action.as_bytes(), case.state.as_bytes());
     let verdict = verdict.map_err(|error| offline::engine_failure(&error))?;
-    let decision: Value = serde_json::from_str(verdict.decision.get()).unwrap_or_default();
+    let unexpected =
+        |error: serde_json::Error| Failure::refused(format!("the engine's answer cannot be read: {error}"));
+    let decided: Decision = serde_json::from_str(verdict.decision.get()).map_err(unexpected)?;
+    let decision = serde_json::from_str(verdict.decision.get()).map_err(unexpected)?;
     Ok(Report {
         file: path.display().to_string(),
         name: case.name.clone(),
         line: case.line,
-        differences: differences(&case.expect, &decision),
+        differences: case.expect.differences(&decided),
         decision,
     })
-}
-
-fn differences(expect: &Expect, decision: &Value) -> Vec<(&'static str, String, String)> {
-    let mut found = Vec::new();
-    let mut compare = |field, pointer: &str, expected: Value| {
-        let actual = decision.pointer(pointer).cloned().unwrap_or_default();
-        if actual != expected {
-            found.push((field, word(&expected), word(&actual)));
-        }
-    };
-    compare("outcome", "/outcome", expect.outcome.as_str().into());
-    if let Some(rule) = &expect.rule {
-        compare("rule", "/rule/id", rule.clone().into());
-    }
-    if let Some(code) = expect.reason_code {
-        compare("reason_code", "/reason_code", code.as_str().into());
-    }
-    if let Some(level) = expect.risk_level {
-        compare("risk_level", "/risk_level", level.as_str().into());
-    }
-    if let Some(score) = expect.risk_score {
-        compare("risk_score", "/risk_score", score.into());
-    }
-    found
-}
-
-fn word(value: &Value) -> String {
-    match value {
-        Value::Null => "none".to_owned(),
-        Value::String(word) => text::visible(word),
-        other => text::visible(&other.to_string()),
-    }
 }
 
 fn print(report: &Report, screen: &Screen) -> Result<(), Failure> {
@@ -159,11 +143,11 @@ fn print(report: &Report, screen: &Screen) -> Result<(), Failure> {
     };
     let place = paint.dim(&format!("{}:{}", text::visible(&report.file), report.line));
     screen.data(&format!("{sign}  {}  {place}", text::visible(&report.name)))?;
-    for (field, expected, actual) in &report.differences {
+    for Difference { field, expected, actual } in &report.differences {
         screen.data(&format!(
             "        {field}: expected {}, got {}",
-            paint.bold(expected),
-            paint.bold(actual)
+            paint.bold(&text::visible(expected)),
+            paint.bold(&text::visible(actual))
         ))?;
     }
     if !passed {
@@ -179,7 +163,7 @@ fn value(report: &Report) -> Value {
     let differences: Vec<_> = report
         .differences
         .iter()
-        .map(|(field, expected, actual)| json!({ "field": field, "expected": expected, "actual": actual }))
+        .map(|Difference { field, expected, actual }| json!({ "field": field, "expected": expected, "actual": actual }))
         .collect();
     json!({
         "decision": report.decision,

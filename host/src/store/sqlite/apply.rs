@@ -5,9 +5,11 @@
 
 use std::sync::Arc;
 
+use engine::decision::{Outcome, RuleRef};
 use engine::hash::{EngineHash, FileHash};
 use engine::lifecycle::Status;
 use engine::record::{Draft, Head, RecordKind, Sealed};
+use engine::risk::RiskScore;
 use engine::time::rfc3339;
 use rusqlite::{Connection, ErrorCode, params};
 
@@ -37,6 +39,14 @@ impl From<rusqlite::Error> for Trouble {
     fn from(error: rusqlite::Error) -> Self {
         Trouble::Broken(error.into())
     }
+}
+
+/// What statistics count of the first decision about an action.
+pub(super) struct First<'a> {
+    pub(super) outcome: Outcome,
+    /// None where the record does not say.
+    pub(super) risk_score: Option<RiskScore>,
+    pub(super) rule: Option<&'a RuleRef>,
 }
 
 /// One transaction as it grows.
@@ -112,7 +122,12 @@ impl<'a> Batch<'a> {
             updated_at_ms: new.draft.at_ms,
             id: new.id,
         };
-        let inserted = self.insert_action(self.next_number, id, &row, self.stream_id);
+        let first = First {
+            outcome: row.decision.outcome,
+            risk_score: Some(new.risk_score),
+            rule: new.rule.as_ref(),
+        };
+        let inserted = self.insert_action(self.next_number, id, (&row, first), self.stream_id);
         match inserted {
             Ok(_) => {}
             // The id is there already. It is the first thing written, so nothing else is to be undone.
@@ -219,6 +234,7 @@ impl<'a> Batch<'a> {
             policy_version: number.to_string(),
             policy_hash: set.policy_hash,
             at: rfc3339(set.draft.at_ms),
+            principal: principal(&set.draft),
             files,
             receipt,
         })
@@ -336,14 +352,16 @@ impl<'a> Batch<'a> {
         &self,
         number: i64,
         id: [u8; 16],
-        row: &ActionRow,
+        (row, first): (&ActionRow, First<'_>),
         stream_id: i64,
     ) -> rusqlite::Result<usize> {
         let mut insert = self.connection.prepare_cached(
             "INSERT INTO actions (id, status, version, principal, agent_id, tool, operation, outcome, reason_code,
                  risk_level, policy_version, expires_at_ms, duration_us, stream_id, seq, record_hash,
-                 created_at_ms, updated_at_ms, number, approval_token)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)",
+                 created_at_ms, updated_at_ms, number, approval_token, first_outcome, first_risk_score, first_policy,
+                 first_rule)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21,
+                 ?22, ?23, ?24)",
         )?;
         insert.execute(params![
             id,
@@ -366,6 +384,10 @@ impl<'a> Batch<'a> {
             row.updated_at_ms,
             number,
             row.approval_token,
+            first.outcome.as_str(),
+            first.risk_score.map(RiskScore::get),
+            first.rule.map(|rule| rule.policy.as_str()),
+            first.rule.map(|rule| rule.id.as_str()),
         ])
     }
 
@@ -471,6 +493,12 @@ fn is_recorded(new: &NewAction) -> bool {
         && holds("action", new.action.get())
         && holds("decision", new.decision.json.get())
         && holds("state", new.decision.state.get())
+}
+
+/// Who a record says it was.
+fn principal(draft: &Draft) -> Option<String> {
+    let (_, principal) = draft.fields.iter().find(|(key, _)| *key == "principal")?;
+    serde_json::from_str(principal.as_str()).ok()
 }
 
 fn failed(message: String) -> Trouble {

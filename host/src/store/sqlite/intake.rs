@@ -3,15 +3,16 @@
 
 use std::collections::HashMap;
 
-use engine::decision::Outcome;
+use engine::decision::{Outcome, RuleRef};
 use engine::hash::{PolicyHash, RecordHash};
 use engine::lifecycle::{Event, Status};
 use engine::record::Head;
+use engine::risk::RiskScore;
 use rusqlite::{OptionalExtension as _, params};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::apply::{Batch, Trouble};
+use super::apply::{Batch, First, Trouble};
 use super::read::{action_by_id, stream};
 use super::rows::{self, json, signed};
 use super::writer::Failure;
@@ -41,8 +42,16 @@ struct Held {
 struct FirstRecord {
     at: String,
     action: Box<RawValue>,
-    decision: Hashed,
+    decision: FirstDecision,
     duration_us: u64,
+}
+
+/// The parts of its decision that are needed again.
+#[derive(Deserialize)]
+struct FirstDecision {
+    request_hash: Option<String>,
+    risk_score: Option<RiskScore>,
+    rule: Option<RuleRef>,
 }
 
 #[derive(Deserialize)]
@@ -240,7 +249,12 @@ impl Batch<'_> {
                     id: id.clone(),
                 };
                 let id = rows::id_bytes(&id).ok_or_else(|| no_uuid(&id))?;
-                self.insert_action(self.next_number, id, &row, local.id)?;
+                let first = First {
+                    outcome: row.decision.outcome,
+                    risk_score: Some(decided.risk_score),
+                    rule: decided.rule.as_ref(),
+                };
+                self.insert_action(self.next_number, id, (&row, first), local.id)?;
                 self.append_record(local, record, None, Some(&row))
             }
             (Some(held), _) => self.resolve_held(local, record, held, decided, (status, version)),
@@ -259,7 +273,7 @@ impl Batch<'_> {
     ) -> Result<(), Trouble> {
         let id = record.action_id.clone().unwrap_or_default();
         let damaged = || failed(format!("the first record of action `{id}` is damaged"));
-        let FirstRecord { at, action, duration_us, .. } = held.first;
+        let FirstRecord { at, action, duration_us, decision } = held.first;
         let Names { agent_id, tool, operation } =
             serde_json::from_str(action.get()).map_err(|_| damaged())?;
         let row = ActionRow {
@@ -286,7 +300,12 @@ impl Batch<'_> {
         let bytes = rows::id_bytes(&id).ok_or_else(|| no_uuid(&id))?;
         let approvals = if row.approvals.is_empty() { None } else { Some(json(&row.approvals)?) };
         self.connection.prepare_cached("DELETE FROM held_locally WHERE id = ?1")?.execute([bytes])?;
-        self.insert_action(held.number, bytes, &row, local.id)?;
+        let first = First {
+            outcome: Outcome::Abstain,
+            risk_score: decision.risk_score,
+            rule: decision.rule.as_ref(),
+        };
+        self.insert_action(held.number, bytes, (&row, first), local.id)?;
         self.keep_texts(held.number, &row, true, approvals)?;
         self.append_record(local, record, Some(held.number), Some(&row))
     }

@@ -215,8 +215,11 @@ pub(super) fn engine_module(connection: &Connection, hash: EngineHash) -> Result
 
 /// What came into force, newest first.
 pub(super) fn policy_history(connection: &Connection, limit: u32) -> Result<Vec<PolicyVersion>, StoreError> {
-    let sql = "SELECT v.number, v.policy_hash, v.at_ms, s.stream, v.seq, v.record_hash
-               FROM policy_versions v JOIN streams s ON s.id = v.stream_id ORDER BY v.number DESC LIMIT ?1";
+    let sql = "SELECT v.number, v.policy_hash, v.at_ms, s.stream, v.seq, v.record_hash,
+                   CASE WHEN json_valid(r.body) THEN r.body ->> '$.principal' END
+               FROM policy_versions v JOIN streams s ON s.id = v.stream_id
+               LEFT JOIN records r ON r.stream_id = v.stream_id AND r.seq = v.seq
+               ORDER BY v.number DESC LIMIT ?1";
     let files = "SELECT name, file_hash FROM policy_sets WHERE policy_hash = ?1 ORDER BY name";
     all(connection, sql, [limit], |row| {
         let hash: String = row.get(1)?;
@@ -224,6 +227,7 @@ pub(super) fn policy_history(connection: &Connection, limit: u32) -> Result<Vec<
             policy_version: row.get::<_, i64>(0)?.to_string(),
             policy_hash: rows::parsed(row, 1)?,
             at: rfc3339(row.get(2)?),
+            principal: row.get_ref(6)?.as_str_or_null().ok().flatten().map(str::to_owned),
             files: all(connection, files, [&hash], |row| Ok((row.get(0)?, rows::parsed(row, 1)?)))?,
             receipt: rows::receipt(row, 3)?,
         })

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use engine::canonical::Canonical;
-use engine::decision::Outcome;
+use engine::decision::{Outcome, ReasonCode};
 use engine::lifecycle::Status;
 use engine::record::{Draft, RecordKind};
 use engine::value::Value;
@@ -18,7 +18,8 @@ use tempfile::TempDir;
 use super::SqliteStore;
 use super::writer::Op;
 use crate::store::contract::{self, all_records, checked, for_each_contract, verified};
-use crate::store::fixtures::{change, draft, id, new_action, submit};
+use crate::store::fixtures::{change, decision, draft, id, new_action, submit};
+use crate::store::stats::Stats;
 use crate::store::{Filter, Store, StoreError, Written};
 
 macro_rules! over_sqlite {
@@ -78,7 +79,10 @@ async fn a_database_of_the_version_before_is_brought_up_to_date() {
     let other = Connection::open(file(&folder)).unwrap();
     other
         .execute_batch(
-            "ALTER TABLE streams DROP COLUMN owner; DROP TABLE held_locally; PRAGMA user_version = 1;",
+            "ALTER TABLE streams DROP COLUMN owner; DROP TABLE held_locally;
+             ALTER TABLE actions DROP COLUMN first_outcome; ALTER TABLE actions DROP COLUMN first_risk_score;
+             ALTER TABLE actions DROP COLUMN first_policy; ALTER TABLE actions DROP COLUMN first_rule;
+             PRAGMA user_version = 1;",
         )
         .unwrap();
     drop(other);
@@ -87,6 +91,46 @@ async fn a_database_of_the_version_before_is_brought_up_to_date() {
     assert_eq!((store.stream(), store.is_new()), (stream.as_str(), false));
     submit(&store, 2, Outcome::Execute).await;
     assert_eq!(verified(&store).await.size, 2);
+}
+
+#[tokio::test]
+async fn statistics_of_a_database_of_before_are_made_from_its_records() {
+    let (folder, store) = fresh();
+    let Written::Fresh(held) = store.submit(contract::held_by_rule(1), None).await.unwrap() else {
+        panic!("replayed")
+    };
+    store.submit(contract::denied_by_rule(2), None).await.unwrap();
+    let mut granted = change(&held, Status::Approved, RecordKind::Approval);
+    granted.decision = Some(decision(Outcome::Execute, ReasonCode::ApprovalGranted));
+    store.advance(granted, None).await.unwrap();
+    submit(&store, 3, Outcome::Execute).await;
+    // The decisions of these records say nothing of a score.
+    let of_score = |mut stats: Stats, count| {
+        stats.scores[0].count -= count;
+        stats.risk[0].count -= count;
+        stats
+    };
+    let before = of_score(contract::whole(&store).await, 1);
+    store.close().await;
+    drop(store);
+    let downgrade =
+        "ALTER TABLE actions DROP COLUMN first_outcome; ALTER TABLE actions DROP COLUMN first_risk_score;
+         ALTER TABLE actions DROP COLUMN first_policy; ALTER TABLE actions DROP COLUMN first_rule;
+         PRAGMA user_version = 2;";
+    Connection::open(file(&folder)).unwrap().execute_batch(downgrade).unwrap();
+    let store = SqliteStore::open(file(&folder)).unwrap();
+    assert_eq!(contract::whole(&store).await, before);
+    store.close().await;
+    drop(store);
+    // A record that somebody damaged keeps no server from starting.
+    let other = Connection::open(file(&folder)).unwrap();
+    other.execute_batch(downgrade).unwrap();
+    other
+        .execute_batch("UPDATE records SET body = '{' WHERE number = (SELECT max(number) FROM actions)")
+        .unwrap();
+    drop(other);
+    let store = SqliteStore::open(file(&folder)).unwrap();
+    assert_eq!(contract::whole(&store).await, before);
 }
 
 #[tokio::test]
@@ -153,7 +197,7 @@ async fn a_newer_schema_is_refused_untouched() {
     let before = std::fs::read(file(&folder)).unwrap();
     for refused in [SqliteStore::open(file(&folder)).err(), SqliteStore::open_read_only(file(&folder)).err()]
     {
-        assert!(matches!(refused, Some(StoreError::TooNew { found: 99, known: 2 })), "{refused:?}");
+        assert!(matches!(refused, Some(StoreError::TooNew { found: 99, known: 3 })), "{refused:?}");
     }
     assert!(std::fs::read(file(&folder)).unwrap() == before);
 }

@@ -6,11 +6,8 @@ import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { extname, join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { type Browser, chromium, type Page } from "playwright-core";
-
-/** The folder of the editor, seen from where the compiler puts this file. */
-export const root = fileURLToPath(new URL("../../../..", import.meta.url));
+import { root } from "./root.js";
 
 /** The content security policy under which the server serves the dashboard. */
 const POLICY =

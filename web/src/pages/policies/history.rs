@@ -50,7 +50,7 @@ pub fn History() -> impl IntoView {
         });
     };
     load();
-    Live::here().on_change_of(&["policy"], load);
+    Live::here().on_change_of(|event| event.kind == "policy", load);
     let listed = move || {
         let shown = shown.get();
         history.with(|history| {

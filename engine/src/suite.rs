@@ -1,5 +1,5 @@
-//! Reads `NAME.test.yaml`: named actions with what is expected of them. Strict, because an expectation that is
-//! overlooked is a test that cannot fail.
+//! Tests of policies, `NAME.test.yaml`: named actions with what is expected of them. Reading is strict, because an
+//! expectation that is overlooked is a test that cannot fail.
 //!
 //! ```yaml
 //! policy: support-agent.yaml        # defaults to NAME.yaml beside the file
@@ -11,65 +11,102 @@
 //!     expect: { outcome: EXECUTE, rule: small-refunds }
 //! ```
 
-use std::path::{Path, PathBuf};
+use serde::Deserialize;
+use serde::de::IntoDeserializer as _;
+use serde::de::value::{Error as NotOne, StrDeserializer};
 
-use engine::canonical::Canonical;
-use engine::decision::{Outcome, ReasonCode};
-use engine::diagnostic::{Code, Diagnostic, Severity};
-use engine::policy::yaml::{self, Entry, Kind, Node};
-use engine::risk::RiskLevel;
-use engine::span::{LineIndex, Span};
-use engine::state::State;
-use engine::value::{Object, Value};
-use serde::de::DeserializeOwned;
+use crate::canonical::Canonical;
+use crate::decision::{Decision, Outcome, ReasonCode};
+use crate::diagnostic::{Code, Diagnostic, Severity};
+use crate::policy::yaml::{self, Entry, Kind, Node};
+use crate::risk::RiskLevel;
+use crate::span::{LineIndex, Span};
+use crate::state::State;
+use crate::value::{Object, Value};
 
 /// A file of tests that was read.
-#[derive(Debug)]
-pub(crate) struct Suite {
-    /// The policies under test.
-    pub(crate) policies: Vec<PathBuf>,
+#[derive(Debug, Clone, PartialEq)]
+pub struct Suite {
+    /// The names of the policies under test, which are in the same folder; none for the one of the same name.
+    pub policies: Option<Vec<String>>,
     /// The tests, in the order of the file.
-    pub(crate) tests: Vec<Test>,
+    pub tests: Vec<Test>,
 }
 
 /// One test.
-#[derive(Debug)]
-pub(crate) struct Test {
+#[derive(Debug, Clone, PartialEq)]
+pub struct Test {
     /// What it shows.
-    pub(crate) name: String,
-    /// The action, as JSON.
-    pub(crate) action: Vec<u8>,
-    /// The state, as JSON.
-    pub(crate) state: Vec<u8>,
+    pub name: String,
+    /// The action, as canonical JSON. It may be one that cannot be read as an action: that is a test too.
+    pub action: Canonical,
+    /// The state, as canonical JSON.
+    pub state: Canonical,
     /// What must come out.
-    pub(crate) expect: Expect,
+    pub expect: Expect,
     /// Where it starts.
-    pub(crate) line: usize,
+    pub line: usize,
 }
 
 /// What must come out. What is not listed is not compared.
-#[derive(Debug)]
-pub(crate) struct Expect {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Expect {
     /// The outcome; always listed.
-    pub(crate) outcome: Outcome,
+    pub outcome: Outcome,
     /// The id of the rule; null means that no rule decided.
-    pub(crate) rule: Option<Option<String>>,
+    pub rule: Option<Option<String>>,
     /// The reason code.
-    pub(crate) reason_code: Option<ReasonCode>,
+    pub reason_code: Option<ReasonCode>,
     /// The risk level.
-    pub(crate) risk_level: Option<RiskLevel>,
+    pub risk_level: Option<RiskLevel>,
     /// The risk score.
-    pub(crate) risk_score: Option<u8>,
+    pub risk_score: Option<u8>,
 }
 
-/// Reads the file of tests at `path`, whose text is `source`.
+/// Where an answer is not what was expected.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Difference {
+    /// What was compared.
+    pub field: &'static str,
+    /// What was expected.
+    pub expected: String,
+    /// What came.
+    pub actual: String,
+}
+
+impl Expect {
+    /// Where `decision` is not what was expected; nowhere for a test that passes.
+    pub fn differences(&self, decision: &Decision) -> Vec<Difference> {
+        let rule = decision.rule.as_ref().map(|rule| rule.id.as_str());
+        let none = |id: Option<&str>| id.unwrap_or("none").to_owned();
+        let compared = [
+            Some(("outcome", self.outcome.as_str().to_owned(), decision.outcome.as_str().to_owned())),
+            self.rule.as_ref().map(|id| ("rule", none(id.as_deref()), none(rule))),
+            self.reason_code.map(|code| {
+                ("reason_code", code.as_str().to_owned(), decision.reason_code.as_str().to_owned())
+            }),
+            self.risk_level.map(|level| {
+                ("risk_level", level.as_str().to_owned(), decision.risk_level.as_str().to_owned())
+            }),
+            self.risk_score
+                .map(|score| ("risk_score", score.to_string(), decision.risk_score.get().to_string())),
+        ];
+        let compared = compared.into_iter().flatten();
+        compared
+            .filter(|(_, expected, actual)| expected != actual)
+            .map(|(field, expected, actual)| Difference { field, expected, actual })
+            .collect()
+    }
+}
+
+/// Reads a file of tests, whose name and text these are.
 ///
 /// # Errors
 /// The first thing that is wrong with it.
-pub(crate) fn read(path: &Path, source: &str) -> Result<Suite, Box<Diagnostic>> {
-    let file = File { path: path.display().to_string(), lines: LineIndex::new(source) };
+pub fn read(name: &str, source: &str) -> Result<Suite, Box<Diagnostic>> {
+    let file = File { name: name.to_owned(), lines: LineIndex::new(source) };
     let document =
-        yaml::parse(source).map_err(|finding| Box::new(finding.located(&file.path, &file.lines)))?;
+        yaml::parse(source).map_err(|finding| Box::new(finding.located(&file.name, &file.lines)))?;
     let start = Span { start: 0, end: 0 };
     let Some(root) = document.root else {
         return Err(file.missing(start, "a file of tests", "tests"));
@@ -87,11 +124,11 @@ pub(crate) fn read(path: &Path, source: &str) -> Result<Suite, Box<Diagnostic>> 
             "a file of tests has at least one",
         ));
     }
-    Ok(Suite { policies: file.policies(path, &root)?, tests })
+    Ok(Suite { policies: file.policies(&root)?, tests })
 }
 
 struct File<'a> {
-    path: String,
+    name: String,
     lines: LineIndex<'a>,
 }
 
@@ -117,7 +154,7 @@ impl File<'_> {
             column: start.column,
             end_column: end.column,
             end_line: end.line,
-            file: self.path.clone(),
+            file: self.name.clone(),
             help: Some(help.to_owned()),
             line: start.line,
             message: message.to_owned(),
@@ -171,34 +208,28 @@ impl File<'_> {
     }
 
     /// One of the words of a type on the wire.
-    fn word<T: DeserializeOwned>(&self, node: &Node, key: &str, help: &str) -> Read<T> {
+    fn word<'n, T: Deserialize<'n>>(&self, node: &'n Node, key: &str, help: &str) -> Read<T> {
         let word = self.text(node, key)?;
-        serde_json::from_value(word.into()).map_err(|_| {
+        let words: StrDeserializer<'_, NotOne> = word.into_deserializer();
+        T::deserialize(words).map_err(|_| {
             let message = format!("`{}` is no {key}", word.escape_debug());
             self.wrong(Code::InvalidValue, node.span, &message, help)
         })
     }
 
-    fn policies(&self, path: &Path, root: &Members<'_>) -> Read<Vec<PathBuf>> {
-        let folder = path.parent().unwrap_or(Path::new(""));
-        let named = |node: &Node, key: &str| self.text(node, key).map(|name| folder.join(name));
+    fn policies(&self, root: &Members<'_>) -> Read<Option<Vec<String>>> {
+        let named = |node: &Node, key: &str| self.text(node, key).map(str::to_owned);
         match (root.get("policy"), root.get("policies")) {
             (Some(_), Some(both)) => {
                 let help = "name one file with `policy`, or several with `policies`";
                 Err(self.wrong(Code::InvalidValue, both.span, "`policy` and `policies` are both given", help))
             }
-            (Some(one), None) => Ok(vec![named(one, "policy")?]),
+            (Some(one), None) => Ok(Some(vec![named(one, "policy")?])),
             (None, Some(several)) => {
                 let items = self.list(several, "policies")?;
-                items.iter().map(|item| named(item, "policies")).collect()
+                items.iter().map(|item| named(item, "policies")).collect::<Read<_>>().map(Some)
             }
-            (None, None) => {
-                let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-                let stem = name.strip_suffix(".test.yaml").or_else(|| name.strip_suffix(".test.yml"));
-                let stem = stem.unwrap_or(name);
-                let short = folder.join(format!("{stem}.yml"));
-                Ok(vec![if short.is_file() { short } else { folder.join(format!("{stem}.yaml")) }])
-            }
+            (None, None) => Ok(None),
         }
     }
 
@@ -211,14 +242,14 @@ impl File<'_> {
         }
         Ok(Test {
             name: self.text(required("name")?, "name")?.to_owned(),
-            action: Canonical::of(&action.to_value()).into_string().into_bytes(),
+            action: Canonical::of(&action.to_value()),
             state: self.state(members.get("state"), now)?,
             expect: self.expect(required("expect")?)?,
             line: self.lines.position(node.span.start).line,
         })
     }
 
-    fn state(&self, node: Option<&Node>, now: Option<f64>) -> Read<Vec<u8>> {
+    fn state(&self, node: Option<&Node>, now: Option<f64>) -> Read<Canonical> {
         let own = match node {
             None => Value::Object(Object::default()),
             Some(Node { kind: Kind::Map(_), .. }) => node.map_or(Value::Null, Node::to_value),
@@ -235,10 +266,10 @@ impl File<'_> {
             members.push(("now".to_owned(), Value::Number(now)));
         }
         let state = Value::Object(Object::from_members(members).unwrap_or_default());
-        let bytes = Canonical::of(&state).into_string().into_bytes();
+        let state = Canonical::of(&state);
         let span = node.map_or(Span { start: 0, end: 0 }, |node| node.span);
-        match State::parse(&bytes) {
-            Ok(_) => Ok(bytes),
+        match State::parse(state.as_bytes()) {
+            Ok(_) => Ok(state),
             Err(error) => {
                 let help = "a state has `now` in Unix milliseconds and `approval`";
                 Err(self.wrong(Code::InvalidValue, span, &error.message, help))
@@ -294,7 +325,7 @@ mod tests {
     use super::*;
 
     fn problem(source: &str) -> (usize, usize, String) {
-        let found = *read(Path::new("p/a.test.yaml"), source).unwrap_err();
+        let found = *read("a.test.yaml", source).unwrap_err();
         (found.line, found.column, found.message)
     }
 
@@ -302,16 +333,16 @@ mod tests {
         "now: 5\ntests:\n  - name: n\n    action: { tool: t }\n    expect: { outcome: HALT, rule: null }\n";
 
     #[test]
-    fn a_file_of_tests_names_its_policy_by_its_own_name() {
-        let suite = read(Path::new("p/a.test.yaml"), GOOD).unwrap();
-        assert_eq!(suite.policies, [PathBuf::from("p/a.yaml")]);
-        assert_eq!(suite.tests[0].action, br#"{"tool":"t"}"#);
-        assert_eq!(suite.tests[0].state, br#"{"now":5}"#);
+    fn a_file_of_tests_may_name_its_policies() {
+        let suite = read("a.test.yaml", GOOD).unwrap();
+        assert_eq!(suite.policies, None);
+        assert_eq!(suite.tests[0].action.as_str(), r#"{"tool":"t"}"#);
+        assert_eq!(suite.tests[0].state.as_str(), r#"{"now":5}"#);
         assert_eq!(suite.tests[0].expect.rule, Some(None));
         assert_eq!(suite.tests[0].line, 3);
         let several = format!("policies: [b.yaml, c.yaml]\n{GOOD}");
-        let suite = read(Path::new("p/a.test.yaml"), &several).unwrap();
-        assert_eq!(suite.policies, [PathBuf::from("p/b.yaml"), PathBuf::from("p/c.yaml")]);
+        let suite = read("a.test.yaml", &several).unwrap();
+        assert_eq!(suite.policies, Some(vec!["b.yaml".to_owned(), "c.yaml".to_owned()]));
     }
 
     #[test]

@@ -1,0 +1,49 @@
+//! The question before a risky action is approved: an approval cannot be taken back.
+
+use leptos::prelude::*;
+
+use super::desk::Desk;
+use super::queue::Held;
+use crate::components::{Dialog, Json, RiskMeter};
+use crate::format::visible;
+
+/// The dialog. The focus is not on the button that approves, so that Enter alone approves nothing.
+#[component]
+pub fn Confirm(
+    /// The page's state.
+    desk: Desk,
+) -> impl IntoView {
+    let (confirming, open) = desk.confirming;
+    view! {
+        <Dialog open title="Approve a risky action?">
+            {move || match confirming.get().and_then(|id| desk.queue.find(&id)) {
+                Some(held) => view! { <Question desk held open /> }.into_any(),
+                None => view! { <p>"It does not wait any more."</p> }.into_any(),
+            }}
+        </Dialog>
+    }
+}
+
+#[component]
+fn Question(desk: Desk, held: Held, open: RwSignal<bool>) -> impl IntoView {
+    let action = held.now();
+    let comment = held.comment.get_untracked();
+    let approve = move |_| {
+        open.set(false);
+        desk.send(held.clone(), true);
+    };
+    view! {
+        <p>
+            <strong><bdi>{visible(&action.tool)}</bdi></strong> " of " <bdi>{visible(&action.agent_id)}</bdi> " "
+            <RiskMeter level=action.risk_level score=action.risk_score />
+        </p>
+        <p>{action.risk_rules.join(", ")}</p>
+        <Json text=action.params.get().to_owned() label="arguments" />
+        {(!comment.trim().is_empty()).then(|| view! { <p>"Your comment: “" <bdi>{comment}</bdi> "”"</p> })}
+        <p class="help">"An approval cannot be taken back: the agent may run this at once."</p>
+        <div class="row">
+            <button type="button" class="quiet" autofocus on:click=move |_| open.set(false)>"cancel"</button>
+            <button type="button" on:click=approve>"approve"</button>
+        </div>
+    }
+}

@@ -1,0 +1,302 @@
+//! One action of the queue: everything that a person needs to decide, and the buttons for it.
+
+use std::sync::Arc;
+
+use leptos::prelude::*;
+use leptos_router::components::A;
+use serde::Deserialize;
+
+use super::desk::Desk;
+use super::queue::Held;
+use super::words::{Left, Standing, left, needs, person};
+use crate::api;
+use crate::api::types::Action;
+use crate::components::{Json, Resource, RiskMeter};
+use crate::format::{countdown, now_ms, parse_time, relative, time, visible, words};
+use crate::session::Sessions;
+use crate::url::encoded;
+
+/// One item. The focus in it selects it.
+#[component]
+pub fn Item(
+    /// The page's state.
+    desk: Desk,
+    /// What it shows.
+    held: Held,
+) -> impl IntoView {
+    // What was proposed never changes; only the answers do.
+    let action = held.now();
+    let id = Arc::clone(&held.id);
+    let is_selected = {
+        let id = Arc::clone(&id);
+        Memo::new(move |_| desk.is_selected(&id))
+    };
+    let select = {
+        let id = Arc::clone(&id);
+        move || desk.select(&id)
+    };
+    let focused = select.clone();
+    let heading = format!("held-name-{id}");
+    let labelled = heading.clone();
+    let context = (action.context.get() != "{}").then(|| {
+        view! {
+            <details>
+                <summary>"context"</summary>
+                <Json text=action.context.get().to_owned() label="context" />
+            </details>
+        }
+    });
+    let operation = (action.operation != "call")
+        .then(|| view! { " " <span class="muted">{visible(&action.operation)}</span> });
+    view! {
+        <li>
+            <article
+                id=format!("held-{id}")
+                class="card held"
+                class:selected=move || is_selected.get()
+                aria-labelledby=labelled
+                aria-current=move || is_selected.get().then_some("true")
+                tabindex="-1"
+                on:focusin=move |_| focused()
+                on:click=move |_| select()
+            >
+                <header class="row">
+                    <Tick desk held=held.clone() />
+                    <h2 id=heading>
+                        <bdi>{visible(&action.tool)}</bdi>
+                        {operation}
+                    </h2>
+                    <RiskMeter level=action.risk_level score=action.risk_score />
+                    <TimeLeft desk expires_at=action.expires_at.clone() />
+                </header>
+                <div class="columns">
+                    <div>
+                        <Json text=action.params.get().to_owned() label="arguments" />
+                        {context}
+                    </div>
+                    <Facts held=held.clone() is_selected />
+                </div>
+                <Answer desk held />
+            </article>
+        </li>
+    }
+}
+
+#[component]
+fn Tick(desk: Desk, held: Held) -> impl IntoView {
+    move || {
+        let standing = desk.queue.standing(&held.action.get());
+        let (id, ticked) = (Arc::clone(&held.id), Arc::clone(&held.id));
+        standing.may(false).then(|| {
+            view! {
+                <label class="tick">
+                    <input
+                        type="checkbox"
+                        aria-keyshortcuts="x"
+                        prop:checked=move || desk.queue.is_checked(&ticked)
+                        on:change=move |_| desk.queue.toggle(&id)
+                    />
+                    <span class="hidden">"select this one"</span>
+                </label>
+            }
+        })
+    }
+}
+
+#[component]
+fn TimeLeft(desk: Desk, expires_at: Option<String>) -> impl IntoView {
+    let at = expires_at.as_deref().map(time);
+    let left = Memo::new(move |_| left(expires_at.as_deref(), desk.now.get()));
+    view! {
+        <span
+            class="time-left badge number"
+            class:warning=move || matches!(left.get(), Left::Soon(_))
+            class:error=move || left.get() == Left::Over
+            role="timer"
+            title=at
+        >
+            {move || match left.get() {
+                Left::Always => "does not expire".to_owned(),
+                Left::Enough(ms) => format!("{} left", countdown(ms)),
+                Left::Soon(ms) => format!("⚠ only {} left", countdown(ms)),
+                Left::Over => "✕ time is over".to_owned(),
+            }}
+        </span>
+    }
+}
+
+#[component]
+fn Facts(held: Held, is_selected: Memo<bool>) -> impl IntoView {
+    let action = held.now();
+    let rule = match &action.rule {
+        Some(rule) => {
+            let href = format!("/policies/{}?rule={}", encoded(&rule.policy), encoded(&rule.id));
+            let place = format!("{}:{}", rule.policy, rule.line);
+            let id = rule.id.clone();
+            view! { <A href=href>{id}</A> " " <span class="muted">{place}</span> }.into_any()
+        }
+        None => view! { "no rule: " {words(action.reason_code.as_str())} }.into_any(),
+    };
+    let risk_rules = (!action.risk_rules.is_empty()).then(|| {
+        let chips: Vec<_> = action
+            .risk_rules
+            .iter()
+            .map(|rule| view! { <span class="chip">{rule.clone()}</span> " " })
+            .collect();
+        view! { <dt>"Risk rules"</dt> <dd>{chips}</dd> }
+    });
+    let since = parse_time(&action.created_at).map(|at| relative(at - now_ms()));
+    view! {
+        <dl class="facts">
+            <dt>"Agent"</dt>
+            <dd><bdi>{visible(&action.agent_id)}</bdi></dd>
+            <dt>"Proposed"</dt>
+            <dd>
+                <time datetime=action.created_at.clone()>{time(&action.created_at)}</time>
+                " "
+                <span class="muted">{since}</span>
+                <ProposedBy action=Arc::clone(&action) is_selected />
+            </dd>
+            <dt>"Held by"</dt>
+            <dd>{rule}</dd>
+            <dt>"Reason"</dt>
+            <dd><bdi>{visible(&action.reason)}</bdi></dd>
+            {risk_rules}
+            <Needed held />
+        </dl>
+    }
+}
+
+#[derive(Debug, Clone, Deserialize)]
+struct Records {
+    events: Vec<Record>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+struct Record {
+    kind: String,
+    principal: Option<String>,
+}
+
+/// With which key it was proposed: the record says it, so it is asked for when somebody looks.
+#[component]
+fn ProposedBy(action: Arc<Action>, is_selected: Memo<bool>) -> impl IntoView {
+    let records = Resource::<Records>::new();
+    Effect::new(move |asked: Option<bool>| {
+        let asked = asked.unwrap_or_default();
+        if !asked && is_selected.get() {
+            let path = format!("/v1/actions/{}/events", encoded(&action.id));
+            records.load(async move { api::get(&path).await });
+            return true;
+        }
+        asked
+    });
+    move || {
+        let mut principals = records.get()?.events.into_iter();
+        let principal = principals.find(|record| record.kind == "decision")?.principal?;
+        Some(view! { " by " <bdi>{person(&principal)}</bdi> })
+    }
+}
+
+/// What it takes, and who has answered already.
+#[component]
+fn Needed(held: Held) -> impl IntoView {
+    let sessions = Sessions::here();
+    move || {
+        let action = held.action.get();
+        let needs = needs(action.approval.as_ref(), &action.approvals);
+        let roles = sessions.approver_roles();
+        let warns =
+            sessions.may("approve") && !needs.is_empty() && !needs.iter().any(|need| need.counts(&roles));
+        let needs: Vec<_> = needs.into_iter().map(|need| view! { <li>{need.text()}</li> }).collect();
+        let answers: Vec<_> = action
+            .approvals
+            .iter()
+            .map(|approval| {
+                let roles = (!approval.roles.is_empty()).then(|| format!(" ({})", approval.roles.join(", ")));
+                let reason = approval
+                    .reason
+                    .as_deref()
+                    .map(visible)
+                    .map(|reason| view! { ": “" <bdi>{reason}</bdi> "”" });
+                let verb = if approval.approve { "✓ approved by " } else { "✕ rejected by " };
+                view! {
+                    <li>
+                        {verb} <bdi>{person(&approval.principal)}</bdi> {roles} " "
+                        <time class="muted" datetime=approval.at.clone()>{time(&approval.at)}</time> {reason}
+                    </li>
+                }
+            })
+            .collect();
+        view! {
+            <dt>"Needs"</dt>
+            <dd>
+                <ul class="plain">{needs} {answers}</ul>
+                {warns
+                    .then(|| view! { <p class="help">"⚠ your key has none of these roles: your approval would be recorded and not be counted"</p> })}
+            </dd>
+        }
+    }
+}
+
+#[component]
+fn Answer(desk: Desk, held: Held) -> impl IntoView {
+    let standing = {
+        let action = held.action.clone();
+        Memo::new(move |_| desk.queue.standing(&action.get()))
+    };
+    let problem = held.problem.clone();
+    view! {
+        {move || problem.get().map(|problem| view! { <p class="notice error" role="alert">"✕ " {problem}</p> })}
+        {move || standing.get().why().map(|why| view! { <p class="notice">{why}</p> })}
+        {move || {
+            let standing = standing.get();
+            standing.may(false).then(|| view! { <Form desk held=held.clone() standing /> })
+        }}
+    }
+}
+
+#[component]
+fn Form(desk: Desk, held: Held, standing: Standing) -> impl IntoView {
+    let (comment, said) = (held.comment.clone(), held.comment.clone());
+    let (sending, busy) = (held.sending.clone(), held.sending.clone());
+    let field = format!("comment-{}", held.id);
+    let rejected = held.clone();
+    view! {
+        <div class="answer">
+            <label for=field.clone()>"comment (optional)"</label>
+            <textarea
+                id=field
+                rows="1"
+                aria-keyshortcuts="c"
+                prop:value=move || said.get()
+                on:input=move |event| comment.set(event_target_value(&event))
+            ></textarea>
+            <div class="row">
+                {standing
+                    .may(true)
+                    .then(|| {
+                        view! {
+                            <button
+                                type="button"
+                                aria-keyshortcuts="a"
+                                disabled=move || sending.get()
+                                on:click=move |_| desk.give(&held, true)
+                            >
+                                "approve"
+                            </button>
+                        }
+                    })}
+                <button
+                    type="button"
+                    class="danger"
+                    aria-keyshortcuts="r"
+                    disabled=move || busy.get()
+                    on:click=move |_| desk.give(&rejected, false)
+                >
+                    "reject"
+                </button>
+            </div>
+        </div>
+    }
+}

@@ -1,0 +1,393 @@
+//! The queue as the page holds it: fetched once, then kept up with what the server says happens, action by action.
+//!
+//! INVARIANT: an answer goes to the action that somebody looked at. What is selected is an id and never a place, an id
+//! that leaves the queue takes nothing else in its place by itself, and right after the list has moved under somebody's
+//! hand an answer is refused.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use engine::lifecycle::Status;
+use leptos::prelude::*;
+use serde_json::json;
+
+use super::words::{Standing, departures, ended, name, needs, order, refusal};
+use crate::api;
+use crate::api::Failure;
+use crate::api::types::{Action, Actions};
+use crate::components::Toasts;
+use crate::format::{counted, now_ms};
+use crate::live::Live;
+use crate::pending::changes_queue;
+use crate::session::Sessions;
+use crate::url::encoded;
+
+/// Above this, the whole queue is fetched again instead of each action.
+const MANY: usize = 50;
+/// Up to this, it is said of each action that left unseen how it ended.
+const FEW: usize = 50;
+/// How long the list stands still before it takes answers again.
+const STILL_MS: f64 = 400.0;
+
+/// An action that waits, and what is being said of it.
+#[derive(Clone)]
+pub struct Held {
+    /// Its id.
+    pub id: Arc<str>,
+    /// The action as it is now.
+    pub action: ArcRwSignal<Arc<Action>>,
+    /// What somebody is about to say.
+    pub comment: ArcRwSignal<String>,
+    /// Whether an answer is on its way.
+    pub sending: ArcRwSignal<bool>,
+    /// Why the last answer was refused.
+    pub problem: ArcRwSignal<Option<String>>,
+}
+
+impl Held {
+    fn new(action: Action) -> Self {
+        Held {
+            id: action.id.as_str().into(),
+            action: ArcRwSignal::new(Arc::new(action)),
+            comment: ArcRwSignal::default(),
+            sending: ArcRwSignal::default(),
+            problem: ArcRwSignal::default(),
+        }
+    }
+
+    /// The action, without following it.
+    pub fn now(&self) -> Arc<Action> {
+        self.action.get_untracked()
+    }
+}
+
+/// How an answer went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sent {
+    /// It is recorded, and did what it says.
+    Done,
+    /// It is not, or it did not.
+    Refused,
+}
+
+/// The queue, for every component of its page.
+#[derive(Clone, Copy)]
+pub struct Queue {
+    items: RwSignal<Option<Vec<Held>>>,
+    failure: RwSignal<Option<Failure>>,
+    checked: RwSignal<BTreeSet<Arc<str>>>,
+    /// When the list last moved, and from which place on.
+    moved: StoredValue<(f64, usize)>,
+    heard: StoredValue<Rc<RefCell<Heard>>, LocalStorage>,
+    sessions: Sessions,
+    toasts: Toasts,
+}
+
+#[derive(Default)]
+struct Heard {
+    ids: BTreeSet<String>,
+    loading: bool,
+}
+
+impl Queue {
+    /// Fetches the queue and keeps it up, for the component that asks. `on_first` is called when it is there.
+    pub fn provide(on_first: impl FnOnce(Queue) + 'static) -> Self {
+        let queue = Queue {
+            items: RwSignal::new(None),
+            failure: RwSignal::new(None),
+            checked: RwSignal::new(BTreeSet::new()),
+            moved: StoredValue::new((0.0, 0)),
+            heard: StoredValue::new_local(Rc::default()),
+            sessions: Sessions::here(),
+            toasts: Toasts::here(),
+        };
+        provide_context(queue);
+        let live = Live::here();
+        live.on_event(move |event| {
+            if let Some(id) = event.action_id.clone().filter(|_| changes_queue(event)) {
+                _ = queue.heard.try_with_value(|heard| heard.borrow_mut().ids.insert(id));
+            }
+        });
+        live.on_change_of(changes_queue, move || queue.catch_up());
+        let first = RefCell::new(Some(on_first));
+        queue.load(move || {
+            if let Some(first) = first.take() {
+                first(queue);
+            }
+        });
+        queue
+    }
+
+    /// The queue of this page.
+    ///
+    /// # Panics
+    /// Outside of the page.
+    pub fn here() -> Self {
+        expect_context()
+    }
+
+    /// What waits, once it is known.
+    pub fn items(self) -> Option<Vec<Held>> {
+        self.items.get()
+    }
+
+    /// What waits, without following it.
+    pub fn items_untracked(self) -> Vec<Held> {
+        self.items.with_untracked(|items| items.clone().unwrap_or_default())
+    }
+
+    /// How many wait, once that is known.
+    pub fn number(self) -> Option<usize> {
+        self.items.with(|items| items.as_ref().map(Vec::len))
+    }
+
+    /// One of them.
+    pub fn find(self, id: &str) -> Option<Held> {
+        self.items.with(|items| items.iter().flatten().find(|held| &*held.id == id).cloned())
+    }
+
+    /// Why the queue could not be fetched.
+    pub fn failure(self) -> Option<Failure> {
+        self.failure.get()
+    }
+
+    /// Which are ticked and still wait, in the order of the queue.
+    pub fn checked(self) -> Vec<Held> {
+        let checked = self.checked.get();
+        self.items
+            .with(|items| items.iter().flatten().filter(|held| checked.contains(&held.id)).cloned().collect())
+    }
+
+    /// Whether one is ticked.
+    pub fn is_checked(self, id: &str) -> bool {
+        self.checked.with(|checked| checked.contains(id))
+    }
+
+    /// Ticks or unticks one.
+    pub fn toggle(self, id: &Arc<str>) {
+        self.checked.update(|checked| {
+            if !checked.remove(id) {
+                checked.insert(Arc::clone(id));
+            }
+        });
+    }
+
+    /// Ticks all that who is logged in may answer.
+    pub fn check_all(self) {
+        let all = self.items_untracked().into_iter().filter(|held| self.standing(&held.now()).may(false));
+        self.checked.set(all.map(|held| held.id).collect());
+    }
+
+    /// Unticks all.
+    pub fn check_none(self) {
+        self.checked.set(BTreeSet::new());
+    }
+
+    /// What who is logged in may do with an action.
+    pub fn standing(self, action: &Action) -> Standing {
+        Standing::of(action, self.sessions.may("approve"), self.sessions.principal().as_deref())
+    }
+
+    /// Whether the list has just moved at this action's place, so that somebody may hit another than they meant.
+    pub fn is_moving(self, id: &str) -> bool {
+        let place = self.items_untracked().iter().position(|held| &*held.id == id).unwrap_or_default();
+        let (at, from) = self.moved.get_value();
+        place >= from && now_ms() - at < STILL_MS
+    }
+
+    /// Fetches all of it.
+    pub fn load(self, then: impl FnOnce() + 'static) {
+        let Some(heard) = self.heard.try_with_value(Rc::clone) else { return };
+        heard.borrow_mut().loading = true;
+        leptos::task::spawn_local(async move {
+            let answer = fetch_all().await;
+            heard.borrow_mut().loading = false;
+            match answer {
+                Ok(actions) => self.replace(actions),
+                Err(failure) => {
+                    self.sessions.notice(&failure);
+                    _ = self.failure.try_set(Some(failure));
+                    return;
+                }
+            }
+            then();
+            // What happened while the pages came may be missing from them.
+            if !heard.borrow().ids.is_empty() {
+                self.catch_up();
+            }
+        });
+    }
+
+    /// Looks at each action of which something was heard; at all of them when that is many, or when nothing in
+    /// particular was heard because the connection was lost for a while.
+    fn catch_up(self) {
+        let Some(heard) = self.heard.try_with_value(Rc::clone) else { return };
+        if heard.borrow().loading {
+            return;
+        }
+        let ids = std::mem::take(&mut heard.borrow_mut().ids);
+        if ids.is_empty() || ids.len() > MANY {
+            return self.load(|| {});
+        }
+        leptos::task::spawn_local(async move {
+            let mut left = Vec::new();
+            for id in ids {
+                match api::get::<Action>(&format!("/v1/actions/{}", encoded(&id))).await {
+                    Ok(action) => left.extend(self.take_in(action)),
+                    Err(failure) => {
+                        self.sessions.notice(&failure);
+                        break;
+                    }
+                }
+            }
+            for note in departures(&left) {
+                self.toasts.say(note);
+            }
+        });
+    }
+
+    fn replace(self, mut actions: Vec<Action>) {
+        actions.sort_by(order);
+        let Some(before) = self.items.try_update_untracked(Option::take) else { return };
+        let was_empty = before.as_ref().is_none_or(Vec::is_empty);
+        let mut before: BTreeMap<Arc<str>, Held> =
+            before.into_iter().flatten().map(|held| (Arc::clone(&held.id), held)).collect();
+        let mut items: Vec<Held> = actions
+            .into_iter()
+            .map(|action| match before.remove(action.id.as_str()) {
+                Some(held) => {
+                    held.action.set(Arc::new(action));
+                    held
+                }
+                None => Held::new(action),
+            })
+            .collect();
+        if before.len() > FEW {
+            self.toasts.say(format!("{} left the queue meanwhile", counted(before.len() as u64, "action")));
+        } else {
+            // They stay until it is known who answered.
+            _ = self.heard.try_with_value(|heard| {
+                heard.borrow_mut().ids.extend(before.keys().map(|id| id.to_string()));
+            });
+            items.extend(before.into_values());
+            items.sort_by(|left, right| order(&left.now(), &right.now()));
+        }
+        if !was_empty {
+            self.moved.set_value((now_ms(), 0));
+        }
+        _ = self.failure.try_set(None);
+        _ = self.items.try_set(Some(items));
+    }
+
+    /// Takes an action in as it is now, and gives it back when it has left the queue without this page.
+    fn take_in(self, action: Action) -> Option<Action> {
+        let here = self.items.try_with_untracked(|items| {
+            items.iter().flatten().find(|held| *held.id == *action.id).cloned()
+        })?;
+        match (here, action.status == Status::PendingApproval) {
+            (Some(held), true) => held.action.set(Arc::new(action)),
+            // The answer that is on its way says itself how it went.
+            (Some(held), false) if held.sending.get_untracked() => {}
+            (Some(held), false) => {
+                self.remove(&held.id);
+                return Some(action);
+            }
+            (None, true) => {
+                _ = self.items.try_update(|items| {
+                    let items = items.get_or_insert_default();
+                    let place = items.partition_point(|held| order(&held.now(), &action).is_lt());
+                    if place < items.len() {
+                        self.moved.set_value((now_ms(), place));
+                    }
+                    items.insert(place, Held::new(action));
+                });
+            }
+            (None, false) => {}
+        }
+        None
+    }
+
+    fn remove(self, id: &str) {
+        _ = self.checked.try_update(|checked| checked.remove(id));
+        _ = self.items.try_update(|items| {
+            let Some(items) = items else { return };
+            if let Some(place) = items.iter().position(|held| &*held.id == id) {
+                items.remove(place);
+                self.moved.set_value((now_ms(), place));
+            }
+        });
+    }
+
+    /// Sends an answer, says how it went unless that is said for many at once, and takes the action out when it does not wait any more.
+    pub async fn answer(self, held: Held, approve: bool, one_of_many: bool) -> Sent {
+        if held.sending.get_untracked() {
+            return Sent::Refused;
+        }
+        held.sending.set(true);
+        held.problem.set(None);
+        let comment = held.comment.get_untracked().trim().to_owned();
+        let reason = Some(comment).filter(|comment| !comment.is_empty());
+        let path = format!("/v1/actions/{}/approval", encoded(&held.id));
+        let body = json!({ "approve": approve, "reason": reason });
+        let sent = match api::post::<Action>(self.sessions, &path, &body).await {
+            Ok(action) => self.answered(&held, approve, one_of_many, action),
+            Err(failure) => self.refused(&held, &failure).await,
+        };
+        held.sending.set(false);
+        sent
+    }
+
+    fn answered(self, held: &Held, approve: bool, one_of_many: bool, action: Action) -> Sent {
+        let what = name(&action);
+        if action.status == Status::PendingApproval {
+            let missing: Vec<String> = needs(action.approval.as_ref(), &action.approvals)
+                .into_iter()
+                .filter(|need| need.have < need.of as usize)
+                .map(|need| need.text())
+                .collect();
+            self.toasts.say(format!("{what}: your approval is recorded; so far {}", missing.join(" and ")));
+            held.comment.set(String::new());
+            held.action.set(Arc::new(action));
+            return Sent::Done;
+        }
+        self.remove(&held.id);
+        match (approve, action.status) {
+            (true, Status::Denied) => {
+                self.toasts.failed(format!("{what} does not run: {}", ended(&action)));
+                Sent::Refused
+            }
+            _ if one_of_many => Sent::Done,
+            _ => {
+                self.toasts.say(format!("{what}: {}", if approve { "approved" } else { "rejected" }));
+                Sent::Done
+            }
+        }
+    }
+
+    async fn refused(self, held: &Held, failure: &Failure) -> Sent {
+        let gone = matches!(failure.code.as_str(), "wrong_status" | "not_found");
+        if gone && let Ok(action) = api::get::<Action>(&format!("/v1/actions/{}", encoded(&held.id))).await {
+            self.remove(&held.id);
+            self.toasts.failed(format!("{}: your answer came too late; {}", name(&action), ended(&action)));
+        } else {
+            held.problem.set(Some(refusal(failure)));
+        }
+        Sent::Refused
+    }
+}
+
+async fn fetch_all() -> Result<Vec<Action>, Failure> {
+    let mut all = Vec::new();
+    let mut cursor: Option<String> = None;
+    loop {
+        let from = cursor.map(|cursor| format!("&cursor={}", encoded(&cursor))).unwrap_or_default();
+        let page: Actions = api::get(&format!("/v1/actions?status=pending_approval&limit=500{from}")).await?;
+        all.extend(page.actions);
+        cursor = page.next_cursor;
+        if cursor.is_none() {
+            return Ok(all);
+        }
+    }
+}

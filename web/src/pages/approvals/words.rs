@@ -1,0 +1,243 @@
+//! What the queue says in words: what an action still needs, who may answer, how it ended, and why an answer was refused.
+//!
+//! Plain functions of what the server sent. What they say is for reading; the server alone counts approvals.
+
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet};
+
+use engine::decision::{ApprovalRequirement, ReasonCode};
+use engine::lifecycle::Status;
+use engine::risk::RiskLevel;
+
+use crate::api::Failure;
+use crate::api::types::{Action, Approval};
+use crate::format::{counted, parse_time, visible, words};
+
+/// When little time is left.
+const SOON_MS: f64 = 300_000.0;
+/// Up to this many, each action that leaves has a note of its own.
+const FEW_NOTES: usize = 3;
+/// What the names of streams begin with whose records were made by a process of its own, far from the server.
+const LOCAL: &str = "local-";
+
+/// How much time is left.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Left {
+    /// As long as it takes.
+    Always,
+    /// Enough, in milliseconds.
+    Enough(f64),
+    /// Little, in milliseconds.
+    Soon(f64),
+    /// None.
+    Over,
+}
+
+/// How much time is left for an action that expires at `expires_at`.
+pub fn left(expires_at: Option<&str>, now_ms: f64) -> Left {
+    match expires_at.and_then(parse_time).map(|at| at - now_ms) {
+        None => Left::Always,
+        Some(ms) if ms <= 0.0 => Left::Over,
+        Some(ms) if ms < SOON_MS => Left::Soon(ms),
+        Some(ms) => Left::Enough(ms),
+    }
+}
+
+/// The order of the queue: what expires first is first, what never expires is last, and among equals the oldest.
+pub fn order(left: &Action, right: &Action) -> Ordering {
+    let due = |action: &Action| action.expires_at.as_deref().and_then(parse_time).unwrap_or(f64::INFINITY);
+    due(left)
+        .total_cmp(&due(right))
+        .then_with(|| left.created_at.cmp(&right.created_at))
+        .then_with(|| left.id.cmp(&right.id))
+}
+
+/// What who is logged in may do with an action.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// Approve and reject it.
+    MayAnswer,
+    /// Reject it: they have approved it already.
+    MayReject,
+    /// Nothing: their key is not for that.
+    MayRead,
+    /// Nothing: they proposed it.
+    Own,
+    /// Nothing here: it waits in another process.
+    Elsewhere,
+}
+
+impl Standing {
+    /// What `principal` may do, whose key may approve or not.
+    pub fn of(action: &Action, may_approve: bool, principal: Option<&str>) -> Self {
+        let approved =
+            |approval: &Approval| approval.approve && Some(approval.principal.as_str()) == principal;
+        if !may_approve {
+            Standing::MayRead
+        } else if action.receipt.stream.starts_with(LOCAL) {
+            Standing::Elsewhere
+        } else if action.approval_token.is_none() {
+            // The server shows the token to everybody who may answer, and to nobody else.
+            Standing::Own
+        } else if action.approvals.iter().any(approved) {
+            Standing::MayReject
+        } else {
+            Standing::MayAnswer
+        }
+    }
+
+    /// Whether this answer may be given.
+    pub fn may(self, approve: bool) -> bool {
+        self == Standing::MayAnswer || (self == Standing::MayReject && !approve)
+    }
+
+    /// Why not everything is offered.
+    pub fn why(self) -> Option<&'static str> {
+        match self {
+            Standing::MayAnswer | Standing::MayRead => None,
+            Standing::MayReject => {
+                Some("You have approved this; it waits for somebody else. You can still reject it.")
+            }
+            Standing::Own => Some("You proposed this action yourself, so somebody else has to answer."),
+            Standing::Elsewhere => Some(
+                "This was decided in another process, which asks its own people; it cannot be answered here.",
+            ),
+        }
+    }
+}
+
+/// Whether an approval of this must be confirmed.
+pub fn is_dangerous(action: &Action) -> bool {
+    action.risk_level >= RiskLevel::High
+}
+
+/// One group of people that has to approve.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Need {
+    /// How many have approved.
+    pub have: usize,
+    /// How many must.
+    pub of: u32,
+    /// With which roles; any, when empty.
+    pub roles: Vec<String>,
+}
+
+impl Need {
+    /// `1 of 2 approvals, from people with the role finance or legal`.
+    pub fn text(&self) -> String {
+        let word = if self.of == 1 { "approval" } else { "approvals" };
+        let from = match (self.roles.as_slice(), self.of) {
+            ([], _) => String::new(),
+            (roles, 1) => format!(", from somebody with the role {}", listed(roles, "or")),
+            (roles, _) => format!(", from people with the role {}", listed(roles, "or")),
+        };
+        format!("{} of {} {word}{from}", self.have, self.of)
+    }
+
+    /// Whether somebody with these roles would count.
+    pub fn counts(&self, roles: &[String]) -> bool {
+        self.roles.is_empty() || self.roles.iter().any(|role| roles.contains(role))
+    }
+}
+
+/// What an action needs, and how far that is.
+pub fn needs(requirement: Option<&ApprovalRequirement>, approvals: &[Approval]) -> Vec<Need> {
+    let quorums = requirement.map(|requirement| requirement.requires.as_slice()).unwrap_or_default();
+    quorums
+        .iter()
+        .map(|quorum| {
+            let mut need = Need { have: 0, of: quorum.approvers, roles: quorum.roles.clone() };
+            let people: BTreeSet<&str> = approvals
+                .iter()
+                .filter(|approval| approval.approve && need.counts(&approval.roles))
+                .map(|approval| approval.principal.as_str())
+                .collect();
+            need.have = people.len();
+            need
+        })
+        .collect()
+}
+
+/// How an action left the queue: `rejected by bob: “not this month”`.
+pub fn ended(action: &Action) -> String {
+    let said = |approval: &Approval| match approval.reason.as_deref().map(str::trim) {
+        Some(reason) if !reason.is_empty() => format!(": “{}”", visible(reason)),
+        _ => String::new(),
+    };
+    if action.reason_code == ReasonCode::ApprovalExpired {
+        return "expired, because nobody answered in time".to_owned();
+    }
+    match action.approvals.last() {
+        None => words(action.status.as_str()),
+        Some(last) if !last.approve => format!("rejected by {}{}", person(&last.principal), said(last)),
+        Some(last) => {
+            let people: BTreeSet<String> = action
+                .approvals
+                .iter()
+                .filter(|approval| approval.approve)
+                .map(|approval| person(&approval.principal))
+                .collect();
+            let people: Vec<String> = people.into_iter().collect();
+            let people = listed(&people, "and");
+            if action.status == Status::Denied {
+                format!(
+                    "approved by {people}, but denied by the policies in force now: {}",
+                    visible(&action.reason)
+                )
+            } else {
+                format!("approved by {people}{}", said(last))
+            }
+        }
+    }
+}
+
+/// What is said of actions that left the queue at one moment: a note for each, or one for those that ended alike when
+/// there are many.
+pub fn departures(actions: &[Action]) -> Vec<String> {
+    if actions.len() <= FEW_NOTES {
+        return actions.iter().map(|action| format!("{}: {}", name(action), ended(action))).collect();
+    }
+    let mut alike: BTreeMap<String, u64> = BTreeMap::new();
+    for action in actions {
+        *alike.entry(ended(action)).or_default() += 1;
+    }
+    alike.into_iter().map(|(how, number)| format!("{}: {how}", counted(number, "action"))).collect()
+}
+
+/// Why an answer was refused, for who gave it. What is gone for good is told by [`ended`].
+pub fn refusal(failure: &Failure) -> String {
+    match failure.code.as_str() {
+        "self_approval" => "you proposed this action yourself, so somebody else has to answer".to_owned(),
+        "not_an_approver" | "forbidden" => "your key may not answer; an approver has to".to_owned(),
+        "already_approved" => "you have approved this already; it waits for somebody else".to_owned(),
+        "local_action" => "this waits in another process and cannot be answered here".to_owned(),
+        "unreachable" => {
+            "the server cannot be reached, so it is not known whether the answer was recorded; look again when the connection is back"
+                .to_owned()
+        }
+        _ => format!("not recorded: {}", failure.detail),
+    }
+}
+
+/// The name of an action for people: `process_refund of support-agent-prod`.
+pub fn name(action: &Action) -> String {
+    visible(&format!("{} of {}", action.tool, action.agent_id))
+}
+
+/// A principal as people read it.
+pub fn person(principal: &str) -> String {
+    match principal {
+        "approval-link" => "somebody with the approval link".to_owned(),
+        "anonymous" => "a caller without a key".to_owned(),
+        other => other.to_owned(),
+    }
+}
+
+/// `a`, `a or b`, `a, b or c`.
+pub fn listed(names: &[String], word: &str) -> String {
+    match names {
+        [] => String::new(),
+        [one] => one.clone(),
+        [rest @ .., last] => format!("{} {word} {last}", rest.join(", ")),
+    }
+}

@@ -1,0 +1,289 @@
+//! What the editor gets from the server, and brings back to it.
+
+use engine::lifecycle::Status;
+use leptos::prelude::*;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::workbench::{Left, Recorded, Workbench};
+use crate::api::{self, Failure};
+use crate::format::parse_time;
+use crate::live::Live;
+use crate::simulation::Row;
+use crate::simulation::samples;
+use crate::url::encoded;
+
+/// How many recorded decisions policies are tried on.
+const RECORDED: u32 = 500;
+
+#[derive(Deserialize)]
+struct InForce {
+    policy_hash: String,
+    files: Vec<FileName>,
+}
+
+#[derive(Deserialize)]
+struct FileName {
+    name: String,
+    hash: String,
+}
+
+#[derive(Deserialize)]
+struct Sources {
+    files: Vec<Source>,
+}
+
+#[derive(Deserialize)]
+struct Source {
+    name: String,
+    text: String,
+}
+
+/// The file of samples beside a policy.
+#[derive(Debug, Clone, Deserialize)]
+pub struct TestsFile {
+    /// Its text.
+    pub text: String,
+    /// The digest of it.
+    pub hash: String,
+}
+
+#[derive(Deserialize)]
+struct Decisions {
+    decisions: Vec<DecisionView>,
+}
+
+#[derive(Deserialize)]
+struct DecisionView {
+    record: Box<RawValue>,
+    status: Option<Status>,
+    replayable: bool,
+    why: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Record {
+    action_id: Option<String>,
+    action: Option<Box<RawValue>>,
+    at: String,
+    record_hash: String,
+}
+
+/// What was fetched, and what of it is still being edited.
+#[derive(Clone, Copy)]
+pub struct Loading {
+    bench: Workbench,
+    there: RwSignal<bool>,
+    failure: RwSignal<Option<Failure>>,
+    /// The digest of the edited file as it was fetched; none for a file that does not exist.
+    pub hash: RwSignal<Option<String>>,
+    /// The same of the file of samples.
+    pub samples_hash: RwSignal<Option<String>>,
+    /// The text of the file of samples as it was fetched.
+    pub samples_text: RwSignal<Option<String>>,
+    /// Why the samples cannot be shown as a table.
+    pub samples_problem: RwSignal<Option<String>>,
+    /// The policies that the file of samples names.
+    pub samples_policies: RwSignal<Option<Vec<String>>>,
+    /// Goes up with every wish to save.
+    pub wishes: RwSignal<u64>,
+    /// The file as somebody else has saved it meanwhile: text and digest.
+    pub theirs: RwSignal<Option<(Option<String>, Option<String>)>>,
+}
+
+impl Loading {
+    /// Fetches everything, and follows what changes.
+    pub fn begin(bench: Workbench) -> Self {
+        let loading = Loading {
+            bench,
+            there: RwSignal::new(false),
+            failure: RwSignal::new(None),
+            hash: RwSignal::new(None),
+            samples_hash: RwSignal::new(None),
+            samples_text: RwSignal::new(None),
+            samples_problem: RwSignal::new(None),
+            samples_policies: RwSignal::new(None),
+            wishes: RwSignal::new(0),
+            theirs: RwSignal::new(None),
+        };
+        leptos::task::spawn_local(async move {
+            loading.note(loading.fetch_all().await);
+        });
+        let live = Live::here();
+        let changed = StoredValue::new(false);
+        live.on_event(move |event| {
+            if event.kind == "policy" {
+                changed.set_value(true);
+            }
+        });
+        live.on_change(move || {
+            leptos::task::spawn_local(async move {
+                if changed.try_update_value(|changed| std::mem::take(changed)) == Some(true) {
+                    loading.note(loading.follow().await);
+                }
+                loading.note(loading.fetch_decisions().await);
+            });
+        });
+        loading
+    }
+
+    /// Whether there is something to edit.
+    pub fn is_there(self) -> bool {
+        self.there.get()
+    }
+
+    /// Why something could not be fetched.
+    pub fn failure(self) -> Option<Failure> {
+        self.failure.get()
+    }
+
+    /// Somebody pressed the keys for saving.
+    pub fn ask_to_save(self) {
+        self.wishes.update(|wishes| *wishes += 1);
+    }
+
+    fn note(self, answer: Result<(), Failure>) {
+        _ = self.failure.try_set(answer.err());
+    }
+
+    async fn fetch_all(self) -> Result<(), Failure> {
+        let (text, hash) = self.fetch_policies().await?;
+        self.fetch_samples().await?;
+        _ = self.hash.try_set(hash);
+        _ = self.bench.text.try_set(text.unwrap_or_default());
+        _ = self.there.try_set(true);
+        self.fetch_decisions().await
+    }
+
+    /// Fetches the files in force, and gives the edited one: text and digest.
+    async fn fetch_policies(self) -> Result<(Option<String>, Option<String>), Failure> {
+        let InForce { policy_hash, files } = api::get("/v1/policies").await?;
+        let sources = match files.is_empty() {
+            true => Vec::new(),
+            false => api::get::<Sources>(&format!("/v1/policies/by-hash/{policy_hash}")).await?.files,
+        };
+        let Some(name) = self.bench.name.try_get_value() else { return Ok((None, None)) };
+        let text = sources.iter().find(|source| source.name == name).map(|source| source.text.clone());
+        let hash = files.into_iter().find(|file| file.name == name).map(|file| file.hash);
+        let in_force: Vec<_> = sources.into_iter().map(|source| (source.name, source.text)).collect();
+        if self.bench.in_force.try_get_untracked().is_some_and(|now| now != in_force) {
+            _ = self.bench.in_force.try_set(in_force);
+        }
+        Ok((text, hash))
+    }
+
+    /// The path of the samples.
+    pub fn samples_path(self) -> String {
+        format!("/v1/policies/{}/tests", self.bench.name.with_value(|name| encoded(name)))
+    }
+
+    async fn fetch_samples(self) -> Result<(), Failure> {
+        match api::get::<TestsFile>(&self.samples_path()).await {
+            Ok(file) => self.take_samples(Some(file)),
+            // There are none yet, of a policy that may not be there either.
+            Err(failure) if failure.status == 404 => self.take_samples(None),
+            Err(failure) => return Err(failure),
+        }
+        Ok(())
+    }
+
+    /// Shows these samples.
+    pub fn take_samples(self, file: Option<TestsFile>) {
+        let (text, hash) = file.map(|file| (file.text, file.hash)).unzip();
+        let (list, problem) = match &text {
+            None => ((Vec::new(), None), None),
+            Some(text) => match samples::read("samples", text) {
+                Ok(read) => (read, None),
+                Err(finding) => {
+                    ((Vec::new(), None), Some(format!("line {}: {}", finding.line, finding.message)))
+                }
+            },
+        };
+        _ = self.samples_hash.try_set(hash);
+        _ = self.samples_text.try_set(text);
+        _ = self.samples_problem.try_set(problem);
+        _ = self.samples_policies.try_set(list.1);
+        _ = self.bench.samples.try_set(list.0);
+    }
+
+    async fn fetch_decisions(self) -> Result<(), Failure> {
+        let Decisions { decisions } = api::get(&format!("/v1/decisions?limit={RECORDED}")).await?;
+        let (mut rows, mut left) = (Vec::new(), Left::new());
+        for decision in decisions {
+            match row(&decision) {
+                Ok(row) => rows.push(row),
+                Err(why) => *left.entry(why).or_default() += 1,
+            }
+        }
+        _ = self.bench.left.try_set(left);
+        // An editor is not computed anew for decisions that it has.
+        let same = self.bench.recorded.try_with_untracked(|now| {
+            now.len() == rows.len()
+                && now
+                    .iter()
+                    .zip(&rows)
+                    .all(|(a, b)| a.row.origin == b.row.origin && a.row.status == b.row.status)
+        });
+        if same == Some(false) {
+            _ = self.bench.recorded.try_set(rows);
+        }
+        Ok(())
+    }
+
+    /// The policies in force have changed: a text that nobody has touched follows, any other is told.
+    async fn follow(self) -> Result<(), Failure> {
+        let base = self.bench.base_untracked().unwrap_or_default();
+        let untouched = self.bench.text.try_with_untracked(|text| *text == base) == Some(true);
+        let (text, hash) = self.fetch_policies().await?;
+        if hash == self.hash.try_get_untracked().flatten() {
+            return Ok(());
+        }
+        if untouched {
+            _ = self.hash.try_set(hash);
+            _ = self.bench.text.try_set(text.unwrap_or_default());
+        } else {
+            _ = self.theirs.try_set(Some((text, hash)));
+        }
+        Ok(())
+    }
+
+    /// Fetches the file as it is now, after a save that came too late.
+    ///
+    /// # Errors
+    /// When the server cannot be asked.
+    pub async fn fetch_theirs(self) -> Result<(), Failure> {
+        let theirs = self.fetch_policies().await?;
+        _ = self.theirs.try_set(Some(theirs));
+        Ok(())
+    }
+
+    /// What was saved is in force now.
+    ///
+    /// # Errors
+    /// When the server cannot be asked.
+    pub async fn saved(self, hash: Option<String>) -> Result<(), Failure> {
+        _ = self.hash.try_set(hash);
+        _ = self.theirs.try_set(None);
+        self.fetch_policies().await.map(drop)
+    }
+}
+
+fn row(decision: &DecisionView) -> Result<Recorded, String> {
+    if !decision.replayable {
+        return Err(decision.why.clone().unwrap_or_else(|| "the server gives no reason".to_owned()));
+    }
+    let record: Record = serde_json::from_str(decision.record.get())
+        .map_err(|error| format!("the record cannot be read: {error}"))?;
+    let (Some(action_id), Some(action)) = (record.action_id, record.action) else {
+        return Err("the record holds no action".to_owned());
+    };
+    let at_ms = parse_time(&record.at).ok_or("the record has no time")?;
+    let row = Row::recorded(
+        record.record_hash,
+        action_id,
+        action.get(),
+        (record.at, at_ms as i64),
+        decision.status,
+    )?;
+    Ok(Recorded { row, canonical: action.get().to_owned() })
+}

@@ -1,0 +1,274 @@
+//! What would become of the recorded actions: counted, as a matrix, and one by one with the changes on top.
+
+use std::sync::Arc;
+
+use engine::decision::Outcome;
+use leptos::prelude::*;
+use leptos_router::components::A;
+
+use super::workbench::{Results, Workbench};
+use crate::components::OutcomeBadge;
+use crate::format;
+use crate::simulation::samples::Sample;
+use crate::simulation::{Origin, Outlook, Row};
+use crate::url;
+
+/// How many rows are shown before somebody asks for more.
+const AT_FIRST: usize = 50;
+const OUTCOMES: [Outcome; 3] = [Outcome::Execute, Outcome::Abstain, Outcome::Halt];
+
+/// The recorded actions under the edited text.
+#[component]
+pub fn RecordedResults(
+    /// The editor.
+    bench: Workbench,
+) -> impl IntoView {
+    let results = bench.results;
+    let all = RwSignal::new(false);
+    view! {
+        <section class="card" aria-labelledby="recorded-heading">
+            <div class="head">
+                <h2 id="recorded-heading">"Recorded actions"</h2>
+                <span class="muted" data-simulation-ms=move || format!("{:.2}", results.with(|results| results.took_ms))>
+                    {move || results.with(took)}
+                </span>
+            </div>
+            <p role="status" class="summary">{move || results.with(headline)}</p>
+            {move || {
+                (!bench.valid.get())
+                    .then(|| {
+                        view! {
+                            <p class="notice warning">
+                                "the text has errors; what is shown here is of the last text without"
+                            </p>
+                        }
+                    })
+            }}
+            {move || results.with(|results| matrix(results))}
+            {move || details(bench)}
+            {move || rows(bench, all)}
+        </section>
+    }
+}
+
+fn took(results: &Results) -> String {
+    format!("{} tried in {:.1} ms", format::counted(results.rows.len() as u64, "action"), results.took_ms)
+}
+
+fn headline(results: &Results) -> String {
+    let summary = &results.summary;
+    match (summary.tried, summary.changed) {
+        (0, _) => "nothing has been recorded yet that could be tried".to_owned(),
+        (tried, 0) => format!("none of {} changes", format::counted(tried, "recorded action")),
+        (tried, changed) => {
+            let verb = if changed == 1 { "changes" } else { "change" };
+            format!(
+                "{changed} of {} {verb}: {}",
+                format::counted(tried, "recorded action"),
+                summary.transitions()
+            )
+        }
+    }
+}
+
+fn matrix(results: &Results) -> Option<AnyView> {
+    let summary = results.summary.clone();
+    (summary.tried > 0).then(|| {
+        let rows = OUTCOMES.map(|from| {
+            let cells = OUTCOMES.map(|to| {
+                let cell = summary.matrix.get(&(from, to)).cloned().unwrap_or_default();
+                let class = match (from == to, cell.count) {
+                    (_, 0) => "number muted",
+                    (true, _) => "number",
+                    (false, _) => "number changed",
+                };
+                let amounts: Vec<_> =
+                    cell.amounts.iter().map(|(name, sum)| format!("{name} {}", format::amount(*sum))).collect();
+                view! {
+                    <td class=class>
+                        {format::count(cell.count)}
+                        {(!amounts.is_empty()).then(|| view! { <div class="help">{amounts.join(", ")}</div> })}
+                    </td>
+                }
+            });
+            view! {
+                <tr>
+                    <th scope="row"><OutcomeBadge outcome=from /></th>
+                    {cells.collect_view()}
+                </tr>
+            }
+        });
+        view! {
+            <div class="scroll">
+                <table class="matrix">
+                    <caption class="help">"from the policy in force (rows) to the edited text (columns), with the sums of the amounts"</caption>
+                    <thead>
+                        <tr>
+                            <th scope="col">"in force"</th>
+                            {OUTCOMES.map(|to| view! { <th scope="col"><OutcomeBadge outcome=to /></th> }).collect_view()}
+                        </tr>
+                    </thead>
+                    <tbody>{rows.collect_view()}</tbody>
+                </table>
+            </div>
+        }
+        .into_any()
+    })
+}
+
+/// Whom it concerns, and what it cannot say.
+fn details(bench: Workbench) -> impl IntoView {
+    let summary = bench.results.with(|results| results.summary.clone());
+    let agents: Vec<_> = summary.agents.iter().map(|(agent, count)| format!("{agent} ({count})")).collect();
+    let pending = summary.pending.clone();
+    let left = bench.left.get();
+    view! {
+        {(!agents.is_empty()).then(|| view! { <p>"Agents affected: " {agents.join(", ")}</p> })}
+        {(!pending.is_empty())
+            .then(|| {
+                let word = format::counted(pending.len() as u64, "pending approval");
+                let links = pending
+                    .into_iter()
+                    .map(|(id, outcome)| {
+                        view! {
+                            <li>
+                                <A href=url::of(&format!("/actions?id={id}"))>{format::short(&id)}</A>
+                                " would get "
+                                <OutcomeBadge outcome />
+                            </li>
+                        }
+                    })
+                    .collect_view();
+                view! {
+                    <details class="notice warning">
+                        <summary>{word} " would not be held any more"</summary>
+                        <ul>{links}</ul>
+                    </details>
+                }
+            })}
+        {(!left.is_empty())
+            .then(|| {
+                let count = format::counted(left.values().sum(), "recorded decision");
+                let reasons = left
+                    .into_iter()
+                    .map(|(why, count)| view! { <li>{format::count(count)} " × " {why}</li> })
+                    .collect_view();
+                view! {
+                    <details>
+                        <summary class="help">{count} " cannot be tried again"</summary>
+                        <ul>{reasons}</ul>
+                    </details>
+                }
+            })}
+    }
+}
+
+fn rows(bench: Workbench, all: RwSignal<bool>) -> impl IntoView {
+    let Results { rows, outlooks, .. } = bench.results.get();
+    let mut order: Vec<usize> = (0..rows.len())
+        .filter(|index| rows.get(*index).is_some_and(|row| matches!(row.origin, Origin::Recorded(_))))
+        .collect();
+    order.sort_by_key(|index| !outlooks.get(*index).is_some_and(Outlook::changed));
+    let total = order.len();
+    if !all.get() {
+        order.truncate(AT_FIRST);
+    }
+    let hidden = total - order.len();
+    let shown =
+        order.into_iter().filter_map(|index| Some((rows.get(index)?.clone(), outlooks.get(index)?.clone())));
+    let shown: Vec<_> = shown.map(|(row, outlook)| one(bench, row, outlook)).collect();
+    (total > 0).then(|| {
+        view! {
+            <div class="scroll">
+                <table class="outlooks">
+                    <thead>
+                        <tr>
+                            <th scope="col">"in force"</th>
+                            <th scope="col">"edited text"</th>
+                            <th scope="col">"rule"</th>
+                            <th scope="col">"tool and arguments"</th>
+                            <th scope="col">"agent"</th>
+                            <th scope="col">"time"</th>
+                            <th scope="col">
+                                <span class="hidden">"keep"</span>
+                            </th>
+                        </tr>
+                    </thead>
+                    <tbody>{shown}</tbody>
+                </table>
+            </div>
+            {(hidden > 0)
+                .then(|| {
+                    view! {
+                        <button type="button" class="quiet small" on:click=move |_| all.set(true)>
+                            "show " {format::count(hidden as u64)} " more"
+                        </button>
+                    }
+                })}
+        }
+    })
+}
+
+fn one(bench: Workbench, row: Row, outlook: Outlook) -> impl IntoView {
+    let changed = outlook.changed();
+    let keep = {
+        let (row, outcome) = (row.clone(), outlook.before.outcome);
+        move |_| {
+            let canonical = bench.recorded.with_untracked(|recorded| {
+                let same = recorded.iter().find(|other| other.row.origin == row.origin);
+                same.map(|found| found.canonical.clone())
+            });
+            if let Some(canonical) = canonical {
+                let name = format!("recorded action {}", format::short(&row.title));
+                let sample = Sample::like(bench.next_number(), name, &canonical, outcome);
+                bench.samples.update(|samples| samples.push(sample));
+            }
+        }
+    };
+    view! {
+        <tr class:changed=changed>
+            <td><OutcomeBadge outcome=outlook.before.outcome /></td>
+            <td><OutcomeBadge outcome=outlook.after.outcome /></td>
+            <td>{deciding(bench, &outlook)}</td>
+            <td class="wide"><code>{row.tool}</code> " " <span dir="auto">{row.arguments}</span></td>
+            <td class="agent">{row.agent_id}</td>
+            <td class="number">
+                <A href=url::of(&format!("/actions?id={}", row.title))>{row.at.as_deref().map(format::time)}</A>
+            </td>
+            <td>
+                <button type="button" class="quiet small" on:click=keep>"keep as sample"</button>
+            </td>
+        </tr>
+    }
+}
+
+/// Which rule decided under the edited text; choosing it lights it up.
+pub fn deciding(bench: Workbench, outlook: &Outlook) -> AnyView {
+    let after = &outlook.after;
+    let why = after.reason.clone();
+    match &after.rule {
+        Some(rule) if bench.name.with_value(|name| *name == rule.policy) => {
+            let (id, line) = (rule.id.clone(), rule.line);
+            view! {
+                <button type="button" class="link" title=why on:click=move |_| bench.show_rule(line)>{id}</button>
+            }
+            .into_any()
+        }
+        Some(rule) => {
+            view! { <span title=why>{rule.policy.clone()} ": " {rule.id.clone()}</span> }.into_any()
+        }
+        None => view! { <span class="muted" title=why>{format::words(after.reason_code.as_str())}</span> }
+            .into_any(),
+    }
+}
+
+/// The list of changes, for a question before saving.
+pub fn changes(results: &Results) -> Vec<(Row, Outlook)> {
+    let Results { rows, outlooks, .. } = results;
+    let pairs = Arc::clone(rows);
+    let pairs = pairs.iter().zip(outlooks.iter());
+    pairs
+        .filter(|(row, outlook)| matches!(row.origin, Origin::Recorded(_)) && outlook.changed())
+        .map(|(row, outlook)| (row.clone(), outlook.clone()))
+        .collect()
+}

@@ -1,0 +1,100 @@
+//! A policy and its samples in the fragment of a URL: it never reaches a server.
+//!
+//! The form is `v1.` and the base64url of the DEFLATE (RFC 1951) of a JSON object with `name`, `text` and `samples`.
+
+use std::io::Read as _;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use flate2::Compression;
+use flate2::read::{DeflateDecoder, DeflateEncoder};
+use leptos::prelude::*;
+use serde::{Deserialize, Serialize};
+use wasm_bindgen_futures::JsFuture;
+
+use super::workbench::Workbench;
+use crate::components::Toasts;
+use crate::simulation::samples;
+use crate::url;
+
+const VERSION: &str = "v1.";
+/// More than this is no policy, whatever it was packed from.
+const MOST_BYTES: u64 = 4 << 20;
+
+/// What is shared.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shared {
+    /// The name of the file.
+    pub name: String,
+    /// Its text.
+    pub text: String,
+    /// The samples as a file.
+    pub samples: Option<String>,
+}
+
+impl Shared {
+    /// As a fragment, without `#`.
+    ///
+    /// # Errors
+    /// When it cannot be packed.
+    pub fn pack(&self) -> Result<String, String> {
+        let json = serde_json::to_vec(self).map_err(|error| error.to_string())?;
+        let mut packed = Vec::new();
+        let mut encoder = DeflateEncoder::new(json.as_slice(), Compression::best());
+        encoder.read_to_end(&mut packed).map_err(|error| error.to_string())?;
+        Ok(format!("{VERSION}{}", URL_SAFE_NO_PAD.encode(packed)))
+    }
+
+    /// From a fragment, with or without `#`.
+    ///
+    /// # Errors
+    /// When it is not one, or holds too much.
+    pub fn unpack(fragment: &str) -> Result<Self, String> {
+        let packed = fragment.trim_start_matches('#').strip_prefix(VERSION);
+        let packed = packed.ok_or("this link was made by another version of the playground")?;
+        let broken = "this link is broken: some of it may be missing";
+        let packed = URL_SAFE_NO_PAD.decode(packed).map_err(|_| broken)?;
+        let mut json = Vec::new();
+        DeflateDecoder::new(packed.as_slice())
+            .take(MOST_BYTES + 1)
+            .read_to_end(&mut json)
+            .map_err(|_| broken)?;
+        if json.len() as u64 > MOST_BYTES {
+            return Err("this link holds more than a policy can be".to_owned());
+        }
+        serde_json::from_slice(&json).map_err(|_| broken.to_owned())
+    }
+}
+
+/// A button that copies a link to the playground with the text and the samples in it.
+#[component]
+pub fn ShareButton(
+    /// The editor.
+    bench: Workbench,
+) -> impl IntoView {
+    let toasts = Toasts::here();
+    let share = move |_| {
+        let samples =
+            bench.samples.with_untracked(|list| (!list.is_empty()).then(|| samples::print(list, None)));
+        let shared = samples.transpose().and_then(|samples| {
+            Shared { name: bench.name.get_value(), text: bench.text.get_untracked(), samples }.pack()
+        });
+        let fragment = match shared {
+            Ok(fragment) => fragment,
+            Err(why) => return toasts.failed(format!("not shared: {why}")),
+        };
+        let origin = window().location().origin().unwrap_or_default();
+        let link = format!("{origin}{}/playground#{fragment}", url::base());
+        leptos::task::spawn_local(async move {
+            match JsFuture::from(window().navigator().clipboard().write_text(&link)).await {
+                Ok(_) => toasts.say(
+                    "a link to the playground was copied; whoever opens it sees this text and these samples",
+                ),
+                Err(_) => {
+                    toasts.failed(format!("the browser does not let the page copy; this is the link: {link}"))
+                }
+            }
+        });
+    };
+    view! { <button type="button" class="quiet" on:click=share>"share"</button> }
+}
