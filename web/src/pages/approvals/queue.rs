@@ -251,7 +251,7 @@ impl Queue {
     fn replace(self, mut actions: Vec<Action>) {
         actions.sort_by(order);
         let Some(before) = self.items.try_update_untracked(Option::take) else { return };
-        let was_empty = before.as_ref().is_none_or(Vec::is_empty);
+        let places: Vec<Arc<str>> = before.iter().flatten().map(|held| Arc::clone(&held.id)).collect();
         let mut before: BTreeMap<Arc<str>, Held> =
             before.into_iter().flatten().map(|held| (Arc::clone(&held.id), held)).collect();
         let mut items: Vec<Held> = actions
@@ -274,8 +274,9 @@ impl Queue {
             items.extend(before.into_values());
             items.sort_by(|left, right| order(&left.now(), &right.now()));
         }
-        if !was_empty {
-            self.moved.set_value((now_ms(), 0));
+        let same = places.iter().zip(&items).take_while(|(id, held)| **id == held.id).count();
+        if same < places.len() {
+            self.moved.set_value((now_ms(), same));
         }
         _ = self.failure.try_set(None);
         _ = self.items.try_set(Some(items));
