@@ -81,6 +81,8 @@ test("minutes 7 to 9", async (minute) => {
   });
 
   await minute.test("8: what was recorded, in full", async () => {
+    // Chromium lets a tab behind another one wait.
+    await actions.bringToFront();
     await row(actions, 340).getByRole("link").first().click();
     const drawer = actions.getByRole("complementary", { name: "the opened action" });
     await seen(drawer.getByText("✓ all 4 records were hashed here and are what their hashes say"));
@@ -102,6 +104,7 @@ test("minutes 7 to 9", async (minute) => {
   await arrived(editor, new RegExp(NAME));
 
   await minute.test("9: before it is saved, the policy that forgets small refunds shows what it breaks", async () => {
+    await editor.bringToFront();
     await seen(field(editor));
     await write(editor, GAP);
     await until(() => verdict(editor).innerText(), /could come into force, with 1 warning/);
