@@ -127,12 +127,12 @@ fn ActionRow(row: Row, feed: Feed, query: Memo<Query>, go: Go, stop: Memo<Option
     };
     view! {
         <tr role="row" class:open=is_open class:selected=is_selected on:click=on_row>
-            <td role="cell" class="outcome">{link}</td>
-            {cell("status", "status-cell", |action| view! { <StatusBadge status=action.status /> }.into_any())}
-            {cell("agent", "agent", |action| clipped(&action.agent_id))}
+            <td role="cell" class="cell-outcome">{link}</td>
+            {cell("status", "cell-status", |action| view! { <StatusBadge status=action.status /> }.into_any())}
+            {cell("agent", "cell-agent", |action| clipped(&action.agent_id))}
             {cell(
                 "tool",
-                "tool",
+                "cell-tool",
                 |action| {
                     let operation = (action.operation != "call").then(|| {
                         view! { " " <bdi class="muted">{action.operation.clone()}</bdi> }
@@ -142,19 +142,19 @@ fn ActionRow(row: Row, feed: Feed, query: Memo<Query>, go: Go, stop: Memo<Option
             )}
             {cell(
                 "arguments",
-                "arguments",
+                "cell-arguments",
                 |action| view! { <code class="clip"><bdi>{arguments(&action.params)}</bdi></code> }.into_any(),
             )}
-            {cell("rule", "rule", rule)}
+            {cell("rule", "cell-rule", rule)}
             {cell(
                 "risk",
-                "risk-cell",
+                "cell-risk",
                 |action| view! { <RiskMeter level=action.risk_level score=action.risk_score /> }.into_any(),
             )}
-            {cell("duration", "duration", |action| view! { <span class="number">{micros(action.duration_us)}</span> }.into_any())}
+            {cell("duration", "cell-duration", |action| view! { <span class="number">{micros(action.duration_us)}</span> }.into_any())}
             {cell(
                 "time",
-                "time",
+                "cell-time",
                 |action| {
                     view! {
                         <time class="number" datetime=action.created_at.clone() title=action.created_at.clone()>
