@@ -98,7 +98,13 @@ export function createEditor(parent: HTMLElement, options: EditorOptions): Edito
         past.of(history()),
         writable.of(access(options.readOnly ?? false)),
         setup(options.schema),
-        EditorView.contentAttributes.of({ "aria-label": options.label, "aria-multiline": "true", spellcheck: "false" }),
+        EditorView.contentAttributes.of({
+          "aria-label": options.label,
+          "aria-multiline": "true",
+          spellcheck: "false",
+          // It can have the focus anyway; this says so to tools that look for it.
+          tabindex: "0",
+        }),
         listener,
       ],
     }),

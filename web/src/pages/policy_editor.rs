@@ -120,7 +120,7 @@ pub fn Text(
                 place=bench.place
                 on_save
             />
-            <div class="findings" role="region" aria-label="findings">
+            <div class="findings" role="region" aria-label="findings" tabindex="0">
                 <p role="status">
                     {move || match (count(), bench.valid.get()) {
                         (0, true) => "✓ no findings".to_owned(),

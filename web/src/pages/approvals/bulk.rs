@@ -90,7 +90,7 @@ fn List(desk: Desk, open: RwSignal<bool>, approve: bool) -> impl IntoView {
         });
     };
     view! {
-        <ul class="bulk-list">
+        <ul class="bulk-list" tabindex="0" aria-label="actions">
             <For each=held key=|held| held.id.clone() let(held)>
                 {
                     let action = held.now();

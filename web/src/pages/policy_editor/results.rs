@@ -99,7 +99,7 @@ fn matrix(results: &Results) -> Option<AnyView> {
             }
         });
         view! {
-            <div class="scroll">
+            <div class="scroll" tabindex="0" role="group" aria-label="outcomes in force and under the edited text">
                 <table class="matrix">
                     <caption class="help">"from the policy in force (rows) to the edited text (columns), with the sums of the amounts"</caption>
                     <thead>
