@@ -24,7 +24,7 @@ rules:
       tool: greet
       times_lte: 3
     allow: true
-    description: "‮ right to left, 🎉, <b>bold</b>, & \\"quotes\\""
+    description: "\u202e right to left, 🎉, <b>bold</b>, & \\"quotes\\""
 `;
 
 test("it opens from plain files with a sample policy, and asks nobody anything", async () => {
