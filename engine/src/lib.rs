@@ -30,7 +30,7 @@ pub mod js;
 pub mod json;
 pub mod lifecycle;
 mod opinion;
-mod order;
+pub mod order;
 pub mod policy;
 mod provenance;
 pub mod record;

@@ -6,7 +6,7 @@ use std::cmp::Ordering;
 const FEW: usize = 24;
 
 /// Sorts `items`; equal ones keep their order.
-pub(crate) fn sort_by<T>(items: &mut Vec<T>, compare: impl Fn(&T, &T) -> Ordering) {
+pub fn sort_by<T>(items: &mut Vec<T>, compare: impl Fn(&T, &T) -> Ordering) {
     if items.len() <= FEW {
         for end in 1..items.len() {
             let mut at = end;

@@ -14,7 +14,7 @@ const licence = readFileSync(join(root, "node_modules/@codemirror/state/LICENSE"
 
 const { outputFiles, warnings } = await esbuild.build({
   absWorkingDir: root,
-  entryPoints: ["src/editor.ts"],
+  entryPoints: ["src/main.js"],
   outfile: "dist/editor.js",
   bundle: true,
   format: "esm",

@@ -6,7 +6,7 @@
 pub mod types;
 
 use engine::diagnostic::Diagnostic;
-use gloo::net::http::{Method, Request, RequestBuilder, Response};
+use gloo::net::http::{Method, Request, RequestBuilder};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -73,7 +73,7 @@ struct Problem {
 /// # Errors
 /// 401 when nobody is.
 pub async fn session() -> Result<Session, Failure> {
-    read(send(Request::get("/v1/session"), None).await?).await
+    parse(&send(Request::get("/v1/session"), None).await?.value)
 }
 
 /// Logs in, with `{"key":…}` or `{"link":…}`.
@@ -81,7 +81,7 @@ pub async fn session() -> Result<Session, Failure> {
 /// # Errors
 /// When the key is not one, or the link was used.
 pub async fn log_in(body: &impl Serialize) -> Result<Session, Failure> {
-    read(send(Request::post("/v1/session"), Some(text_of(body)?)).await?).await
+    parse(&send(Request::post("/v1/session"), Some(json_of(body)?)).await?.value)
 }
 
 /// Reads a resource.
@@ -89,7 +89,7 @@ pub async fn log_in(body: &impl Serialize) -> Result<Session, Failure> {
 /// # Errors
 /// When the server does not answer, or with a problem.
 pub async fn get<T: DeserializeOwned>(path: &str) -> Result<T, Failure> {
-    read(get_response(path).await?).await
+    parse(&get_text(path).await?)
 }
 
 /// Reads a resource as the text of the answer.
@@ -97,15 +97,11 @@ pub async fn get<T: DeserializeOwned>(path: &str) -> Result<T, Failure> {
 /// # Errors
 /// As for [`get`].
 pub async fn get_text(path: &str) -> Result<String, Failure> {
-    get_response(path).await?.text().await.map_err(|error| unreachable(&error))
-}
-
-/// Reads a resource and the tag of its version.
-///
-/// # Errors
-/// As for [`get`].
-pub async fn get_tagged<T: DeserializeOwned>(path: &str) -> Result<Tagged<T>, Failure> {
-    tagged(get_response(path).await?).await
+    let answer = send(Request::get(path), None).await;
+    if let (Err(failure), Some(sessions)) = (&answer, leptos::prelude::use_context::<Sessions>()) {
+        sessions.notice(failure);
+    }
+    Ok(answer?.value)
 }
 
 /// Sends something that creates, decides or answers.
@@ -117,7 +113,7 @@ pub async fn post<T: DeserializeOwned>(
     path: &str,
     body: &impl Serialize,
 ) -> Result<T, Failure> {
-    read(changing(sessions, Method::POST, path, &[], Some(text_of(body)?)).await?).await
+    parse(&changing(sessions, Method::POST, path, &[], Some(json_of(body)?)).await?.value)
 }
 
 /// Puts a text in the place of one with this tag; without one, where there is none yet.
@@ -132,7 +128,7 @@ pub async fn put_text<T: DeserializeOwned>(
 ) -> Result<Tagged<T>, Failure> {
     let (name, value) = precondition(etag);
     let response = changing(sessions, Method::PUT, path, &[(name, &value)], Some(text.to_owned())).await?;
-    tagged(response).await
+    Ok(Tagged { value: parse(&response.value)?, etag: response.etag })
 }
 
 /// Removes what has this tag.
@@ -152,21 +148,13 @@ fn precondition(etag: Option<&str>) -> (&'static str, String) {
     }
 }
 
-async fn get_response(path: &str) -> Result<Response, Failure> {
-    let answer = send(Request::get(path), None).await;
-    if let (Err(failure), Some(sessions)) = (&answer, leptos::prelude::use_context::<Sessions>()) {
-        sessions.notice(failure);
-    }
-    answer
-}
-
 async fn changing(
     sessions: Sessions,
     method: Method,
     path: &str,
     headers: &[(&str, &str)],
     body: Option<String>,
-) -> Result<Response, Failure> {
+) -> Result<Tagged<String>, Failure> {
     let mut request = RequestBuilder::new(path).method(method);
     if let Some(token) = sessions.csrf_token() {
         request = request.header("X-CSRF-Token", &token);
@@ -181,7 +169,8 @@ async fn changing(
     answer
 }
 
-async fn send(request: RequestBuilder, body: Option<String>) -> Result<Response, Failure> {
+/// Sends a request, and gives the text of the answer and its tag.
+async fn send(request: RequestBuilder, body: Option<String>) -> Result<Tagged<String>, Failure> {
     let request = match body {
         Some(body) => request.header("Content-Type", "application/json").body(body),
         None => request.build(),
@@ -189,7 +178,9 @@ async fn send(request: RequestBuilder, body: Option<String>) -> Result<Response,
     let response =
         request.map_err(|error| unreachable(&error))?.send().await.map_err(|error| unreachable(&error))?;
     if response.ok() {
-        return Ok(response);
+        let etag = response.headers().get("ETag").map(|tag| tag.trim_matches('"').to_owned());
+        let value = response.text().await.map_err(|error| unreachable(&error))?;
+        return Ok(Tagged { value, etag });
     }
     let status = response.status();
     let text = response.text().await.unwrap_or_default();
@@ -201,16 +192,6 @@ async fn send(request: RequestBuilder, body: Option<String>) -> Result<Response,
             ..Failure::here("no_problem", format!("the server answered with status {status}"))
         },
     })
-}
-
-async fn read<T: DeserializeOwned>(response: Response) -> Result<T, Failure> {
-    let text = response.text().await.map_err(|error| unreachable(&error))?;
-    parse(&text)
-}
-
-async fn tagged<T: DeserializeOwned>(response: Response) -> Result<Tagged<T>, Failure> {
-    let etag = response.headers().get("ETag").map(|tag| tag.trim_matches('"').to_owned());
-    Ok(Tagged { value: read(response).await?, etag })
 }
 
 /// Reads an answer.
@@ -226,7 +207,7 @@ pub fn parse<T: DeserializeOwned>(text: &str) -> Result<T, Failure> {
     })
 }
 
-fn text_of(body: &impl Serialize) -> Result<String, Failure> {
+fn json_of(body: &impl Serialize) -> Result<String, Failure> {
     serde_json::to_string(body)
         .map_err(|error| Failure::here("unwritable", format!("this cannot be sent: {error}")))
 }

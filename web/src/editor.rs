@@ -26,6 +26,8 @@ impl Editor {
         let url =
             link.map(|link| link.href()).ok_or_else(|| JsValue::from_str("the page names no editor"))?;
         let module = JsFuture::from(import_module(&url)).await?;
+        // The module brings the schema of the language along, for completion and hover texts.
+        Reflect::set(options, &"schema".into(), &Reflect::get(&module, &"policySchema".into())?)?;
         let create: Function = Reflect::get(&module, &"createEditor".into())?.dyn_into()?;
         Ok(Editor(create.call2(&JsValue::NULL, parent, options)?.dyn_into()?))
     }

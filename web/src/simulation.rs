@@ -12,6 +12,7 @@ use engine::decide::{decide, decide_bytes};
 use engine::decision::{Decision, Outcome};
 use engine::diagnostic::{Diagnostic, Severity};
 use engine::lifecycle::Status;
+use engine::order::sort_by;
 use engine::policy::{Mode, PolicySet};
 use engine::state::State;
 use engine::suite::{Difference, Expect};
@@ -260,7 +261,7 @@ impl Summary {
     /// The transitions in words: `9 EXECUTE → HALT, 3 ABSTAIN → EXECUTE`.
     pub fn transitions(&self) -> String {
         let mut changes: Vec<_> = self.matrix.iter().filter(|((from, to), _)| from != to).collect();
-        changes.sort_by_key(|(_, cell)| std::cmp::Reverse(cell.count));
+        sort_by(&mut changes, |(_, one), (_, other)| other.count.cmp(&one.count));
         let words = changes
             .iter()
             .map(|((from, to), cell)| format!("{} {} → {}", cell.count, from.as_str(), to.as_str()));

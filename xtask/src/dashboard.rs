@@ -11,8 +11,10 @@ use crate::error::{Error, Result, While};
 use crate::process;
 use crate::test::js;
 use crate::toolchain::{self, WASM_TARGET};
+use crate::wasm::compile::{neutral_names, renaming};
 use crate::workspace::{self, Workspace};
 use sha2::{Digest, Sha256};
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -151,21 +153,29 @@ fn editor(workspace: &Workspace) -> Result<()> {
 fn compile(workspace: &Workspace, profile: Profile) -> Result<PathBuf> {
     // A folder of its own: other builds need not wait for this one.
     let target = workspace.target.join("web");
-    process::run(
-        process::cargo()
-            .args(["build", "-p", "web", "--bin", "web", "--locked", "--target", WASM_TARGET])
-            .args(["--profile", profile.as_str()])
-            .arg("--target-dir")
-            .arg(&target)
-            .current_dir(&workspace.root),
-    )?;
+    let mut cargo = process::cargo();
+    cargo
+        .args(["build", "-p", "web", "--bin", "web", "--locked", "--target", WASM_TARGET])
+        .args(["--profile", profile.as_str()])
+        .arg("--target-dir")
+        .arg(&target)
+        .current_dir(&workspace.root);
+    if profile == Profile::Release {
+        // Where a panic happened stands in the module; the folders of this machine need not.
+        let names = neutral_names(&workspace.root, &target)?;
+        // The same as in `.cargo/config.toml`, which these flags replace.
+        let erased = ["--cfg", "erase_components"].map(OsString::from);
+        let flags: Vec<OsString> = erased.into_iter().chain(renaming(&names)).collect();
+        cargo.env("CARGO_ENCODED_RUSTFLAGS", flags.join(OsStr::new("\u{1f}")));
+    }
+    process::run(&mut cargo)?;
     let folder = if profile == Profile::Dev { "debug" } else { profile.as_str() };
     Ok(target.join(WASM_TARGET).join(folder).join("web.wasm"))
 }
 
 fn compressed(content: &[u8]) -> Result<Vec<u8>> {
     const QUALITY: u32 = 11;
-    const WINDOW: u32 = 22;
+    const WINDOW: u32 = 24;
     let mut out = Vec::new();
     let mut writer = brotli::CompressorWriter::new(&mut out, 1 << 16, QUALITY, WINDOW);
     writer.write_all(content).while_trying_to(|| "compress a file of the dashboard".into())?;

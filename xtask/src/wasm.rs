@@ -6,7 +6,7 @@
 //! Beside it comes `engine.js`, which calls it from JavaScript.
 
 mod bindings;
-mod compile;
+pub(crate) mod compile;
 mod reproducible;
 mod sections;
 

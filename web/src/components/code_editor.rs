@@ -15,8 +15,6 @@ use crate::simulation::utf16_offsets;
 
 /// More findings than this in one text help nobody, and make the editor slow.
 const MOST_FINDINGS: usize = 300;
-/// The language, for completion and hover texts.
-const SCHEMA: &str = include_str!("../../../policies/policy.schema.json");
 
 /// A rule of the text and what reaches it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,12 +69,10 @@ pub fn CodeEditor(
         let change = OnChange::new(move |changed: String| _ = text.try_set(changed));
         let save = OnSave::new(move || on_save.run(()));
         let options = Object::new();
-        let schema = JSON::parse(SCHEMA).unwrap_or(JsValue::UNDEFINED);
         for (name, value) in [
             ("text", JsValue::from_str(&text.get_untracked())),
             ("label", JsValue::from_str(label)),
             ("readOnly", JsValue::from_bool(read_only.get_untracked())),
-            ("schema", schema),
             ("onChange", change.as_ref().clone()),
             ("onSave", save.as_ref().clone()),
         ] {

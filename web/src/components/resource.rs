@@ -1,5 +1,7 @@
 //! What is fetched, in each of its four views: still coming, failed, empty, and there.
 
+use std::pin::Pin;
+
 use leptos::prelude::*;
 
 use crate::api::Failure;
@@ -47,6 +49,14 @@ impl<T: Clone + Send + Sync + 'static> Resource<T> {
     pub fn loading(
         self,
         ask: impl Future<Output = Result<T, Failure>> + 'static,
+    ) -> impl Future<Output = ()> + 'static {
+        // Once for each kind of value, and not for each question.
+        self.keeping(Box::pin(ask))
+    }
+
+    fn keeping(
+        self,
+        ask: Pin<Box<dyn Future<Output = Result<T, Failure>>>>,
     ) -> impl Future<Output = ()> + 'static {
         let mine = self.asked.try_update_value(|asked| {
             *asked += 1;

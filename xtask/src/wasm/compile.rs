@@ -76,7 +76,7 @@ pub(super) fn module(root: &Path, target: &Path) -> Result<Built> {
 /// The folders of this machine, each with the name that stands for it in the module.
 ///
 /// Of several that fit a path the compiler takes the last.
-fn neutral_names(root: &Path, target: &Path) -> Result<Vec<(PathBuf, String)>> {
+pub(crate) fn neutral_names(root: &Path, target: &Path) -> Result<Vec<(PathBuf, String)>> {
     let mut names =
         vec![(root.to_path_buf(), "/faramesh".to_owned()), (target.to_path_buf(), "/target".to_owned())];
     names.extend(dependency_folders(root)?.into_iter().map(|folder| (folder, "/crates".to_owned())));
@@ -92,14 +92,19 @@ fn flags(names: &[(PathBuf, String)]) -> OsString {
         "-Clink-arg=--stack-first".into(),
         "-Ctarget-feature=+simd128".into(),
     ];
-    for (folder, name) in names {
+    flags.extend(renaming(names));
+    flags.join(OsStr::new("\u{1f}"))
+}
+
+/// The compiler flags that put these names into a module.
+pub(crate) fn renaming(names: &[(PathBuf, String)]) -> impl Iterator<Item = OsString> {
+    names.iter().map(|(folder, name)| {
         let mut flag = OsString::from("--remap-path-prefix=");
         flag.push(folder);
         flag.push("=");
         flag.push(name);
-        flags.push(flag);
-    }
-    flags.join(OsStr::new("\u{1f}"))
+        flag
+    })
 }
 
 /// The folders in which cargo keeps the sources of dependencies.

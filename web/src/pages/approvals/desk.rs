@@ -47,8 +47,10 @@ impl Desk {
     pub fn provide() -> Self {
         let (wanted, want) = url::query("id");
         let queue = Queue::provide(move |queue| {
+            // The page may have been left meanwhile.
+            let Some(wanted) = wanted.try_get_untracked() else { return };
             // Somebody who comes for nothing in particular starts at the top.
-            match (wanted.get_untracked(), queue.items_untracked().first()) {
+            match (wanted, queue.items_untracked().first()) {
                 (None, Some(first)) => want.set(Some(first.id.to_string())),
                 (Some(id), _) => focus(&id),
                 (None, None) => {}

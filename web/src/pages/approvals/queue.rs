@@ -4,6 +4,7 @@
 //! that leaves the queue takes nothing else in its place by itself, and right after the list has moved under somebody's
 //! hand an answer is refused.
 
+use engine::order::sort_by;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -249,7 +250,7 @@ impl Queue {
     }
 
     fn replace(self, mut actions: Vec<Action>) {
-        actions.sort_by(order);
+        sort_by(&mut actions, order);
         let Some(before) = self.items.try_update_untracked(Option::take) else { return };
         let places: Vec<Arc<str>> = before.iter().flatten().map(|held| Arc::clone(&held.id)).collect();
         let mut before: BTreeMap<Arc<str>, Held> =
@@ -272,7 +273,7 @@ impl Queue {
                 heard.borrow_mut().ids.extend(before.keys().map(|id| id.to_string()));
             });
             items.extend(before.into_values());
-            items.sort_by(|left, right| order(&left.now(), &right.now()));
+            sort_by(&mut items, |left, right| order(&left.now(), &right.now()));
         }
         let same = places.iter().zip(&items).take_while(|(id, held)| **id == held.id).count();
         if same < places.len() {

@@ -1,6 +1,7 @@
 //! What changed from one version of the policies to the next, file by file.
 
 use crate::api::types::{PolicyChange, PolicyText};
+use engine::order::sort_by;
 
 /// How a file changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,7 +51,7 @@ pub fn files(change: &PolicyChange) -> Vec<Change> {
     let mut all = of(Kind::Added, &change.added);
     all.extend(of(Kind::Changed, &change.changed));
     all.extend(of(Kind::Removed, &change.removed));
-    all.sort_by(|a, b| a.name.cmp(&b.name));
+    sort_by(&mut all, |a, b| a.name.cmp(&b.name));
     all
 }
 

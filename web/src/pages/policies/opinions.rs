@@ -1,6 +1,6 @@
 //! What files in shadow mode said of recorded decisions, beside what was decided.
 
-use std::cmp::Reverse;
+use engine::order::sort_by;
 use std::collections::BTreeMap;
 
 use engine::decision::{Outcome, RuleRef, ShadowOpinion};
@@ -145,7 +145,7 @@ pub fn of_file<'a>(file: &str, decisions: impl Iterator<Item = &'a Judged>) -> O
         }
     }
     all.rules = rules.into_values().collect();
-    all.rules.sort_by(|a, b| b.differing.cmp(&a.differing).then(b.count.cmp(&a.count)));
+    sort_by(&mut all.rules, |a, b| b.differing.cmp(&a.differing).then(b.count.cmp(&a.count)));
     all
 }
 
@@ -161,7 +161,7 @@ impl Opinions {
                 would.filter(|would| would != real).map(|would| (*count, *real, would))
             })
             .collect();
-        moves.sort_by_key(|(count, ..)| Reverse(*count));
+        sort_by(&mut moves, |(one, ..), (other, ..)| other.cmp(one));
         let moves: Vec<_> = moves
             .into_iter()
             .map(|(count, real, would)| format!("{count} {} → {}", real.as_str(), would.as_str()))

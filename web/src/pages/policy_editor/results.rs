@@ -165,10 +165,11 @@ fn details(bench: Workbench) -> impl IntoView {
 
 fn rows(bench: Workbench, all: RwSignal<bool>) -> impl IntoView {
     let Results { rows, outlooks, .. } = bench.results.get();
-    let mut order: Vec<usize> = (0..rows.len())
-        .filter(|index| rows.get(*index).is_some_and(|row| matches!(row.origin, Origin::Recorded(_))))
-        .collect();
-    order.sort_by_key(|index| !outlooks.get(*index).is_some_and(Outlook::changed));
+    let recorded = (0..rows.len())
+        .filter(|index| rows.get(*index).is_some_and(|row| matches!(row.origin, Origin::Recorded(_))));
+    let changed = |index: &usize| outlooks.get(*index).is_some_and(Outlook::changed);
+    let (mut order, same): (Vec<usize>, Vec<usize>) = recorded.partition(changed);
+    order.extend(same);
     let total = order.len();
     if !all.get() {
         order.truncate(AT_FIRST);
