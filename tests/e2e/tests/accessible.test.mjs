@@ -18,6 +18,8 @@ const SIZES = [
   { width: 320, height: 640 },
 ];
 const NARROW_PICTURE = { width: 390, height: 844 };
+/** More of a long list shows nothing new. */
+const TALLEST_PICTURE = 2_400;
 
 const shared = fixture({ policies: policies(policy), begin: ({ server }) => seed(server, 120) });
 
@@ -25,7 +27,9 @@ async function picture(page, name, theme) {
   const { width } = page.viewportSize();
   mkdirSync(screenshots, { recursive: true });
   const file = `${name.replaceAll(/[^a-z]+/g, "-")}-${theme}-${width}.png`;
-  await page.screenshot({ path: join(screenshots, file), fullPage: true });
+  const height = await page.evaluate(() => document.scrollingElement.scrollHeight);
+  const clip = { x: 0, y: 0, width, height: Math.min(height, TALLEST_PICTURE) };
+  await page.screenshot({ path: join(screenshots, file), fullPage: true, clip });
 }
 
 /** Judges a page that is open and ready, in each theme and width. */

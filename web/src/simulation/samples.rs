@@ -134,11 +134,14 @@ fn expecting(outcome: Outcome) -> Expect {
     Expect { outcome, rule: None, reason_code: None, risk_level: None, risk_score: None }
 }
 
+/// Samples, and the policies that their file names, if it names any.
+pub type Read = (Vec<Sample>, Option<Vec<String>>);
+
 /// Reads `NAME.test.yaml`, and says whether the table can hold all of it.
 ///
 /// # Errors
 /// The first thing that is wrong with it.
-pub fn read(name: &str, text: &str) -> Result<(Vec<Sample>, Option<Vec<String>>), Box<Diagnostic>> {
+pub fn read(name: &str, text: &str) -> Result<Read, Box<Diagnostic>> {
     let Suite { policies, tests } = suite::read(name, text)?;
     let samples = tests.into_iter().zip(0..).map(|(test, number)| {
         let action = object_of(test.action.as_str());

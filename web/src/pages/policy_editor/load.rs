@@ -118,7 +118,7 @@ impl Loading {
         });
         live.on_change(move || {
             leptos::task::spawn_local(async move {
-                if changed.try_update_value(|changed| std::mem::take(changed)) == Some(true) {
+                if changed.try_update_value(std::mem::take) == Some(true) {
                     loading.note(loading.follow().await);
                 }
                 loading.note(loading.fetch_decisions().await);

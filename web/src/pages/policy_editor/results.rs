@@ -44,7 +44,7 @@ pub fn RecordedResults(
                         }
                     })
             }}
-            {move || results.with(|results| matrix(results))}
+            {move || results.with(matrix)}
             {move || details(bench)}
             {move || rows(bench, all)}
         </section>
