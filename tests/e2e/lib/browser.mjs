@@ -82,8 +82,9 @@ export class Person {
   }
 
   #watch(page) {
-    const complain = (text) => this.complaints.push(text);
-    page.on("pageerror", (error) => complain(`error: ${error.stack ?? error}`));
+    // One that comes again and again says no more than once.
+    const complain = (text) => this.complaints.includes(text) || this.complaints.push(text);
+    page.on("pageerror", (error) => complain(`error: ${error}`));
     page.on("crash", () => complain("the page crashed"));
     page.on("console", (message) => {
       const text = message.text();

@@ -99,7 +99,7 @@ fn File(summary: PolicySummary, errors: u64, warnings: u64, removing: Removing) 
         [] => view! { <span>"all agents"</span> }.into_any(),
         some => some
             .iter()
-            .map(|glob| view! { <code class="agent">{glob.clone()}</code> })
+            .map(|glob| view! { <code class="glob">{glob.clone()}</code> })
             .collect_view()
             .into_any(),
     };
