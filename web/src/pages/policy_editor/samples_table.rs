@@ -56,13 +56,12 @@ pub fn SamplesTable(
                 <table class="samples">
                     <thead>
                         <tr>
-                            <th scope="col">"what it shows"</th>
-                            <th scope="col">"agent"</th>
-                            <th scope="col">"tool"</th>
-                            <th scope="col">"arguments"</th>
-                            <th scope="col">"expected"</th>
                             <th scope="col">"edited text"</th>
-                            <th scope="col">"rule"</th>
+                            <th scope="col">"what it shows"</th>
+                            <th scope="col">"expected"</th>
+                            <th scope="col">"arguments"</th>
+                            <th scope="col">"tool"</th>
+                            <th scope="col">"agent"</th>
                             <th scope="col">"in force"</th>
                             <th scope="col">
                                 <span class="hidden">"remove"</span>
@@ -127,13 +126,31 @@ fn one(
     let remove = move |_| bench.samples.update(|samples| samples.retain(|sample| sample.number != number));
     view! {
         <tr class:changed=move || outlook.with(|outlook| outlook.as_ref().is_some_and(Outlook::changed))>
-            <td>{field("name", "wide", |sample| sample.name.clone(), |sample, text| sample.name = text)}</td>
-            <td>{field("agent", "", |sample| sample.agent_id.clone(), |sample, text| sample.agent_id = text)}</td>
-            <td>{field("tool", "", |sample| sample.tool.clone(), |sample, text| sample.tool = text)}</td>
-            <td>
-                {field("arguments", "wide code", |sample| sample.params.clone(), |sample, text| sample.params = text)}
-                {move || wrong.get().map(|why| view! { <p class="field-error" role="alert">"✕ " {why}</p> })}
+            <td class="verdicts">
+                {move || {
+                    outlook
+                        .get()
+                        .map(|outlook| {
+                            let differences: Vec<_> = outlook
+                                .differences
+                                .iter()
+                                .map(|difference| {
+                                    format!("{}: expected {}, got {}", difference.field, difference.expected, difference.actual)
+                                })
+                                .collect();
+                            let passed = differences.is_empty();
+                            view! {
+                                <span class=if passed { "verdict ok" } else { "verdict error" }>
+                                    {if passed { "pass " } else { "fail " }}
+                                </span>
+                                <OutcomeBadge outcome=outlook.after.outcome />
+                                {(!passed).then(|| view! { <p class="field-error">{differences.join("; ")}</p> })}
+                            }
+                        })
+                }}
+                <div class="help">{move || outlook.get().map(|outlook| deciding(bench, &outlook))}</div>
             </td>
+            <td>{field("name", "wide", |sample| sample.name.clone(), |sample, text| sample.name = text)}</td>
             <td>
                 <select
                     aria-label=move || format!("expected outcome of sample {}", read(|sample| sample.name.clone()))
@@ -154,30 +171,12 @@ fn one(
                         .collect_view()}
                 </select>
             </td>
-            <td class="verdicts">
-                {move || {
-                    outlook
-                        .get()
-                        .map(|outlook| {
-                            let differences: Vec<_> = outlook
-                                .differences
-                                .iter()
-                                .map(|difference| {
-                                    format!("{}: expected {}, got {}", difference.field, difference.expected, difference.actual)
-                                })
-                                .collect();
-                            let passed = differences.is_empty();
-                            view! {
-                                <span class=if passed { "verdict ok" } else { "verdict error" }>
-                                    {if passed { "✓ " } else { "✕ " }}
-                                </span>
-                                <OutcomeBadge outcome=outlook.after.outcome />
-                                {(!passed).then(|| view! { <p class="field-error">{differences.join("; ")}</p> })}
-                            }
-                        })
-                }}
+            <td>
+                {field("arguments", "wide code", |sample| sample.params.clone(), |sample, text| sample.params = text)}
+                {move || wrong.get().map(|why| view! { <p class="field-error" role="alert">"✕ " {why}</p> })}
             </td>
-            <td>{move || outlook.get().map(|outlook| deciding(bench, &outlook))}</td>
+            <td>{field("tool", "", |sample| sample.tool.clone(), |sample, text| sample.tool = text)}</td>
+            <td>{field("agent", "", |sample| sample.agent_id.clone(), |sample, text| sample.agent_id = text)}</td>
             <td>{move || outlook.get().map(|outlook| view! { <OutcomeBadge outcome=outlook.before.outcome /> })}</td>
             <td>
                 <button
