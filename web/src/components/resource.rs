@@ -84,19 +84,22 @@ impl<T: Clone + Send + Sync + 'static> Resource<T> {
         _ = self.state.try_set(State { value: Some(value), failure: None });
     }
 
-    /// What is there.
+    /// What is there. Here and below: nothing, once the page that asked is gone.
     pub fn get(self) -> Option<T> {
-        self.state.with(|state| state.value.clone())
+        self.state.try_with(|state| state.value.clone()).flatten()
     }
 
     /// What is there, without following it.
     pub fn get_untracked(self) -> Option<T> {
-        self.state.with_untracked(|state| state.value.clone())
+        self.state.try_with_untracked(|state| state.value.clone()).flatten()
     }
 
     /// Looks at what is there.
     pub fn with<R>(self, look: impl FnOnce(Option<&T>) -> R) -> R {
-        self.state.with(|state| look(state.value.as_ref()))
+        match self.state.try_read() {
+            Some(state) => look(state.value.as_ref()),
+            None => look(None),
+        }
     }
 
     /// Changes what is there by hand, as an event says.
@@ -110,17 +113,17 @@ impl<T: Clone + Send + Sync + 'static> Resource<T> {
 
     /// Forgets what is there, before something else is asked.
     pub fn clear(self) {
-        self.state.set(State { value: None, failure: None });
+        _ = self.state.try_set(State { value: None, failure: None });
     }
 
     /// Why the last question failed.
     pub fn failure(self) -> Option<Failure> {
-        self.state.with(|state| state.failure.clone())
+        self.state.try_with(|state| state.failure.clone()).flatten()
     }
 
     /// The same, without following it.
     pub fn failure_untracked(self) -> Option<Failure> {
-        self.state.with_untracked(|state| state.failure.clone())
+        self.state.try_with_untracked(|state| state.failure.clone()).flatten()
     }
 
     /// The view: `there` when something is there (with a word on top when it could not be refreshed), and what fits
@@ -130,7 +133,7 @@ impl<T: Clone + Send + Sync + 'static> Resource<T> {
         there: impl Fn(T) -> V + Send + Sync + 'static,
     ) -> impl IntoView {
         move || {
-            let State { value, failure } = self.state.get();
+            let (value, failure) = (self.get(), self.failure());
             let failure = failure.map(|failure| view! { <FailureView failure /> });
             match value {
                 Some(value) => view! { {failure} {there(value)} }.into_any(),

@@ -120,13 +120,13 @@ impl Feed {
         Ok(page)
     }
 
-    /// Whether somebody reads what is shown, so that it must not move.
+    /// Whether somebody reads what is shown, so that it must not move. Nobody does once the page is gone.
     fn is_held(self) -> bool {
         let scrolled = window().scroll_y().unwrap_or_default() > TOP_PX;
         scrolled
-            || self.paused.get_untracked()
-            || self.selected.with_untracked(Option::is_some)
-            || self.list.with_untracked(|list| list.cursor.is_some())
+            || self.paused.try_get_untracked() == Some(true)
+            || self.selected.try_with_untracked(Option::is_some) == Some(true)
+            || self.list.try_with_untracked(|list| list.cursor.is_some()) == Some(true)
     }
 
     fn refresh(self) {

@@ -136,7 +136,7 @@ impl Queue {
 
     /// What waits, without following it.
     pub fn items_untracked(self) -> Vec<Held> {
-        self.items.with_untracked(|items| items.clone().unwrap_or_default())
+        self.items.try_get_untracked().flatten().unwrap_or_default()
     }
 
     /// How many wait, once that is known.

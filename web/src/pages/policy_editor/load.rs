@@ -172,13 +172,15 @@ impl Loading {
         Ok((text, hash))
     }
 
-    /// The path of the samples.
-    pub fn samples_path(self) -> String {
-        format!("/v1/policies/{}/tests", self.bench.name.with_value(|name| encoded(name)))
+    /// The path of the samples, as long as somebody edits the file.
+    pub fn samples_path(self) -> Option<String> {
+        let name = self.bench.name.try_with_value(|name| encoded(name))?;
+        Some(format!("/v1/policies/{name}/tests"))
     }
 
     async fn fetch_samples(self) -> Result<(), Failure> {
-        match api::get::<TestsFile>(&self.samples_path()).await {
+        let Some(path) = self.samples_path() else { return Ok(()) };
+        match api::get::<TestsFile>(&path).await {
             Ok(file) => self.take_samples(Some(file)),
             // There are none yet, of a policy that may not be there either.
             Err(failure) if failure.status == 404 => self.take_samples(None),

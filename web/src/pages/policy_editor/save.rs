@@ -274,6 +274,9 @@ async fn save_all(
 ) -> Result<(), Stopped> {
     let stopped =
         |failure: Failure| if failure.status == 412 { Stopped::Late } else { Stopped::Failed(failure) };
+    // The samples are saved even when somebody leaves the page before the policy is.
+    let samples = samples.zip(loading.samples_path());
+    let samples_before = loading.samples_hash.get_untracked();
     if text_changed {
         let text = bench.text.get_untracked();
         let path = format!("/v1/policies/{}", bench.name.with_value(|name| encoded(name)));
@@ -282,9 +285,8 @@ async fn save_all(
             api::put_text(sessions, &path, before.as_deref(), &text).await.map_err(stopped)?;
         loading.saved(hash).await.map_err(Stopped::Failed)?;
     }
-    if let Some(text) = samples {
-        let path = loading.samples_path();
-        let before = loading.samples_hash.get_untracked();
+    if let Some((text, path)) = samples {
+        let before = samples_before;
         let saved: Tagged<Saved> = api::put_text(sessions, &path, before.as_deref(), &text).await.map_err(|failure| {
             let detail = match failure.status {
                 412 => "the policy was saved; its samples were changed by somebody else, load the page again to see them".to_owned(),
