@@ -49,6 +49,7 @@ export const PAGES = [
   { name: "approvals", path: "/ui/approvals", ready: (page) => seen(page.getByRole("article").first()) },
   {
     name: "approvals, asking",
+    dialog: true,
     path: "/ui/approvals",
     ready: async (page) => {
       await page.getByRole("button", { name: "select all" }).click();
@@ -66,6 +67,7 @@ export const PAGES = [
   },
   {
     name: "policies, new",
+    dialog: true,
     path: "/ui/policies",
     ready: async (page) => {
       await page.getByRole("button", { name: "new policy" }).click();
