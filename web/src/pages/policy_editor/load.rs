@@ -214,7 +214,7 @@ impl Loading {
         for decision in decisions {
             match row(&decision) {
                 Ok(row) => rows.push(row),
-                Err(why) => *left.entry(why).or_default() += 1,
+                Err(why) => left.entry(why).or_default().push(place(&decision)),
             }
         }
         _ = self.bench.left.try_set(left);
@@ -268,6 +268,19 @@ impl Loading {
         _ = self.theirs.try_set(None);
         self.fetch_policies().await.map(drop)
     }
+}
+
+/// Where a record stands, as far as it can be read.
+fn place(decision: &DecisionView) -> String {
+    #[derive(Deserialize)]
+    struct Place {
+        stream: String,
+        seq: u64,
+    }
+    serde_json::from_str::<Place>(decision.record.get()).map_or_else(
+        |_| "a record without a place".to_owned(),
+        |place| format!("{}:{}", place.stream, place.seq),
+    )
 }
 
 fn row(decision: &DecisionView) -> Result<Recorded, String> {

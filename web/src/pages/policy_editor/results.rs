@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use engine::decision::Outcome;
+use engine::decision::{Decision, Outcome};
 use leptos::prelude::*;
 use leptos_router::components::A;
 
@@ -10,11 +10,13 @@ use super::workbench::{Results, Workbench};
 use crate::components::OutcomeBadge;
 use crate::format;
 use crate::simulation::samples::Sample;
-use crate::simulation::{Origin, Outlook, Row};
+use crate::simulation::{Origin, Outlook, Row, Summary};
 use crate::url;
 
 /// How many rows are shown before somebody asks for more.
 const AT_FIRST: usize = 50;
+/// How many records are named that cannot be tried, for each reason.
+const NAMED: usize = 20;
 const OUTCOMES: [Outcome; 3] = [Outcome::Execute, Outcome::Abstain, Outcome::Halt];
 
 /// The recorded actions under the edited text.
@@ -25,6 +27,8 @@ pub fn RecordedResults(
 ) -> impl IntoView {
     let results = bench.results;
     let all = RwSignal::new(false);
+    // What nothing changes of stays in the page as it is, open or closed.
+    let summary = Memo::new(move |_| results.with(|results| results.summary.clone()));
     view! {
         <section class="card" aria-labelledby="recorded-heading">
             <div class="head">
@@ -44,8 +48,9 @@ pub fn RecordedResults(
                         }
                     })
             }}
-            {move || results.with(matrix)}
-            {move || details(bench)}
+            {move || summary.with(matrix)}
+            {move || chosen(bench, |origin| matches!(origin, Origin::Recorded(_)))}
+            {move || details(bench, summary)}
             {move || rows(bench, all)}
         </section>
     }
@@ -71,8 +76,8 @@ fn headline(results: &Results) -> String {
     }
 }
 
-fn matrix(results: &Results) -> Option<AnyView> {
-    let summary = results.summary.clone();
+fn matrix(summary: &Summary) -> Option<AnyView> {
+    let summary = summary.clone();
     (summary.tried > 0).then(|| {
         let rows = OUTCOMES.map(|from| {
             let cells = OUTCOMES.map(|to| {
@@ -117,8 +122,8 @@ fn matrix(results: &Results) -> Option<AnyView> {
 }
 
 /// Whom it concerns, and what it cannot say.
-fn details(bench: Workbench) -> impl IntoView {
-    let summary = bench.results.with(|results| results.summary.clone());
+fn details(bench: Workbench, summary: Memo<Summary>) -> impl IntoView {
+    let summary = summary.get();
     let agents: Vec<_> = summary.agents.iter().map(|(agent, count)| format!("{agent} ({count})")).collect();
     let pending = summary.pending.clone();
     let left = bench.left.get();
@@ -148,10 +153,20 @@ fn details(bench: Workbench) -> impl IntoView {
             })}
         {(!left.is_empty())
             .then(|| {
-                let count = format::counted(left.values().sum(), "recorded decision");
+                let count: usize = left.values().map(Vec::len).sum();
+                let count = format::counted(count as u64, "recorded decision");
                 let reasons = left
                     .into_iter()
-                    .map(|(why, count)| view! { <li>{format::count(count)} " × " {why}</li> })
+                    .map(|(why, places)| {
+                        let named = places.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ");
+                        let more = places.len().saturating_sub(NAMED);
+                        view! {
+                            <li>
+                                {why} ": " <span class="muted">{named}</span>
+                                {(more > 0).then(|| format!(" and {more} more"))}
+                            </li>
+                        }
+                    })
                     .collect_view();
                 view! {
                     <details>
@@ -226,11 +241,12 @@ fn one(bench: Workbench, row: Row, outlook: Outlook) -> impl IntoView {
             }
         }
     };
+    let origin = row.origin.clone();
     view! {
-        <tr class:changed=changed>
+        <tr class:changed=changed on:click=move |_| bench.choose(&origin)>
             <td><OutcomeBadge outcome=outlook.before.outcome /></td>
             <td><OutcomeBadge outcome=outlook.after.outcome /></td>
-            <td>{deciding(bench, &outlook)}</td>
+            <td>{deciding(bench, row.origin.clone(), &outlook)}</td>
             <td class="wide"><code>{row.tool}</code> " " <span dir="auto">{row.arguments}</span></td>
             <td class="agent">{row.agent_id}</td>
             <td class="number">
@@ -243,24 +259,55 @@ fn one(bench: Workbench, row: Row, outlook: Outlook) -> impl IntoView {
     }
 }
 
-/// Which rule decided under the edited text; choosing it lights it up.
-pub fn deciding(bench: Workbench, outlook: &Outlook) -> AnyView {
+/// Which rule decided under the edited text; choosing it says why, and lights it up.
+pub fn deciding(bench: Workbench, origin: Origin, outlook: &Outlook) -> AnyView {
     let after = &outlook.after;
-    let why = after.reason.clone();
-    match &after.rule {
-        Some(rule) if bench.name.with_value(|name| *name == rule.policy) => {
-            let (id, line) = (rule.id.clone(), rule.line);
-            view! {
-                <button type="button" class="link" title=why on:click=move |_| bench.show_rule(line)>{id}</button>
-            }
-            .into_any()
-        }
-        Some(rule) => {
-            view! { <span title=why>{rule.policy.clone()} ": " {rule.id.clone()}</span> }.into_any()
-        }
-        None => view! { <span class="muted" title=why>{format::words(after.reason_code.as_str())}</span> }
-            .into_any(),
+    let word = match &after.rule {
+        Some(rule) if bench.name.with_value(|name| *name == rule.policy) => rule.id.clone(),
+        Some(rule) => format!("{}: {}", rule.policy, rule.id),
+        None => format::words(after.reason_code.as_str()),
+    };
+    view! {
+        <button type="button" class="link" on:click=move |_| bench.choose(&origin)>{word}</button>
     }
+    .into_any()
+}
+
+/// Why the chosen row gets what it gets.
+pub fn chosen(bench: Workbench, is_here: fn(&Origin) -> bool) -> Option<AnyView> {
+    let (row, outlook) = bench.outlook(&bench.chosen.get().filter(is_here)?)?;
+    let side = |name: &'static str, decision: Decision| {
+        let rule =
+            decision.rule.map(|rule| format!("rule {} in {}, line {}", rule.id, rule.policy, rule.line));
+        let risk = format!("risk {} ({})", decision.risk_level.as_str(), decision.risk_score.get());
+        view! {
+            <dt>{name}</dt>
+            <dd>
+                <OutcomeBadge outcome=decision.outcome />
+                " "
+                {rule.unwrap_or_else(|| format::words(decision.reason_code.as_str()))}
+                ", "
+                {risk}
+                <div dir="auto">{decision.reason}</div>
+            </dd>
+        }
+    };
+    let close = move |_| {
+        bench.chosen.set(None);
+        bench.lit.set(None);
+    };
+    Some(
+        view! {
+            <div class="notice chosen" role="status">
+                <div class="head">
+                    <span dir="auto"><code>{row.tool}</code> " " {row.arguments}</span>
+                    <button type="button" class="quiet small" aria-label="close" on:click=close>"✕"</button>
+                </div>
+                <dl class="facts">{side("in force", outlook.before)} {side("edited text", outlook.after)}</dl>
+            </div>
+        }
+        .into_any(),
+    )
 }
 
 /// The list of changes, for a question before saving.

@@ -3,7 +3,7 @@
 use engine::decision::Outcome;
 use leptos::prelude::*;
 
-use super::results::deciding;
+use super::results::{chosen, deciding};
 use super::workbench::Workbench;
 use crate::components::OutcomeBadge;
 use crate::format;
@@ -52,6 +52,7 @@ pub fn SamplesTable(
                     "add a sample"
                 </button>
             </div>
+            {move || chosen(bench, |origin| matches!(origin, Origin::Sample(_)))}
             <div class="scroll">
                 <table class="samples">
                     <thead>
@@ -148,7 +149,7 @@ fn one(
                             }
                         })
                 }}
-                <div class="help">{move || outlook.get().map(|outlook| deciding(bench, &outlook))}</div>
+                <div class="help">{move || outlook.get().map(|outlook| deciding(bench, Origin::Sample(number), &outlook))}</div>
             </td>
             <td>{field("name", "wide", |sample| sample.name.clone(), |sample, text| sample.name = text)}</td>
             <td>

@@ -12,7 +12,7 @@ use leptos::prelude::*;
 
 use crate::components::RuleMark;
 use crate::simulation::samples::Sample;
-use crate::simulation::{Compiled, Outlook, Row, Summary, amounts_in, outlooks, reached};
+use crate::simulation::{Compiled, Origin, Outlook, Row, Summary, amounts_in, outlooks, reached};
 
 /// Above this many bytes a text is compiled when the typing pauses and not at each key.
 const LARGE_TEXT: usize = 100_000;
@@ -28,8 +28,8 @@ pub struct Recorded {
     pub canonical: String,
 }
 
-/// Why recorded decisions cannot be tried again, each with how many.
-pub type Left = BTreeMap<String, u64>;
+/// Why recorded decisions cannot be tried again, each with the records: stream and place.
+pub type Left = BTreeMap<String, Vec<String>>;
 
 /// The outlook of every row, and how long it took to compute.
 #[derive(Debug, Clone, Default)]
@@ -69,6 +69,8 @@ pub struct Workbench {
     pub results: Memo<Results>,
     /// Lines to light up.
     pub lit: RwSignal<Option<(u32, u32)>>,
+    /// The row that somebody wants to know more of.
+    pub chosen: RwSignal<Option<Origin>>,
     /// A place to go to.
     pub place: RwSignal<Option<(usize, usize)>>,
 }
@@ -144,6 +146,7 @@ impl Workbench {
             valid: Memo::new(move |_| compiled.with(|compiled| compiled.0.is_valid())),
             results,
             lit: RwSignal::new(None),
+            chosen: RwSignal::new(None),
             place: RwSignal::new(None),
         }
     }
@@ -167,6 +170,24 @@ impl Workbench {
     pub fn show_rule(self, line: u32) {
         let last = self.text.with_untracked(|text| crate::simulation::last_line(text, line));
         self.lit.set(Some((line, last)));
+    }
+
+    /// Shows why a row gets what it gets, and lights up the rule behind it where it is in this file.
+    pub fn choose(self, origin: &Origin) {
+        self.chosen.set(Some(origin.clone()));
+        let after = self.outlook(origin).map(|(_, outlook)| outlook.after);
+        match after.and_then(|after| after.rule) {
+            Some(rule) if self.name.with_value(|name| *name == rule.policy) => self.show_rule(rule.line),
+            _ => self.lit.set(None),
+        }
+    }
+
+    /// A row and what it gets.
+    pub fn outlook(self, origin: &Origin) -> Option<(Row, Outlook)> {
+        self.results.with(|results| {
+            let index = results.rows.iter().position(|row| row.origin == *origin)?;
+            Some((results.rows.get(index)?.clone(), results.outlooks.get(index)?.clone()))
+        })
     }
 
     /// A number that no sample has.
