@@ -27,11 +27,14 @@ const WORTH_COMPRESSING: usize = 1024;
 const SOURCES: &[&str] = &[
     "web",
     "engine",
-    "policies",
+    "policies/policy.schema.json",
+    "policies/support-agent.yaml",
+    "policies/support-agent.test.yaml",
     "xtask/src/dashboard",
     "xtask/src/dashboard.rs",
     "Cargo.toml",
     "Cargo.lock",
+    ".cargo",
     "rust-toolchain.toml",
 ];
 
