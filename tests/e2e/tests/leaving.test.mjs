@@ -60,7 +60,7 @@ for (const pause of PAUSES_MS) {
 test("leaving an action, an answer and an editor behind", async () => {
   const { server } = shared;
   const { person, page } = await slowly();
-  for (const pause of [0, 100, 300]) {
+  for (const pause of [0, 200]) {
     await link(page, "Actions").click();
     await page.getByRole("table", { name: "actions" }).getByRole("link").first().click();
     await page.waitForTimeout(pause);

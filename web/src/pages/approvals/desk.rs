@@ -45,14 +45,15 @@ pub struct Desk {
 impl Desk {
     /// Sets the page up.
     pub fn provide() -> Self {
-        let (wanted, want) = url::query("id");
+        let (wanted, want) = selection();
         let queue = Queue::provide(move |queue| {
             // The page may have been left meanwhile.
-            let Some(wanted) = wanted.try_get_untracked() else { return };
+            let selected = wanted;
+            let Some(wanted) = selected.try_get_untracked() else { return };
             // Somebody who comes for nothing in particular starts at the top.
             match (wanted, queue.items_untracked().first()) {
                 (None, Some(first)) => want.set(Some(first.id.to_string())),
-                (Some(id), _) => focus(&id),
+                (Some(id), _) => focus(selected, &id),
                 (None, None) => {}
             }
         });
@@ -131,7 +132,7 @@ impl Desk {
         let items = self.queue.items_untracked();
         let Some(held) = items.get(place.min(items.len().saturating_sub(1))) else { return };
         self.select(&held.id);
-        focus(&held.id);
+        focus(self.wanted, &held.id);
     }
 
     fn step(self, forward: bool) {
@@ -213,7 +214,7 @@ impl Desk {
             if event.key() == "Escape"
                 && let Some(held) = self.selected()
             {
-                focus(&held.id);
+                focus(self.wanted, &held.id);
             }
             return;
         }
@@ -251,16 +252,50 @@ fn place_of(items: &[Held], id: Option<&str>) -> Option<usize> {
     items.iter().position(|held| Some(&*held.id) == id)
 }
 
-fn focus(id: &str) {
-    focus_on(&format!("held-{id}"));
+/// What is selected, as the URL says it. The URL follows a moment after the key; the next key must not wait for that,
+/// or it would go to what was selected before.
+fn selection() -> (Memo<Option<String>>, SignalSetter<Option<String>>) {
+    let (at, lead) = url::query("id");
+    // What the URL may still say on its way, and where it is led.
+    let led = RwSignal::new((Vec::<Option<String>>::new(), None::<String>));
+    let selected = Memo::new(move |_| {
+        let at = at.get();
+        led.with(|(passing, to)| if passing.contains(&at) { to.clone() } else { at })
+    });
+    let select = SignalSetter::map(move |id: Option<String>| {
+        let at = at.get_untracked();
+        led.update(|(passing, to)| {
+            if passing.contains(&at) {
+                passing.push(to.take());
+            } else {
+                *passing = vec![at];
+            }
+            *to = id.clone();
+        });
+        lead.set(id);
+    });
+    (selected, select)
 }
 
-/// Moves the focus once the page shows what is to have it.
+/// Moves the focus to an action, unless another one was selected by the time the page is drawn.
+fn focus(selected: Memo<Option<String>>, id: &str) {
+    let wanted = id.to_owned();
+    focus_if(&format!("held-{id}"), move || {
+        selected.try_with_untracked(|selected| selected.as_ref() == Some(&wanted)) == Some(true)
+    });
+}
+
 fn focus_on(element: &str) {
+    focus_if(element, || true);
+}
+
+/// Moves the focus once the page shows what is to have it, if it is still to have it then.
+fn focus_if(element: &str, still: impl FnOnce() -> bool + 'static) {
     let element = element.to_owned();
     request_animation_frame(move || {
         let found = document().get_element_by_id(&element);
-        if let Some(found) = found.and_then(|found| found.dyn_into::<web_sys::HtmlElement>().ok()) {
+        let found = found.and_then(|found| found.dyn_into::<web_sys::HtmlElement>().ok());
+        if let Some(found) = found.filter(|_| still()) {
             _ = found.focus();
         }
     });
