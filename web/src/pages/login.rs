@@ -9,6 +9,7 @@ use crate::api;
 use crate::app::ThemeChoice;
 use crate::components::Toasts;
 use crate::session::{Login as State, Sessions};
+use crate::url;
 
 /// `/ui/login#TOKEN`: uses the link, then goes to the overview. The token is taken out of the URL first, so that it
 /// stays neither in the history nor on the screen.
@@ -44,7 +45,9 @@ pub fn Login() -> impl IntoView {
     }
     Effect::new(move |_| {
         if matches!(sessions.login(), State::In(_)) && !used.get() {
-            navigate("/", NavigateOptions { replace: true, ..NavigateOptions::default() });
+            // With its slash, as everything that leads there says it.
+            let options = NavigateOptions { resolve: false, replace: true, ..NavigateOptions::default() };
+            navigate(&url::of("/"), options);
         }
     });
     move || {
