@@ -23,20 +23,12 @@ pub struct Failure {
     pub detail: String,
     /// What is wrong with policies, where that is the problem.
     pub diagnostics: Vec<Diagnostic>,
-    /// The whole problem document, for who needs more of it.
-    pub problem: serde_json::Value,
 }
 
 impl Failure {
     /// Something that failed in the page, and not at the server.
     pub fn here(code: &str, detail: impl Into<String>) -> Self {
-        Failure {
-            status: 0,
-            code: code.to_owned(),
-            detail: detail.into(),
-            diagnostics: Vec::new(),
-            problem: serde_json::Value::Null,
-        }
+        Failure { status: 0, code: code.to_owned(), detail: detail.into(), diagnostics: Vec::new() }
     }
 
     /// Whether asking again may help.
@@ -184,9 +176,8 @@ async fn send(request: RequestBuilder, body: Option<String>) -> Result<Tagged<St
     }
     let status = response.status();
     let text = response.text().await.unwrap_or_default();
-    let problem = serde_json::from_str(&text).unwrap_or(serde_json::Value::Null);
     Err(match serde_json::from_str::<Problem>(&text) {
-        Ok(Problem { code, detail, diagnostics }) => Failure { status, code, detail, diagnostics, problem },
+        Ok(Problem { code, detail, diagnostics }) => Failure { status, code, detail, diagnostics },
         Err(_) => Failure {
             status,
             ..Failure::here("no_problem", format!("the server answered with status {status}"))

@@ -13,14 +13,38 @@ use crate::simulation::samples;
 /// The playground.
 #[component]
 pub fn Playground() -> impl IntoView {
+    let opened = RwSignal::new(None::<(Shared, Option<String>)>);
     let fragment = window().location().hash().unwrap_or_default();
-    let (shared, problem) = match fragment.trim_start_matches('#') {
-        "" => (sample(), None),
-        fragment => match Shared::unpack(fragment) {
-            Ok(shared) => (shared, None),
-            Err(why) => (sample(), Some(why)),
-        },
-    };
+    leptos::task::spawn_local(async move {
+        let shared = match fragment.trim_start_matches('#') {
+            "" => (sample(), None),
+            fragment => match Shared::unpack(fragment).await {
+                Ok(shared) => (shared, None),
+                Err(why) => (sample(), Some(why)),
+            },
+        };
+        _ = opened.try_set(Some(shared));
+    });
+    view! {
+        <header class="top">
+            <span class="brand">"Faramesh"</span>
+            <span class="muted">"playground"</span>
+            <div class="who"><ThemeChoice /></div>
+        </header>
+        {move || match opened.get() {
+            Some((shared, problem)) => view! { <Opened shared problem /> }.into_any(),
+            None => view! { <main class="alone"><p class="loading" role="status">"loading …"</p></main> }.into_any(),
+        }}
+    }
+}
+
+#[component]
+fn Opened(
+    /// What is edited.
+    shared: Shared,
+    /// Why it is not what the link was to hold.
+    problem: Option<String>,
+) -> impl IntoView {
     let bench = Workbench::new(shared.name.clone());
     bench.in_force.set(vec![(shared.name.clone(), shared.text.clone())]);
     bench.text.set(shared.text);
@@ -35,11 +59,6 @@ pub fn Playground() -> impl IntoView {
     });
     let problems = [problem, samples_problem].into_iter().flatten();
     view! {
-        <header class="top">
-            <span class="brand">"Faramesh"</span>
-            <span class="muted">"playground"</span>
-            <div class="who"><ThemeChoice /></div>
-        </header>
         <main>
             <div class="head">
                 <h1 dir="auto">{shared.name}</h1>

@@ -1,6 +1,7 @@
 //! The policy editor: a policy, and beside it what every sample and every recorded action would get under it, while it is
 //! being written and before it is saved.
 
+pub mod draft;
 pub mod load;
 pub mod results;
 pub mod samples_table;

@@ -164,27 +164,27 @@ fn a_sample_like_a_recorded_action_has_all_of_it() {
 }
 
 #[wasm_bindgen_test]
-fn a_shared_policy_comes_back_from_its_link() {
+async fn a_shared_policy_comes_back_from_its_link() {
     let shared = Shared {
         name: NAME.to_owned(),
         text: format!("{POLICY}# 🎉 {}", "x".repeat(5000)),
         samples: Some("tests: []".to_owned()),
     };
-    let link = shared.pack().unwrap();
+    let link = shared.pack().await.unwrap();
     assert!(link.len() < 1000, "it is packed: {}", link.len());
     assert!(link.chars().all(|char| char.is_ascii_alphanumeric() || "._-".contains(char)), "{link}");
-    assert_eq!(Shared::unpack(&format!("#{link}")).unwrap(), shared);
+    assert_eq!(Shared::unpack(&format!("#{link}")).await.unwrap(), shared);
 }
 
 #[wasm_bindgen_test]
-fn a_broken_link_is_refused() {
-    let link = Shared { name: NAME.to_owned(), text: POLICY.to_owned(), samples: None }.pack().unwrap();
+async fn a_broken_link_is_refused() {
+    let link = Shared { name: NAME.to_owned(), text: POLICY.to_owned(), samples: None }.pack().await.unwrap();
     let cut = &link[..link.len() / 2];
     for broken in ["", "v2.abc", "v1.", "v1.!!!", cut] {
-        assert!(Shared::unpack(broken).is_err(), "{broken}");
+        assert!(Shared::unpack(broken).await.is_err(), "{broken}");
     }
-    let bomb = Shared { name: String::new(), text: " ".repeat(5 << 20), samples: None }.pack().unwrap();
-    assert_eq!(Shared::unpack(&bomb).unwrap_err(), "this link holds more than a policy can be");
+    let bomb = Shared { name: String::new(), text: " ".repeat(5 << 20), samples: None }.pack().await.unwrap();
+    assert_eq!(Shared::unpack(&bomb).await.unwrap_err(), "this link holds more than a policy can be");
 }
 
 #[wasm_bindgen_test]

@@ -5,8 +5,10 @@ use leptos::prelude::*;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::draft::Draft;
 use super::workbench::{Left, Recorded, Workbench};
 use crate::api::{self, Failure};
+use crate::components::Toasts;
 use crate::format::parse_time;
 use crate::live::Live;
 use crate::simulation::Row;
@@ -73,6 +75,7 @@ struct Record {
 #[derive(Clone, Copy)]
 pub struct Loading {
     bench: Workbench,
+    toasts: Toasts,
     there: RwSignal<bool>,
     failure: RwSignal<Option<Failure>>,
     /// The digest of the edited file as it was fetched; none for a file that does not exist.
@@ -96,6 +99,7 @@ impl Loading {
     pub fn begin(bench: Workbench) -> Self {
         let loading = Loading {
             bench,
+            toasts: Toasts::here(),
             there: RwSignal::new(false),
             failure: RwSignal::new(None),
             hash: RwSignal::new(None),
@@ -149,8 +153,24 @@ impl Loading {
     async fn fetch_all(self) -> Result<(), Failure> {
         let (text, hash) = self.fetch_policies().await?;
         self.fetch_samples().await?;
-        _ = self.hash.try_set(hash);
-        _ = self.bench.text.try_set(text.unwrap_or_default());
+        match self.bench.name.try_with_value(|name| Draft::take(name)).flatten() {
+            None => {
+                _ = self.hash.try_set(hash);
+                _ = self.bench.text.try_set(text.unwrap_or_default());
+            }
+            Some(draft) => {
+                // Somebody else may have saved the file since it was begun.
+                if draft.hash != hash {
+                    _ = self.theirs.try_set(Some((text, hash)));
+                }
+                _ = self.hash.try_set(draft.hash);
+                _ = self.bench.text.try_set(draft.text);
+                if let Some(Ok((samples, _))) = draft.samples.map(|text| samples::read("samples", &text)) {
+                    _ = self.bench.samples.try_set(samples);
+                }
+                self.toasts.say("what you had not saved is here again");
+            }
+        }
         _ = self.there.try_set(true);
         self.fetch_decisions().await
     }

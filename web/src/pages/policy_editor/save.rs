@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 use serde::Deserialize;
 
+use super::draft::Draft;
 use super::load::{Loading, TestsFile};
 use super::results::changes;
 use super::share::ShareButton;
@@ -123,7 +124,19 @@ pub fn SaveBar(
             event.prevent_default();
         }
     });
-    on_cleanup(move || unsaved.remove());
+    on_cleanup(move || {
+        unsaved.remove();
+        // Nor by looking at another page: it is there again when they come back.
+        let changed = |memo: Memo<bool>| memo.try_get_untracked() == Some(true);
+        if changed(text_changed) || changed(samples_changed) {
+            let samples =
+                printed.try_get_untracked().and_then(Result::ok).filter(|_| changed(samples_changed));
+            let hash = loading.hash.try_get_untracked().flatten();
+            if let (Some(name), Some(text)) = (bench.name.try_get_value(), bench.text.try_get_untracked()) {
+                Draft { hash, text, samples }.keep(&name);
+            }
+        }
+    });
     let revert = move |_| {
         bench.text.set(bench.base_untracked().unwrap_or_default());
         let file = loading.samples_text.get_untracked().zip(loading.samples_hash.get_untracked());

@@ -2,14 +2,12 @@
 //!
 //! The form is `v1.` and the base64url of the DEFLATE (RFC 1951) of a JSON object with `name`, `text` and `samples`.
 
-use std::io::Read as _;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use flate2::Compression;
-use flate2::read::{DeflateDecoder, DeflateEncoder};
+use js_sys::{Promise, Uint8Array};
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
+use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 
 use super::workbench::Workbench;
@@ -19,7 +17,14 @@ use crate::url;
 
 const VERSION: &str = "v1.";
 /// More than this is no policy, whatever it was packed from.
-const MOST_BYTES: u64 = 4 << 20;
+const MOST_BYTES: u32 = 4 << 20;
+
+// The browser has DEFLATE, so the page need not bring it along.
+#[wasm_bindgen(module = "/src/import.js")]
+extern "C" {
+    fn deflate(bytes: &[u8]) -> Promise;
+    fn inflate(bytes: &[u8], most: u32) -> Promise;
+}
 
 /// What is shared.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,32 +42,27 @@ impl Shared {
     ///
     /// # Errors
     /// When it cannot be packed.
-    pub fn pack(&self) -> Result<String, String> {
+    pub async fn pack(&self) -> Result<String, String> {
         let json = serde_json::to_vec(self).map_err(|error| error.to_string())?;
-        let mut packed = Vec::new();
-        let mut encoder = DeflateEncoder::new(json.as_slice(), Compression::best());
-        encoder.read_to_end(&mut packed).map_err(|error| error.to_string())?;
-        Ok(format!("{VERSION}{}", URL_SAFE_NO_PAD.encode(packed)))
+        let packed = JsFuture::from(deflate(&json)).await;
+        let packed = packed.map_err(|_| "this browser cannot pack a link")?;
+        Ok(format!("{VERSION}{}", URL_SAFE_NO_PAD.encode(Uint8Array::new(&packed).to_vec())))
     }
 
     /// From a fragment, with or without `#`.
     ///
     /// # Errors
     /// When it is not one, or holds too much.
-    pub fn unpack(fragment: &str) -> Result<Self, String> {
+    pub async fn unpack(fragment: &str) -> Result<Self, String> {
         let packed = fragment.trim_start_matches('#').strip_prefix(VERSION);
         let packed = packed.ok_or("this link was made by another version of the playground")?;
         let broken = "this link is broken: some of it may be missing";
         let packed = URL_SAFE_NO_PAD.decode(packed).map_err(|_| broken)?;
-        let mut json = Vec::new();
-        DeflateDecoder::new(packed.as_slice())
-            .take(MOST_BYTES + 1)
-            .read_to_end(&mut json)
-            .map_err(|_| broken)?;
-        if json.len() as u64 > MOST_BYTES {
+        let json = JsFuture::from(inflate(&packed, MOST_BYTES)).await.map_err(|_| broken)?;
+        if json.is_null() {
             return Err("this link holds more than a policy can be".to_owned());
         }
-        serde_json::from_slice(&json).map_err(|_| broken.to_owned())
+        serde_json::from_slice(&Uint8Array::new(&json).to_vec()).map_err(|_| broken.to_owned())
     }
 }
 
@@ -74,27 +74,28 @@ pub fn ShareButton(
 ) -> impl IntoView {
     let toasts = Toasts::here();
     let share = move |_| {
-        let samples =
-            bench.samples.with_untracked(|list| (!list.is_empty()).then(|| samples::print(list, None)));
-        let shared = samples.transpose().and_then(|samples| {
-            Shared { name: bench.name.get_value(), text: bench.text.get_untracked(), samples }.pack()
-        });
-        let fragment = match shared {
-            Ok(fragment) => fragment,
-            Err(why) => return toasts.failed(format!("not shared: {why}")),
-        };
-        let origin = window().location().origin().unwrap_or_default();
-        let link = format!("{origin}{}/playground#{fragment}", url::base());
         leptos::task::spawn_local(async move {
-            match JsFuture::from(window().navigator().clipboard().write_text(&link)).await {
-                Ok(_) => toasts.say(
-                    "a link to the playground was copied; whoever opens it sees this text and these samples",
-                ),
-                Err(_) => {
-                    toasts.failed(format!("the browser does not let the page copy; this is the link: {link}"))
-                }
+            match link(bench).await {
+                Ok(link) => match JsFuture::from(window().navigator().clipboard().write_text(&link)).await {
+                    Ok(_) => toasts.say(
+                        "a link to the playground was copied; whoever opens it sees this text and these samples",
+                    ),
+                    Err(_) => toasts.failed(format!("the browser does not let the page copy; this is the link: {link}")),
+                },
+                Err(why) => toasts.failed(format!("not shared: {why}")),
             }
         });
     };
     view! { <button type="button" class="quiet" on:click=share>"share"</button> }
+}
+
+async fn link(bench: Workbench) -> Result<String, String> {
+    let samples = bench.samples.with_untracked(|list| (!list.is_empty()).then(|| samples::print(list, None)));
+    let shared = Shared {
+        name: bench.name.get_value(),
+        text: bench.text.get_untracked(),
+        samples: samples.transpose()?,
+    };
+    let origin = window().location().origin().unwrap_or_default();
+    Ok(format!("{origin}{}#{}", url::of("/playground"), shared.pack().await?))
 }
