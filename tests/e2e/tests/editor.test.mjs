@@ -121,6 +121,27 @@ test("which rule decided is lit up, and rules that nothing reaches are marked", 
   await seen(page.getByTitle("rule never-used: reached by no sample and by no recorded action"));
   assert.equal(await page.getByTitle("rule small-refunds: reached by samples and by recorded actions").count(), 1);
   await recorded(page).getByRole("button", { name: "small-refunds" }).first().click();
+  // What is said of the row names the rule under both texts.
+  await until(() => recorded(page).getByText(/rule small-refunds in support-agent\.yaml, line \d+/).count(), 2);
+  await person.leave();
+});
+
+test("what is not saved is there again after a look at another page", async () => {
+  const { server, browser } = shared;
+  const person = await (await browser.person()).logIn(server);
+  const page = await edit(person);
+  const mine = `${GOOD}# mine\n`;
+  await write(page, mine);
+  await until(() => save(page).isEnabled(), true);
+  await page.getByRole("link", { name: "Actions" }).click();
+  await arrived(page, /Actions/);
+  await page.goBack();
+  await arrived(page, new RegExp(NAME));
+  await seen(page.getByText("what you had not saved is here again"));
+  assert.ok(await save(page).isEnabled());
+  assert.equal(server.readPolicy(NAME), GOOD, "nothing was saved by leaving");
+  await page.getByRole("button", { name: "undo all changes" }).click();
+  await until(() => save(page).isDisabled(), true);
   await person.leave();
 });
 
