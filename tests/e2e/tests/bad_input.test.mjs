@@ -167,6 +167,9 @@ test("a policy of a mebibyte", async () => {
   let text = "name: large\nrules:\n";
   for (let number = 0; text.length < 1_040_000; number += 1) text += rule(number);
   server.writePolicy("large.yaml", text);
+  // The folder is read within a second; the page is about the file that is in force.
+  const isInForce = async () => (await server.api("GET", "/v1/policies/large.yaml", undefined, { key: server.adminKey })).status;
+  await until(isInForce, 200);
   const { person, page } = await enter("/ui/policies/large.yaml", (page) => arrived(page, /large/));
   await until(() => verdict(page).innerText(), /^[✓✕]/, { within: 60_000 });
   await until(() => headline(page).innerText(), /none of \d+ recorded actions change/, { within: 60_000 });
