@@ -5,6 +5,7 @@
 
 use std::path::Path;
 use std::sync::mpsc::{self, Receiver, SyncSender};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -25,6 +26,8 @@ pub(super) struct Checkpoints {
     /// None only while it is dropped.
     wake: Option<SyncSender<()>>,
     thread: Option<JoinHandle<()>>,
+    /// Held while pages are moved. SQLite lets one connection at a time do so, and would turn the writer away.
+    moving: Arc<Mutex<()>>,
     /// How long the log is when the writer tries again to have it start over.
     restart_at: i64,
 }
@@ -36,10 +39,14 @@ impl Checkpoints {
         // One place is enough: who is woken moves all there is.
         let (wake, woken) = mpsc::sync_channel(1);
         let thread = std::thread::Builder::new().name("store-log".to_owned());
-        let thread = thread.spawn(move || run(&connection, &woken));
+        let moving = Arc::new(Mutex::new(()));
+        let thread = thread.spawn({
+            let moving = Arc::clone(&moving);
+            move || run(&connection, &woken, &moving)
+        });
         let thread = thread
             .map_err(|error| StoreError::Failed(format!("cannot start the thread of the log: {error}")))?;
-        Ok(Checkpoints { wake: Some(wake), thread: Some(thread), restart_at: TOO_MANY_PAGES })
+        Ok(Checkpoints { wake: Some(wake), thread: Some(thread), moving, restart_at: TOO_MANY_PAGES })
     }
 
     /// To be called by the writer, with its connection, between transactions.
@@ -54,6 +61,8 @@ impl Checkpoints {
         } else if pages >= self.restart_at {
             // Not again at once: a reader may hold on to the log for long.
             self.restart_at = pages.saturating_add(ENOUGH_PAGES);
+            // The thread is nearly always at work when the log is this long, so this waits until it has done.
+            let _moving = alone(&self.moving);
             // No commit may wait for readers, so neither does this.
             _ = writer.busy_timeout(Duration::ZERO);
             _ = checkpoint(writer, "RESTART");
@@ -83,13 +92,19 @@ impl Drop for Checkpoints {
     }
 }
 
-fn run(connection: &Connection, woken: &Receiver<()>) {
+fn run(connection: &Connection, woken: &Receiver<()>, moving: &Mutex<()>) {
     while woken.recv().is_ok() {
+        let _moving = alone(moving);
         if let Err(error) = checkpoint(connection, "PASSIVE") {
             // What was committed stays in the log, and the next one tries again.
             tracing::warn!(%error, "the log of the database could not be moved into it");
         }
     }
+}
+
+/// It guards no value, so one that was given up in a panic is as good as any.
+fn alone(moving: &Mutex<()>) -> MutexGuard<'_, ()> {
+    moving.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// How many pages the log has, and how many of them are in the database too.

@@ -462,8 +462,9 @@ async fn the_log_does_not_grow_without_bound() {
     other.execute_batch("ROLLBACK").unwrap();
     for n in 81..=140 {
         write(n).await;
+        // The first time that the writer tries again is enough, although the thread is just then moving pages.
+        assert!(size() < 100 * MIB, "{}", size());
     }
-    assert!(size() < 110 * MIB, "{}", size());
     assert_eq!(verified(&store).await.size, 281);
     store.close().await;
     // The other connection leaves the file where it is, with nothing in it.
