@@ -84,7 +84,8 @@ pub(crate) struct Start {
     )]
     bundle_max_age: String,
 
-    /// An origin whose pages may change things as the dashboard's own may; may be given several times
+    /// An origin whose pages may change things as the dashboard's own may, such as that of a proxy in front of this server;
+    /// may be given several times
     #[arg(
         long = "allow-origin",
         env = "FARAMESH_ALLOW_ORIGIN",

@@ -55,9 +55,12 @@ pub async fn guard(State(app): State<Shared>, request: Request, next: Next) -> R
 
 fn refuse(app: &App, method: &Method, headers: &HeaderMap, uri_host: Option<&str>) -> Option<Problem> {
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
-    if app.listening.loopback && !(is_local(host, app.listening.port) && uri_host.is_none()) {
-        // A page whose name was made to point here (DNS rebinding) still sends its own name.
-        let detail = "this server answers only to `localhost` and its own port";
+    let is_named = is_local(host, app.listening.port)
+        || app.allow_origins.iter().any(|allowed| is_own(Some(allowed.as_str()), host));
+    if app.listening.loopback && !(is_named && uri_host.is_none()) {
+        // A page whose name was made to point here (DNS rebinding) still sends its own name. What passes requests on to
+        // this server may send the name that it has itself, which is that of an allowed origin.
+        let detail = "this server answers only to `localhost` and its own port, and to the hosts that `--allow-origin` names";
         return Some(Problem::new(StatusCode::FORBIDDEN, "host_not_allowed", detail));
     }
     let changes = !matches!(*method, Method::GET | Method::HEAD);

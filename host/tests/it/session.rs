@@ -244,6 +244,12 @@ fn an_origin_can_be_allowed_besides_the_server_s_own() {
     let made = make("http://localhost:8080");
     assert_eq!(made.status, 201);
     assert!(!made.headers.contains_key("access-control-allow-origin"));
+    // A proxy at that origin passes on the name by which it was asked.
+    let get = |host: &str| app.get("/health").header("host", host).send();
+    assert_eq!(get("localhost:8080").status, 200);
+    for host in ["localhost:8081", "localhost", "evil.example:8080"] {
+        get(host).problem(403, "host_not_allowed");
+    }
 }
 
 #[test]
