@@ -43,6 +43,13 @@ const SOURCES: &[&str] = &[
 /// # Errors
 /// When a build fails, or the module is too large.
 pub(crate) fn run(workspace: &Workspace, profile: Profile) -> Result<()> {
+    // One at a time: both would write into the same folders, and the second then finds all there.
+    let path = workspace.target.join("dashboard.lock");
+    let cannot = || format!("lock `{}`", path.display());
+    fs::create_dir_all(&workspace.target).while_trying_to(cannot)?;
+    let lock = File::create(&path).while_trying_to(cannot)?;
+    lock.lock().while_trying_to(cannot)?;
+
     let folder = workspace.dashboard();
     let stamp = folder.join(".built");
     if is_fresh(workspace, &stamp, profile)? {
