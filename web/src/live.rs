@@ -131,7 +131,8 @@ impl Live {
         });
     }
 
-    /// Calls `reload` soon after records came in, once for many that come together, and when the connection is back.
+    /// Calls `reload` soon after records came in, once for many that come together, and when the stream opens: what
+    /// happened before that, nobody was told.
     pub fn on_change(self, reload: impl Fn() + 'static) {
         self.on_change_of(|_| true, reload);
     }
@@ -162,7 +163,7 @@ impl Live {
         });
         Effect::new(move |before: Option<Connection>| {
             let now = self.connection();
-            if before == Some(Connection::Lost) && now == Connection::Live {
+            if before.is_some_and(|before| before != Connection::Live) && now == Connection::Live {
                 soon();
             }
             now

@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { fixture } from "../lib/fixture.mjs";
 import { policy } from "../lib/places.mjs";
 import { BEHIND, Cable } from "../lib/proxy.mjs";
-import { arrived, gone, seen, until } from "../lib/see.mjs";
+import { arrived, gone, heading, seen, until } from "../lib/see.mjs";
 
 let cable;
 const shared = fixture({
@@ -48,6 +48,32 @@ test("a lost connection is said, and what came meanwhile is there when it is bac
   // It is the stream that works again, not only the list that was fetched.
   await server.propose("process_refund", { customer_id: "afterwards", amount: 45 });
   await seen(rows(page).filter({ hasText: "afterwards" }));
+  await person.leave();
+});
+
+test("what happens before the stream is open is shown once it is", async () => {
+  const { server, browser } = shared;
+  const person = await (await browser.person()).logIn(server);
+  let open;
+  const opening = new Promise((resolve) => (open = resolve));
+  await person.context.route("**/v1/events*", async (route) => {
+    await opening;
+    await route.continue();
+  });
+  const queue = await person.open(`${server.url}/ui/approvals`);
+  await seen(heading(queue, "Approvals"));
+  const page = await person.open(`${server.url}/ui/policies`);
+  await seen(page.getByRole("link", { name: "support-agent.yaml" }).first());
+  server.writePolicy("late.yaml", policy("support-agent.yaml").replace("support-agent-*", "late-agent-*"));
+  const asked = () => server.api("GET", "/v1/policies/late.yaml", undefined, { key: server.adminKey });
+  await until(async () => (await asked()).status, 200);
+  await server.propose("process_refund", { customer_id: "held-before-open", amount: 340 });
+  await new Promise((next) => setTimeout(next, 500));
+  const item = queue.getByRole("article").filter({ hasText: "held-before-open" });
+  const file = page.getByRole("link", { name: "late.yaml" }).first();
+  assert.equal((await item.count()) + (await file.count()), 0);
+  open();
+  await Promise.all([seen(item), seen(file)]);
   await person.leave();
 });
 

@@ -90,6 +90,8 @@ pub struct Queue {
 struct Heard {
     ids: BTreeSet<String>,
     loading: bool,
+    /// Whether to look again as soon as the whole queue was fetched.
+    again: bool,
 }
 
 impl Queue {
@@ -215,17 +217,19 @@ impl Queue {
             }
             then();
             // What happened while the pages came may be missing from them.
-            if !heard.borrow().ids.is_empty() {
+            let again = std::mem::take(&mut heard.borrow_mut().again);
+            if again || !heard.borrow().ids.is_empty() {
                 self.catch_up();
             }
         });
     }
 
     /// Looks at each action of which something was heard; at all of them when that is many, or when nothing in
-    /// particular was heard because the connection was lost for a while.
+    /// particular was heard because the connection was not there for a while.
     fn catch_up(self) {
         let Some(heard) = self.heard.try_with_value(Rc::clone) else { return };
         if heard.borrow().loading {
+            heard.borrow_mut().again = true;
             return;
         }
         let ids = std::mem::take(&mut heard.borrow_mut().ids);
