@@ -13,6 +13,7 @@
 mod actions;
 mod approvals;
 mod audit;
+mod diff;
 mod editor;
 mod overview;
 mod policies;

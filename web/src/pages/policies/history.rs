@@ -206,7 +206,7 @@ fn Details(version: PolicyVersion, before: Option<PolicyVersion>, files: Vec<Cha
                                 <bdi>{name.clone()}</bdi>
                                 <span class="muted">" " {change.kind.as_str()}</span>
                             </h4>
-                            <Diff old=Signal::stored(old) new=Signal::stored(new) />
+                            <Diff old new />
                         }
                     })
                     .collect_view()
