@@ -23,6 +23,9 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// All of them, from the loosest to the strictest.
+    pub const ALL: [Outcome; 3] = [Outcome::Execute, Outcome::Abstain, Outcome::Halt];
+
     /// The stricter of the two.
     #[must_use]
     pub fn stricter(self, other: Outcome) -> Outcome {

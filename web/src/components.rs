@@ -11,6 +11,7 @@ pub mod diff;
 pub mod explanation;
 pub mod json;
 pub mod resource;
+pub mod table;
 pub mod toast;
 pub mod truth;
 
@@ -24,5 +25,6 @@ pub use diff::Diff;
 pub use explanation::{ExplanationView, RuleLink};
 pub use json::Json;
 pub use resource::{Empty, FailureView, Resource};
+pub use table::{Column, Matrix, Scroll, Table};
 pub use toast::{Toasts, ToastsView};
 pub use truth::TruthBadge;

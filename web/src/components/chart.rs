@@ -12,6 +12,7 @@ use leptos::prelude::*;
 pub use self::bars::Bars;
 pub use self::columns::Columns;
 use self::data::Data;
+use super::Scroll;
 use crate::format::{count, visible};
 
 /// A chart with everything around it.
@@ -41,9 +42,9 @@ pub fn ChartFigure(
             {children()}
             <details>
                 <summary>"numbers as a table"</summary>
-                <div class="scroll" tabindex="0" role="group" aria-label=format!("{caption}, as a table")>
+                <Scroll label=format!("{caption}, as a table")>
                     {move || data.with(|data| table(caption, data))}
-                </div>
+                </Scroll>
             </details>
         </figure>
     }

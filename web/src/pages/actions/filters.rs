@@ -25,9 +25,8 @@ pub fn Filters(
     search: NodeRef<html::Input>,
 ) -> impl IntoView {
     let statuses = Status::ALL.into_iter().map(|status| (status.as_str(), words(status.as_str()))).collect();
-    let outcomes = [Outcome::Execute, Outcome::Abstain, Outcome::Halt];
     let outcomes =
-        outcomes.into_iter().map(|outcome| (outcome.as_str(), outcome.as_str().to_owned())).collect();
+        Outcome::ALL.into_iter().map(|outcome| (outcome.as_str(), outcome.as_str().to_owned())).collect();
     let levels = [RiskLevel::Low, RiskLevel::Medium, RiskLevel::High, RiskLevel::Critical];
     let levels = levels.into_iter().map(|level| (level.as_str(), level.as_str().to_owned())).collect();
     view! {

@@ -7,7 +7,8 @@ use leptos_router::hooks::use_navigate;
 
 use super::remove::Removing;
 use crate::api::types::{PolicySet, PolicySummary};
-use crate::components::{DiagnosticList, Empty, Hash};
+use crate::components::Column::{Buttons, Number, Text};
+use crate::components::{DiagnosticList, Empty, Hash, Table};
 use crate::format::{count, counted};
 use crate::session::Sessions;
 use crate::url::{self, encoded};
@@ -25,7 +26,6 @@ pub fn Files(
     /// What asks before one is deleted.
     removing: Removing,
 ) -> impl IntoView {
-    let sessions = Sessions::here();
     let PolicySet { policy_hash, policy_version, summaries, diagnostics, .. } = set;
     let navigate = use_navigate();
     let found = Signal::stored(diagnostics.clone());
@@ -51,25 +51,13 @@ pub fn Files(
             })
             .collect();
         view! {
-            <div class="scroll" tabindex="0" role="group" aria-labelledby="in-force">
-                <table class="policies">
-                    <thead>
-                        <tr>
-                            <th scope="col">"file"</th>
-                            <th scope="col">"mode"</th>
-                            <th scope="col">"agents"</th>
-                            <th scope="col" class="end">"rules"</th>
-                            <th scope="col">"findings"</th>
-                            <th scope="col">"hash"</th>
-                            {move || {
-                                sessions.may("edit_policies")
-                                    .then(|| view! { <th scope="col"><span class="hidden">"delete"</span></th> })
-                            }}
-                        </tr>
-                    </thead>
-                    <tbody>{rows}</tbody>
-                </table>
-            </div>
+            <Table
+                label="policies in force"
+                class="policies"
+                columns=[Text("file"), Text("mode"), Text("agents"), Number("rules"), Text("findings"), Text("hash"), Buttons("delete")]
+            >
+                {rows}
+            </Table>
         }
         .into_any()
     };
@@ -130,11 +118,11 @@ fn File(summary: PolicySummary, errors: u64, warnings: u64, removing: Removing) 
             <td>
                 <Hash value=hash />
             </td>
-            {move || {
-                let label = delete_label.clone();
-                sessions.may("edit_policies")
-                    .then(|| view! {
-                        <td>
+            <td>
+                {move || {
+                    let label = delete_label.clone();
+                    sessions.may("edit_policies")
+                        .then(|| view! {
                             <button
                                 type="button"
                                 class="quiet small"
@@ -143,9 +131,9 @@ fn File(summary: PolicySummary, errors: u64, warnings: u64, removing: Removing) 
                             >
                                 "delete"
                             </button>
-                        </td>
-                    })
-            }}
+                        })
+                }}
+            </td>
         </tr>
     }
 }

@@ -9,9 +9,6 @@ use serde_json::value::RawValue;
 
 use crate::api::Failure;
 
-/// All outcomes, from the loosest to the strictest.
-pub const OUTCOMES: [Outcome; 3] = [Outcome::Execute, Outcome::Abstain, Outcome::Halt];
-
 /// A recorded decision, as far as it matters here.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Judged {

@@ -6,10 +6,11 @@ use leptos_router::components::A;
 
 use super::files::editor_of;
 use super::history::versions;
-use super::opinions::{self, Behind, Difference, Judged, OUTCOMES, Opinions};
+use super::opinions::{self, Behind, Difference, Judged, Opinions};
 use crate::api;
 use crate::api::types::{PolicySet, PolicyVersion};
-use crate::components::{OutcomeBadge, Resource};
+use crate::components::Column::{Number, Text};
+use crate::components::{Matrix, OutcomeBadge, Resource, Table};
 use crate::format::{count, counted, time};
 use crate::url::{self, encoded};
 
@@ -156,22 +157,15 @@ fn FileOpinions(file: String, opinions: Opinions) -> impl IntoView {
             {(stricter > 0).then(|| format!("; enforced, it would have tightened {}", counted(stricter, "outcome")))}
         </p>
         <div class="columns">
-            <MatrixView opinions=opinions.clone() />
+            {matrix(opinions.clone())}
             {has_rules
                 .then(|| view! {
-                    <div class="scroll" tabindex="0" role="group" aria-label="rules behind it">
-                        <table>
-                            <thead>
-                                <tr>
-                                    <th scope="col">"rule behind it"</th>
-                                    <th scope="col">"says"</th>
-                                    <th scope="col" class="end">"decisions"</th>
-                                    <th scope="col" class="end">"that differ"</th>
-                                </tr>
-                            </thead>
-                            <tbody>{rules}</tbody>
-                        </table>
-                    </div>
+                    <Table
+                        label="rules behind it"
+                        columns=[Text("rule behind it"), Text("says"), Number("decisions"), Number("that differ")]
+                    >
+                        {rules}
+                    </Table>
                 })}
         </div>
         {(!differing.is_empty()).then(|| view! { <Differences differing /> })}
@@ -199,62 +193,19 @@ fn rule(file: &str, behind: &Behind) -> impl IntoView + use<> {
     }
 }
 
-#[component]
-fn MatrixView(opinions: Opinions) -> impl IntoView {
-    let columns: Vec<Option<Outcome>> = OUTCOMES.into_iter().map(Some).chain([None]).collect();
-    let rows: Vec<_> = OUTCOMES
-        .into_iter()
-        .map(|real| {
-            let cells: Vec<_> = columns
-                .iter()
-                .map(|would| {
-                    let number = opinions.matrix.get(&(real, *would)).copied().unwrap_or_default();
-                    let class = match would {
-                        _ if number == 0 => "number end muted",
-                        Some(would) if *would > real => "number end stricter",
-                        Some(would) if *would < real => "number end looser",
-                        _ => "number end",
-                    };
-                    let word = match would {
-                        Some(would) if number > 0 && *would > real => " stricter",
-                        Some(would) if number > 0 && *would < real => " looser",
-                        _ => "",
-                    };
-                    view! { <td class=class>{count(number)} <span class="word">{word}</span></td> }
-                })
-                .collect();
-            view! {
-                <tr>
-                    <th scope="row">
-                        <OutcomeBadge outcome=real />
-                    </th>
-                    {cells}
-                </tr>
-            }
-        })
-        .collect();
-    let heads: Vec<_> = columns
-        .iter()
-        .map(|would| match would {
-            Some(outcome) => {
-                view! { <th scope="col" class="end"><OutcomeBadge outcome=*outcome /></th> }.into_any()
-            }
-            None => view! { <th scope="col" class="end">"no opinion"</th> }.into_any(),
-        })
-        .collect();
-    view! {
-        <div class="scroll" tabindex="0" role="group" aria-label="what was decided, and what it said">
-            <table class="matrix">
-                <thead>
-                    <tr>
-                        <th scope="col">"decided ↓ it said →"</th>
-                        {heads}
-                    </tr>
-                </thead>
-                <tbody>{rows}</tbody>
-            </table>
-        </div>
-    }
+fn matrix(opinions: Opinions) -> impl IntoView {
+    let cell = move |real: Outcome, would: Option<Outcome>| {
+        let number = opinions.matrix.get(&(real, would)).copied().unwrap_or_default();
+        let (class, word) = match would {
+            _ if number == 0 => ("number end muted", ""),
+            Some(would) if would > real => ("number end stricter", " stricter"),
+            Some(would) if would < real => ("number end looser", " looser"),
+            _ => ("number end", ""),
+        };
+        view! { <td class=class>{count(number)} <span class="word">{word}</span></td> }.into_any()
+    };
+    let columns = Outcome::ALL.map(Some).into_iter().chain([None]).collect();
+    view! { <Matrix label="what was decided, and what it said" corner="decided ↓ it said →" columns cell /> }
 }
 
 #[component]
@@ -266,21 +217,13 @@ fn Differences(differing: Vec<Difference>) -> impl IntoView {
         move || differing.with_value(|all| all.iter().take(shown.get()).map(difference).collect_view());
     view! {
         <h4>"Where it differs"</h4>
-        <div class="scroll" tabindex="0" role="group" aria-label="where it differs">
-            <table class="judged">
-                <thead>
-                    <tr>
-                        <th scope="col">"time"</th>
-                        <th scope="col">"action"</th>
-                        <th scope="col">"agent"</th>
-                        <th scope="col">"decided"</th>
-                        <th scope="col">"it said"</th>
-                        <th scope="col">"its rule"</th>
-                    </tr>
-                </thead>
-                <tbody>{rows}</tbody>
-            </table>
-        </div>
+        <Table
+            label="where it differs"
+            class="judged"
+            columns=[Text("time"), Text("action"), Text("agent"), Text("decided"), Text("it said"), Text("its rule")]
+        >
+            {rows}
+        </Table>
         <Show when=move || shown.get() < all>
             <button type="button" class="quiet" on:click=move |_| shown.update(|shown| *shown += PAGE)>
                 {move || format!("show more of {}", count(all as u64))}

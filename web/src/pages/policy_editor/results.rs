@@ -7,7 +7,8 @@ use leptos::prelude::*;
 use leptos_router::components::A;
 
 use super::workbench::{Results, Workbench};
-use crate::components::OutcomeBadge;
+use crate::components::Column::{Buttons, Text};
+use crate::components::{Matrix, OutcomeBadge, Table};
 use crate::format;
 use crate::simulation::samples::Sample;
 use crate::simulation::{Origin, Outlook, Row, Summary};
@@ -17,7 +18,6 @@ use crate::url;
 const AT_FIRST: usize = 50;
 /// How many records are named that cannot be tried, for each reason.
 const NAMED: usize = 20;
-const OUTCOMES: [Outcome; 3] = [Outcome::Execute, Outcome::Abstain, Outcome::Halt];
 
 /// The recorded actions under the edited text.
 #[component]
@@ -78,44 +78,33 @@ fn headline(results: &Results) -> String {
 
 fn matrix(summary: &Summary) -> Option<AnyView> {
     let summary = summary.clone();
-    (summary.tried > 0).then(|| {
-        let rows = OUTCOMES.map(|from| {
-            let cells = OUTCOMES.map(|to| {
-                let cell = summary.matrix.get(&(from, to)).cloned().unwrap_or_default();
-                let class = match (from == to, cell.count) {
-                    (_, 0) => "number muted",
-                    (true, _) => "number",
-                    (false, _) => "number changed",
-                };
-                let amounts: Vec<_> =
-                    cell.amounts.iter().map(|(name, sum)| format!("{name} {}", format::amount(*sum))).collect();
-                view! {
-                    <td class=class>
-                        {format::count(cell.count)}
-                        {(!amounts.is_empty()).then(|| view! { <div class="help">{amounts.join(", ")}</div> })}
-                    </td>
-                }
-            });
-            view! {
-                <tr>
-                    <th scope="row"><OutcomeBadge outcome=from /></th>
-                    {cells.collect_view()}
-                </tr>
-            }
-        });
+    let tried = summary.tried;
+    let cell = move |from: Outcome, to: Option<Outcome>| {
+        let cell = to.and_then(|to| summary.matrix.get(&(from, to)).cloned()).unwrap_or_default();
+        let class = match (Some(from) == to, cell.count) {
+            (_, 0) => "number end muted",
+            (true, _) => "number end",
+            (false, _) => "number end changed",
+        };
+        let amounts: Vec<_> =
+            cell.amounts.iter().map(|(name, sum)| format!("{name} {}", format::amount(*sum))).collect();
         view! {
-            <div class="scroll" tabindex="0" role="group" aria-label="outcomes in force and under the edited text">
-                <table class="matrix">
-                    <caption class="help">"from the policy in force (rows) to the edited text (columns), with the sums of the amounts"</caption>
-                    <thead>
-                        <tr>
-                            <th scope="col">"in force"</th>
-                            {OUTCOMES.map(|to| view! { <th scope="col"><OutcomeBadge outcome=to /></th> }).collect_view()}
-                        </tr>
-                    </thead>
-                    <tbody>{rows.collect_view()}</tbody>
-                </table>
-            </div>
+            <td class=class>
+                {format::count(cell.count)}
+                {(!amounts.is_empty()).then(|| view! { <div class="help">{amounts.join(", ")}</div> })}
+            </td>
+        }
+        .into_any()
+    };
+    (tried > 0).then(|| {
+        view! {
+            <Matrix
+                label="outcomes in force and under the edited text"
+                corner="in force"
+                columns=Outcome::ALL.map(Some).to_vec()
+                cell
+                caption="from the policy in force (rows) to the edited text (columns), with the sums of the amounts"
+            />
         }
         .into_any()
     })
@@ -195,24 +184,16 @@ fn rows(bench: Workbench, all: RwSignal<bool>) -> impl IntoView {
     let shown: Vec<_> = shown.map(|(row, outlook)| one(bench, row, outlook)).collect();
     (total > 0).then(|| {
         view! {
-            <div class="scroll">
-                <table class="outlooks">
-                    <thead>
-                        <tr>
-                            <th scope="col">"in force"</th>
-                            <th scope="col">"edited text"</th>
-                            <th scope="col">"rule"</th>
-                            <th scope="col">"tool and arguments"</th>
-                            <th scope="col">"agent"</th>
-                            <th scope="col">"time"</th>
-                            <th scope="col">
-                                <span class="hidden">"keep"</span>
-                            </th>
-                        </tr>
-                    </thead>
-                    <tbody>{shown}</tbody>
-                </table>
-            </div>
+            <Table
+                label="recorded actions"
+                class="outlooks"
+                columns=[
+                    Text("in force"), Text("edited text"), Text("rule"), Text("tool and arguments"), Text("agent"), Text("time"),
+                    Buttons("keep"),
+                ]
+            >
+                {shown}
+            </Table>
             {(hidden > 0)
                 .then(|| {
                     view! {

@@ -5,12 +5,11 @@ use leptos::prelude::*;
 
 use super::results::{chosen, deciding};
 use super::workbench::Workbench;
-use crate::components::OutcomeBadge;
+use crate::components::Column::{Buttons, Text};
+use crate::components::{OutcomeBadge, Table};
 use crate::format;
 use crate::simulation::samples::Sample;
 use crate::simulation::{Origin, Outlook};
-
-const OUTCOMES: [Outcome; 3] = [Outcome::Execute, Outcome::Abstain, Outcome::Halt];
 
 /// The samples.
 #[component]
@@ -53,33 +52,22 @@ pub fn SamplesTable(
                 </button>
             </div>
             {move || chosen(bench, |origin| matches!(origin, Origin::Sample(_)))}
-            <div class="scroll">
-                <table class="samples">
-                    <thead>
-                        <tr>
-                            <th scope="col">"edited text"</th>
-                            <th scope="col">"what it shows"</th>
-                            <th scope="col">"expected"</th>
-                            <th scope="col">"arguments"</th>
-                            <th scope="col">"tool"</th>
-                            <th scope="col">"agent"</th>
-                            <th scope="col">"in force"</th>
-                            <th scope="col">
-                                <span class="hidden">"remove"</span>
-                            </th>
-                        </tr>
-                    </thead>
-                    <tbody>
-                        <For
-                            each=move || bench.samples.with(|samples| samples.iter().map(|sample| sample.number).collect::<Vec<_>>())
-                            key=|number| *number
-                            let(number)
-                        >
-                            {one(bench, number, read_only, Memo::new(move |_| outlook(number)))}
-                        </For>
-                    </tbody>
-                </table>
-            </div>
+            <Table
+                label="samples"
+                class="samples"
+                columns=[
+                    Text("edited text"), Text("what it shows"), Text("expected"), Text("arguments"), Text("tool"), Text("agent"),
+                    Text("in force"), Buttons("remove"),
+                ]
+            >
+                <For
+                    each=move || bench.samples.with(|samples| samples.iter().map(|sample| sample.number).collect::<Vec<_>>())
+                    key=|number| *number
+                    let(number)
+                >
+                    {one(bench, number, read_only, Memo::new(move |_| outlook(number)))}
+                </For>
+            </Table>
         </section>
     }
 }
@@ -159,12 +147,12 @@ fn one(
                     prop:value=move || read(|sample| sample.expect.outcome.as_str().to_owned())
                     on:change=move |event| {
                         let word = event_target_value(&event);
-                        if let Some(outcome) = OUTCOMES.into_iter().find(|outcome| outcome.as_str() == word) {
+                        if let Some(outcome) = Outcome::ALL.into_iter().find(|outcome| outcome.as_str() == word) {
                             write(&|sample| sample.expect.outcome = outcome);
                         }
                     }
                 >
-                    {OUTCOMES
+                    {Outcome::ALL
                         .map(|outcome| {
                             let chosen = move || read(|sample| sample.expect.outcome.as_str().to_owned()) == outcome.as_str();
                             view! { <option value=outcome.as_str() selected=chosen>{outcome.as_str()}</option> }
