@@ -129,7 +129,7 @@ pub fn title(path: &str, waiting: u64) -> String {
     };
     match waiting {
         0 => format!("{what} · Faramesh"),
-        waiting => format!("({waiting}) {what} · Faramesh"),
+        waiting => format!("({}) {what} · Faramesh", count(waiting)),
     }
 }
 
