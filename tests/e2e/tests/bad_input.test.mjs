@@ -158,18 +158,28 @@ test("a policy with an error in every line", async () => {
   await person.leave();
 });
 
-test("a policy of a mebibyte", async () => {
-  const { server } = shared;
-  const rule = (number) => `  - id: rule-${number}
-    match: { tool: tool_${number}, params: { note: { contains: "${"n".repeat(60)}" } } }
-    allow: true
-`;
+/** A policy of nearly a mebibyte, whose every rule names this tool. */
+function large(tool) {
   let text = "name: large\nrules:\n";
-  for (let number = 0; text.length < 1_040_000; number += 1) text += rule(number);
+  for (let number = 0; text.length < 1_040_000; number += 1) {
+    text += `  - id: ${tool}-${number}
+    match: { tool: ${tool}_${number}, params: { note: { contains: "${"n".repeat(60)}" } } }
+    allow: true # for ${tool} ${number}
+`;
+  }
+  return text;
+}
+
+/** Puts the file into the folder, and waits until it is in force: the folder is read within a second. */
+async function bring(text) {
+  const { server } = shared;
+  const read = () => server.api("GET", "/v1/policies/large.yaml", undefined, { key: server.adminKey });
   server.writePolicy("large.yaml", text);
-  // The folder is read within a second; the page is about the file that is in force.
-  const isInForce = async () => (await server.api("GET", "/v1/policies/large.yaml", undefined, { key: server.adminKey })).status;
-  await until(isInForce, 200);
+  await until(async () => (await read()).body.text === text, true);
+}
+
+test("a policy of a mebibyte", async () => {
+  await bring(large("tool"));
   const { person, page } = await enter("/ui/policies/large.yaml", (page) => arrived(page, /large/));
   await until(() => verdict(page).innerText(), /^[✓✕]/, { within: 60_000 });
   await until(() => headline(page).innerText(), /none of \d+ recorded actions change/, { within: 60_000 });
@@ -182,5 +192,26 @@ test("a policy of a mebibyte", async () => {
   const took = performance.now() - started;
   assert.ok(took < 3_000, `seven keys in a text of a mebibyte took ${took.toFixed(0)} ms`);
   page.once("dialog", (dialog) => dialog.accept());
+  await person.leave();
+});
+
+test("what changed in a policy of a mebibyte is shown in parts", async () => {
+  const before = large("first");
+  await bring(before);
+  await bring(before.replace("first-2000\n", "in-the-middle\n"));
+  await bring(large("other"));
+  const { person, page } = await enter("/ui/policies", (page) => arrived(page, "Policies"));
+  const [newest, one] = [0, 1].map((index) => page.getByRole("button", { name: /^(▸ |▾ )?version / }).nth(index));
+  const lines = page.getByRole("group", { name: "changed lines" }).getByRole("row");
+  await one.click();
+  await seen(lines.filter({ hasText: "in-the-middle" }));
+  assert.equal(await lines.filter({ hasText: "first-2000" }).count(), 1);
+  await one.click();
+  // Nearly nothing is the same in both.
+  await newest.click();
+  await seen(page.getByRole("button", { name: /^show more: 500 of [\d,]+ lines are shown$/ }));
+  await page.getByRole("button", { name: /^show more: / }).click();
+  await seen(page.getByRole("button", { name: /^show more: 1,000 of / }));
+  await unharmed(page, "a mebibyte of changes");
   await person.leave();
 });
