@@ -21,6 +21,25 @@ const MAX_NODES: usize = 250_000;
 /// The most values that aliases may add, so that a "billion laughs" file is refused quickly.
 const MAX_ALIASED_NODES: usize = 10_000;
 
+/// What YAML 1.1 takes for booleans and YAML 1.2 for text, in whatever case.
+const YAML_1_1_BOOLEANS: [&str; 6] = ["y", "n", "yes", "no", "on", "off"];
+
+/// Whether every reader of YAML, 1.1 or 1.2, takes bare `text` for this very text, inside of brackets too. Whoever
+/// writes any other text puts it into quotes.
+pub fn is_plain(text: &str) -> bool {
+    let starts_well =
+        text.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_' || first == '/');
+    starts_well
+        && text.chars().all(|char| char.is_ascii_alphanumeric() || "_-./ ".contains(char))
+        && !text.ends_with(' ')
+        && !is_one_of(text, &YAML_1_1_BOOLEANS)
+        && !is_one_of(text, &["true", "false", "null"])
+}
+
+fn is_one_of(text: &str, words: &[&str]) -> bool {
+    words.iter().any(|word| text.eq_ignore_ascii_case(word))
+}
+
 /// A value with its place.
 #[derive(Debug, Clone)]
 pub struct Node {
@@ -384,13 +403,12 @@ impl<'a> Reader<'a> {
     }
 
     fn warn_of_yaml_1_1(&mut self, text: &str, unsigned: &str, span: Span) {
-        const BOOLEANS: [&str; 8] = ["y", "n", "yes", "no", "on", "off", "Y", "N"];
         let sexagesimal = unsigned.contains(':')
             && unsigned.split(':').all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit()));
         let underscored = unsigned.contains('_')
             && unsigned.starts_with(|first: char| first.is_ascii_digit())
             && unsigned.bytes().all(|byte| byte.is_ascii_digit() || byte == b'_' || byte == b'.');
-        let elsewhere = if BOOLEANS.iter().any(|word| text.eq_ignore_ascii_case(word)) {
+        let elsewhere = if is_one_of(text, &YAML_1_1_BOOLEANS) {
             "a boolean"
         } else if sexagesimal {
             "a number in base 60"

@@ -3,6 +3,7 @@
 
 use std::fmt::Write as _;
 
+use engine::policy::yaml::is_plain;
 use serde_json::Value;
 
 /// `value` as YAML, with a line break at the end.
@@ -89,19 +90,6 @@ fn text(out: &mut String, text: &str) {
         let quoted = Value::from(text).to_string();
         out.push_str(&super::text::tame_json(&quoted));
     }
-}
-
-/// Whether every YAML reader takes the bare text for this very string.
-fn is_plain(text: &str) -> bool {
-    let mut chars = text.chars();
-    let starts_well = chars.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_' || c == '/');
-    let goes_well = chars.all(|c| c.is_ascii_alphanumeric() || "_-./ ".contains(c));
-    // YAML 1.1 has more words for booleans and null than YAML 1.2, and `y` and `n` among them.
-    const WORDS: [&str; 9] = ["y", "n", "yes", "no", "on", "off", "true", "false", "null"];
-    starts_well
-        && goes_well
-        && !text.ends_with(' ')
-        && !WORDS.iter().any(|word| text.eq_ignore_ascii_case(word))
 }
 
 #[cfg(test)]

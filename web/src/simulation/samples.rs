@@ -4,7 +4,7 @@ use engine::canonical::Canonical;
 use engine::decision::Outcome;
 use engine::diagnostic::Diagnostic;
 use engine::json;
-use engine::policy::yaml::{self, Kind};
+use engine::policy::yaml::{self, Kind, is_plain};
 use engine::state::State;
 use engine::suite::{self, Expect, Suite};
 use engine::value::{Object, Value};
@@ -201,14 +201,7 @@ fn expectation(expect: &Expect) -> String {
 
 /// Text as a scalar of YAML: bare where every reader takes it for this very text, and otherwise as JSON writes it.
 fn quoted(text: &str) -> String {
-    let is_word = |char: char| char.is_ascii_alphanumeric() || "_-./ ".contains(char);
-    let starts_well = text.chars().next().is_some_and(|char| char.is_ascii_alphabetic());
-    let ambiguous = ["y", "n", "yes", "no", "on", "off", "true", "false", "null"];
-    let bare = starts_well
-        && text.chars().all(is_word)
-        && !text.ends_with(' ')
-        && !ambiguous.iter().any(|word| text.eq_ignore_ascii_case(word));
-    if bare { text.to_owned() } else { Canonical::text(text).into_string() }
+    if is_plain(text) { text.to_owned() } else { Canonical::text(text).into_string() }
 }
 
 /// JSON in one line. YAML wants nothing more than JSON has, but people like it with spaces.
