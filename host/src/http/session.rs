@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::auth::{Caller, MaybeCaller, Source};
 use super::error::Problem;
 use super::extract::{JsonBytes, json};
+use super::guard::reached_at;
 use super::{App, Shared};
 use crate::principal::{Permission, Principal, Role};
 use crate::sessions::{LONGEST, NoRandomness, csrf_token};
@@ -148,10 +149,8 @@ pub async fn link(
     let super::extract::Nothing {} = body.parse()?;
     let key_id = caller.key_id().ok_or_else(required)?;
     let (token, expires_at_ms) = app.sessions.link(key_id, app.clock.now_ms()).map_err(no_randomness)?;
-    // The name by which the server was just reached; whether something in front of it speaks TLS is not known here.
-    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or("localhost");
     let mut response = json(&LinkView {
-        url: login_url(&format!("http://{host}"), &token),
+        url: login_url(&reached_at(&app, &headers), &token),
         expires_at: rfc3339(expires_at_ms),
     })?;
     *response.status_mut() = StatusCode::CREATED;

@@ -229,7 +229,8 @@ fn a_foreign_page_changes_nothing_with_a_session() {
 fn an_origin_can_be_allowed_besides_the_server_s_own() {
     let folder = TestApp::start().stop();
     let allow = |settings: &mut host::config::Settings| {
-        settings.allow_origins = vec!["http://LOCALHOST:8080/".to_owned()];
+        let origins = ["http://LOCALHOST:8080/", "https://faramesh.example.com"];
+        settings.allow_origins = origins.map(str::to_owned).to_vec();
     };
     let app = TestApp::over(folder, NOON, allow).ok().unwrap();
     let browser = Browser::log_in(&app, &app.admin);
@@ -249,6 +250,15 @@ fn an_origin_can_be_allowed_besides_the_server_s_own() {
     assert_eq!(get("localhost:8080").status, 200);
     for host in ["localhost:8081", "localhost", "evil.example:8080"] {
         get(host).problem(403, "host_not_allowed");
+    }
+    // A link leads to where it was asked for.
+    let own = format!("localhost:{}", app.port);
+    for (host, address) in
+        [("faramesh.example.com", "https://faramesh.example.com"), (&own, &format!("http://{own}"))]
+    {
+        let made = app.post("/v1/session/links").header("host", host).key(&app.admin).send().value();
+        let url = made["url"].as_str().unwrap();
+        assert!(url.starts_with(&format!("{address}/ui/login#")), "{url}");
     }
 }
 
