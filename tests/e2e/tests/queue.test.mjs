@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { fixture } from "../lib/fixture.mjs";
 import { policy } from "../lib/places.mjs";
-import { arrived, seen, until } from "../lib/see.mjs";
+import { arrived, gone, seen, until } from "../lib/see.mjs";
 
 const MANY = 10_000;
 const shared = fixture({
@@ -45,5 +45,46 @@ test("10,000 actions wait, and the next one can be answered by keyboard while mo
   await waiting(page, MANY + 499);
   await page.getByRole("button", { name: /^show more of the / }).click();
   await until(() => page.getByRole("article").count(), 100);
+  await person.leave();
+});
+
+test("all of them can be rejected at once, and that can be stopped", async () => {
+  const { server, browser } = shared;
+  const person = await (await browser.person()).logIn(server);
+  const pending = async () =>
+    (await server.done("GET", "/v1/actions?status=pending_approval&limit=1", undefined, { key: server.adminKey })).total;
+  const all = await pending();
+  const page = await person.open(`${server.url}/ui/approvals`);
+  await arrived(page, "Approvals");
+  await waiting(page, all);
+  const number = (text) => Number(text.replaceAll(",", ""));
+  const rejectAll = async () => {
+    await page.getByRole("button", { name: "select all" }).click();
+    await page.getByRole("button", { name: /^reject [\d,]+ …$/ }).click();
+    const dialog = page.getByRole("dialog", { name: "Reject these?" });
+    await seen(dialog.getByText(/^and [\d,]+ more, which only the queue shows$/));
+    assert.ok((await dialog.getByRole("listitem").count()) <= 201);
+    await dialog.getByRole("button", { name: /^reject [\d,]+ actions$/ }).click();
+  };
+
+  await rejectAll();
+  const progress = page.getByRole("progressbar", { name: "answers" });
+  await until(async () => Number(await progress.getAttribute("value")) > 20, true);
+  await page.getByRole("button", { name: "stop" }).click();
+  const ended = page.getByText(/not sent, because you stopped it/);
+  await seen(ended);
+  const [, done, unsent] = (await ended.innerText()).match(/([\d,]+) actions rejected; ([\d,]+) not sent/);
+  assert.equal(number(done) + number(unsent), all);
+  assert.equal(await pending(), number(unsent));
+  await waiting(page, number(unsent));
+  await gone(progress);
+
+  // Without a server it ends by itself, and nothing is said to be rejected that is not.
+  person.expect(/net::ERR_FAILED/);
+  await page.route("**/approval", (route) => route.abort());
+  await rejectAll();
+  await seen(page.getByText(/0 actions rejected; \d not, and say why; [\d,]+ not sent, because the others would not get through/));
+  assert.equal(await pending(), number(unsent));
+  await waiting(page, number(unsent));
   await person.leave();
 });

@@ -137,13 +137,14 @@ fn NotificationChoice() -> impl IntoView {
 #[component]
 fn Gone(desk: Desk) -> impl IntoView {
     let action = Resource::<Action>::new();
+    let gone = Memo::new(move |_| desk.gone());
     Effect::new(move |_| {
-        let Some(id) = desk.gone() else { return action.clear() };
+        let Some(id) = gone.get() else { return action.clear() };
         action.clear();
         action.load(async move { api::get(&format!("/v1/actions/{}", encoded(&id))).await });
     });
     move || {
-        desk.gone()?;
+        gone.get()?;
         let link = |id: &str| format!("/actions?id={}", encoded(id));
         Some(match (action.get(), action.failure()) {
             (Some(action), _) => view! {

@@ -8,6 +8,7 @@ use leptos::ev::{KeyboardEvent, keydown};
 use leptos::prelude::*;
 use wasm_bindgen::JsCast as _;
 
+use super::bulk::Progress;
 use super::queue::{Held, Queue};
 use super::words::{Left, is_dangerous, left};
 use crate::components::Toasts;
@@ -30,6 +31,8 @@ pub struct Desk {
     pub confirming: (RwSignal<Option<Arc<str>>>, RwSignal<bool>),
     /// The answer for all that are ticked, and whether its confirmation is being asked.
     pub bulk: (RwSignal<bool>, RwSignal<bool>),
+    /// How far answers for several have come, while they are being sent.
+    pub progress: RwSignal<Option<Progress>>,
     /// Whether the keys are explained.
     pub help: RwSignal<bool>,
     /// Whether single keys do anything.
@@ -62,6 +65,7 @@ impl Desk {
             now: RwSignal::new(now_ms()),
             confirming: (RwSignal::new(None), RwSignal::new(false)),
             bulk: (RwSignal::new(false), RwSignal::new(false)),
+            progress: RwSignal::new(None),
             help: RwSignal::new(false),
             keys: RwSignal::new(LocalStorage::get::<bool>(KEYS_OFF).map_or(true, |off| !off)),
             wanted,
@@ -81,14 +85,13 @@ impl Desk {
 
     /// The items that are shown: the first ones, and as many as it takes to show the selected one.
     pub fn shown(self) -> Vec<Held> {
-        let mut items = self.queue.items().unwrap_or_default();
-        items.truncate(self.most(&items));
-        items
+        let items = self.queue.items();
+        items.iter().take(self.most(&items)).cloned().collect()
     }
 
     /// How many are not shown.
     pub fn rest(self) -> usize {
-        let items = self.queue.items().unwrap_or_default();
+        let items = self.queue.items();
         items.len().saturating_sub(self.most(&items))
     }
 
@@ -125,7 +128,7 @@ impl Desk {
 
     fn selected(self) -> Option<Held> {
         let wanted = self.wanted.get_untracked()?;
-        self.queue.items_untracked().into_iter().find(|held| *held.id == *wanted)
+        self.queue.items_untracked().iter().find(|held| *held.id == *wanted).cloned()
     }
 
     fn go_to(self, place: usize) {
@@ -169,7 +172,7 @@ impl Desk {
     pub fn send(self, held: Held, approve: bool) {
         let place = place_of(&self.queue.items_untracked(), Some(&held.id)).unwrap_or_default();
         leptos::task::spawn_local(async move {
-            self.queue.answer(held.clone(), approve, false).await;
+            self.queue.answer(held.clone(), approve).await;
             let left = !self.queue.items_untracked().iter().any(|other| other.id == held.id);
             if left && self.wanted.try_get_untracked().flatten().as_deref() == Some(&*held.id) {
                 if self.queue.items_untracked().is_empty() {
@@ -183,6 +186,9 @@ impl Desk {
 
     /// Asks whether all that are ticked are to get this answer.
     pub fn give_all(self, approve: bool) {
+        if self.progress.with_untracked(Option::is_some) {
+            return self.toasts.failed("the answers before are still being sent");
+        }
         self.bulk.0.set(approve);
         self.bulk.1.set(true);
     }
@@ -227,7 +233,7 @@ impl Desk {
             "?" => self.help.set(true),
             "Escape" => self.queue.check_none(),
             "a" | "r" | "x" | "c" if event.repeat() => {}
-            "a" | "r" if !untrack(|| self.queue.checked()).is_empty() => self.give_all(key == "a"),
+            "a" | "r" if untrack(|| self.queue.number_checked()) > 0 => self.give_all(key == "a"),
             "a" | "r" => self.on_selected(|held| self.give(held, key == "a")),
             "x" => self.on_selected(|held| {
                 if untrack(|| self.queue.standing(&held.now())).may(false) {

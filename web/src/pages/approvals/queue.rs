@@ -20,7 +20,7 @@ use crate::api::Failure;
 use crate::api::types::{Action, Actions};
 use crate::components::Toasts;
 use crate::format::{counted, now_ms};
-use crate::live::Live;
+use crate::live::{Event, Live};
 use crate::pending::changes_queue;
 use crate::session::Sessions;
 use crate::url::encoded;
@@ -71,14 +71,20 @@ pub enum Sent {
     Done,
     /// It is not, or it did not.
     Refused,
+    /// It did not get through, and neither would the next one.
+    Unsent,
 }
 
 /// The queue, for every component of its page.
 #[derive(Clone, Copy)]
 pub struct Queue {
-    items: RwSignal<Option<Vec<Held>>>,
+    /// Shared, because looking at it must cost nothing, however long it is.
+    items: RwSignal<Option<Arc<Vec<Held>>>>,
     failure: RwSignal<Option<Failure>>,
+    /// Which of them are ticked.
     checked: RwSignal<BTreeSet<Arc<str>>>,
+    /// Those that were answered among many and are still in the list.
+    leaving: StoredValue<BTreeSet<Arc<str>>>,
     /// When the list last moved, and from which place on.
     moved: StoredValue<(f64, usize)>,
     heard: StoredValue<Rc<RefCell<Heard>>, LocalStorage>,
@@ -101,19 +107,14 @@ impl Queue {
             items: RwSignal::new(None),
             failure: RwSignal::new(None),
             checked: RwSignal::new(BTreeSet::new()),
+            leaving: StoredValue::new(BTreeSet::new()),
             moved: StoredValue::new((0.0, 0)),
             heard: StoredValue::new_local(Rc::default()),
             sessions: Sessions::here(),
             toasts: Toasts::here(),
         };
         provide_context(queue);
-        let live = Live::here();
-        live.on_event(move |event| {
-            if let Some(id) = event.action_id.clone().filter(|_| changes_queue(event)) {
-                _ = queue.heard.try_with_value(|heard| heard.borrow_mut().ids.insert(id));
-            }
-        });
-        live.on_change_of(changes_queue, move || queue.catch_up());
+        Live::here().on_change_of(move |event| queue.hear(event), move || queue.catch_up());
         let first = RefCell::new(Some(on_first));
         queue.load(move || {
             if let Some(first) = first.take() {
@@ -132,23 +133,23 @@ impl Queue {
     }
 
     /// What waits, once it is known.
-    pub fn items(self) -> Option<Vec<Held>> {
-        self.items.get()
+    pub fn items(self) -> Arc<Vec<Held>> {
+        self.items.get().unwrap_or_default()
     }
 
     /// What waits, without following it.
-    pub fn items_untracked(self) -> Vec<Held> {
+    pub fn items_untracked(self) -> Arc<Vec<Held>> {
         self.items.try_get_untracked().flatten().unwrap_or_default()
     }
 
     /// How many wait, once that is known.
     pub fn number(self) -> Option<usize> {
-        self.items.with(|items| items.as_ref().map(Vec::len))
+        self.items.with(|items| items.as_ref().map(|items| items.len()))
     }
 
     /// One of them.
     pub fn find(self, id: &str) -> Option<Held> {
-        self.items.with(|items| items.iter().flatten().find(|held| &*held.id == id).cloned())
+        self.items().iter().find(|held| &*held.id == id).cloned()
     }
 
     /// Why the queue could not be fetched.
@@ -158,9 +159,13 @@ impl Queue {
 
     /// Which are ticked and still wait, in the order of the queue.
     pub fn checked(self) -> Vec<Held> {
-        let checked = self.checked.get();
-        self.items
-            .with(|items| items.iter().flatten().filter(|held| checked.contains(&held.id)).cloned().collect())
+        let checked = self.checked.read();
+        self.items().iter().filter(|held| checked.contains(&held.id)).cloned().collect()
+    }
+
+    /// How many are ticked.
+    pub fn number_checked(self) -> usize {
+        self.checked.with(BTreeSet::len)
     }
 
     /// Whether one is ticked.
@@ -179,8 +184,9 @@ impl Queue {
 
     /// Ticks all that who is logged in may answer.
     pub fn check_all(self) {
-        let all = self.items_untracked().into_iter().filter(|held| self.standing(&held.now()).may(false));
-        self.checked.set(all.map(|held| held.id).collect());
+        let items = self.items_untracked();
+        let all = items.iter().filter(|held| self.standing(&held.now()).may(false));
+        self.checked.set(all.map(|held| Arc::clone(&held.id)).collect());
     }
 
     /// Unticks all.
@@ -224,6 +230,27 @@ impl Queue {
         });
     }
 
+    /// Notes whom an event concerns, and says whether there is anything to look at.
+    fn hear(self, event: &Event) -> bool {
+        let Some(id) = event.action_id.as_deref().filter(|_| changes_queue(event)) else { return false };
+        let heard = self.heard.try_with_value(Rc::clone);
+        let Some(mut heard) = heard.as_ref().map(|heard| heard.borrow_mut()) else { return false };
+        let items = self.items_untracked();
+        let here = items.iter().find(|held| *held.id == *id);
+        let is_known = match here {
+            // What is being fetched may be older than what is heard.
+            _ if heard.loading => false,
+            // The answer that is on its way says itself how it went.
+            Some(held) => held.sending.get_untracked(),
+            // What has left does not come back.
+            None => event.kind != "decision",
+        };
+        if !is_known {
+            heard.ids.insert(id.to_owned());
+        }
+        !is_known
+    }
+
     /// Looks at each action of which something was heard; at all of them when that is many, or when nothing in
     /// particular was heard because the connection was not there for a while.
     fn catch_up(self) {
@@ -255,10 +282,12 @@ impl Queue {
 
     fn replace(self, mut actions: Vec<Action>) {
         sort_by(&mut actions, order);
+        self.settle();
         let Some(before) = self.items.try_update_untracked(Option::take) else { return };
-        let places: Vec<Arc<str>> = before.iter().flatten().map(|held| Arc::clone(&held.id)).collect();
+        let before = before.unwrap_or_default();
+        let places: Vec<Arc<str>> = before.iter().map(|held| Arc::clone(&held.id)).collect();
         let mut before: BTreeMap<Arc<str>, Held> =
-            before.into_iter().flatten().map(|held| (Arc::clone(&held.id), held)).collect();
+            before.iter().map(|held| (Arc::clone(&held.id), held.clone())).collect();
         let mut items: Vec<Held> = actions
             .into_iter()
             .map(|action| match before.remove(action.id.as_str()) {
@@ -271,6 +300,7 @@ impl Queue {
             .collect();
         if before.len() > FEW {
             self.toasts.say(format!("{} left the queue meanwhile", counted(before.len() as u64, "action")));
+            _ = self.checked.try_update(|checked| checked.retain(|id| !before.contains_key(id)));
         } else {
             // They stay until it is known who answered.
             _ = self.heard.try_with_value(|heard| {
@@ -284,14 +314,12 @@ impl Queue {
             self.moved.set_value((now_ms(), same));
         }
         _ = self.failure.try_set(None);
-        _ = self.items.try_set(Some(items));
+        _ = self.items.try_set(Some(Arc::new(items)));
     }
 
     /// Takes an action in as it is now, and gives it back when it has left the queue without this page.
     fn take_in(self, action: Action) -> Option<Action> {
-        let here = self.items.try_with_untracked(|items| {
-            items.iter().flatten().find(|held| *held.id == *action.id).cloned()
-        })?;
+        let here = self.items_untracked().iter().find(|held| *held.id == *action.id).cloned();
         match (here, action.status == Status::PendingApproval) {
             (Some(held), true) => held.action.set(Arc::new(action)),
             // The answer that is on its way says itself how it went.
@@ -302,7 +330,7 @@ impl Queue {
             }
             (None, true) => {
                 _ = self.items.try_update(|items| {
-                    let items = items.get_or_insert_default();
+                    let items = Arc::make_mut(items.get_or_insert_default());
                     let place = items.partition_point(|held| order(&held.now(), &action).is_lt());
                     if place < items.len() {
                         self.moved.set_value((now_ms(), place));
@@ -315,34 +343,61 @@ impl Queue {
         None
     }
 
-    fn remove(self, id: &str) {
-        _ = self.checked.try_update(|checked| checked.remove(id));
+    fn remove(self, id: &Arc<str>) {
+        self.remove_all(&BTreeSet::from([Arc::clone(id)]));
+    }
+
+    fn remove_all(self, ids: &BTreeSet<Arc<str>>) {
+        _ = self.checked.try_update(|checked| checked.retain(|id| !ids.contains(id)));
         _ = self.items.try_update(|items| {
             let Some(items) = items else { return };
-            if let Some(place) = items.iter().position(|held| &*held.id == id) {
-                items.remove(place);
+            if let Some(place) = items.iter().position(|held| ids.contains(&held.id)) {
+                Arc::make_mut(items).retain(|held| !ids.contains(&held.id));
                 self.moved.set_value((now_ms(), place));
             }
         });
     }
 
-    /// Sends an answer, says how it went unless that is said for many at once, and takes the action out when it does not wait any more.
-    pub async fn answer(self, held: Held, approve: bool, one_of_many: bool) -> Sent {
+    /// Takes those out that were answered among many. Drawing the list anew for each takes longer than the answer.
+    pub fn settle(self) {
+        let ids = self.leaving.try_update_value(std::mem::take).unwrap_or_default();
+        if !ids.is_empty() {
+            self.remove_all(&ids);
+        }
+    }
+
+    /// Sends an answer, says how it went, and takes the action out when it does not wait any more.
+    pub async fn answer(self, held: Held, approve: bool) -> Sent {
         if held.sending.get_untracked() {
             return Sent::Refused;
         }
         held.sending.set(true);
+        let sent = self.send(&held, approve, false).await;
+        held.sending.set(false);
+        sent
+    }
+
+    /// Sends an answer for one of many, which are all marked as being sent. Whoever sends them says how it went, and
+    /// takes out what does not wait any more with [`Queue::settle`].
+    pub async fn answer_one_of_many(self, held: Held, approve: bool) -> Sent {
+        let sent = self.send(&held, approve, true).await;
+        let leaves = self.leaving.try_with_value(|leaving| leaving.contains(&held.id));
+        if leaves != Some(true) {
+            held.sending.set(false);
+        }
+        sent
+    }
+
+    async fn send(self, held: &Held, approve: bool, one_of_many: bool) -> Sent {
         held.problem.set(None);
         let comment = held.comment.get_untracked().trim().to_owned();
         let reason = Some(comment).filter(|comment| !comment.is_empty());
         let path = format!("/v1/actions/{}/approval", encoded(&held.id));
         let body = json!({ "approve": approve, "reason": reason });
-        let sent = match api::post::<Action>(self.sessions, &path, &body).await {
-            Ok(action) => self.answered(&held, approve, one_of_many, action),
-            Err(failure) => self.refused(&held, &failure).await,
-        };
-        held.sending.set(false);
-        sent
+        match api::post::<Action>(self.sessions, &path, &body).await {
+            Ok(action) => self.answered(held, approve, one_of_many, action),
+            Err(failure) => self.refused(held, &failure).await,
+        }
     }
 
     fn answered(self, held: &Held, approve: bool, one_of_many: bool, action: Action) -> Sent {
@@ -358,7 +413,11 @@ impl Queue {
             held.action.set(Arc::new(action));
             return Sent::Done;
         }
-        self.remove(&held.id);
+        if one_of_many {
+            _ = self.leaving.try_update_value(|leaving| leaving.insert(Arc::clone(&held.id)));
+        } else {
+            self.remove(&held.id);
+        }
         match (approve, action.status) {
             (true, Status::Denied) => {
                 self.toasts.failed(format!("{what} does not run: {}", ended(&action)));
@@ -380,7 +439,9 @@ impl Queue {
         } else {
             held.problem.set(Some(refusal(failure)));
         }
-        Sent::Refused
+        // Without a session or a server there is nobody to ask.
+        let is_cut_off = failure.is_passing() || failure.status == 401;
+        if is_cut_off { Sent::Unsent } else { Sent::Refused }
     }
 }
 
