@@ -54,7 +54,7 @@ pub async fn guard(State(app): State<Shared>, request: Request, next: Next) -> R
 }
 
 fn refuse(app: &App, method: &Method, headers: &HeaderMap, uri_host: Option<&str>) -> Option<Problem> {
-    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    let host = host_of(headers);
     let is_named = is_local(host, app.listening.port) || origin_at(app, host).is_some();
     if app.listening.loopback && !(is_named && uri_host.is_none()) {
         // A page whose name was made to point here (DNS rebinding) still sends its own name. What passes requests on to
@@ -74,7 +74,7 @@ fn refuse(app: &App, method: &Method, headers: &HeaderMap, uri_host: Option<&str
 pub fn is_from_own_page(app: &App, headers: &HeaderMap) -> bool {
     let mut origins = headers.get_all(header::ORIGIN).iter();
     let (Some(origin), None) = (origins.next(), origins.next()) else { return false };
-    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    let host = host_of(headers);
     let origin = origin.to_str().ok();
     let allowed = || app.allow_origins.iter().any(|allowed| origin == Some(allowed.as_str()));
     is_own(origin, host) || allowed()
@@ -83,13 +83,17 @@ pub fn is_from_own_page(app: &App, headers: &HeaderMap) -> bool {
 /// The address by which this server was just reached. Whether something in front of it speaks TLS, only an allowed
 /// origin says.
 pub fn reached_at(app: &App, headers: &HeaderMap) -> String {
-    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or("localhost");
+    let host = host_of(headers).unwrap_or("localhost");
     origin_at(app, Some(host)).map_or_else(|| format!("http://{host}"), str::to_owned)
 }
 
 /// The allowed origin with this host.
 fn origin_at<'a>(app: &'a App, host: Option<&str>) -> Option<&'a str> {
     app.allow_origins.iter().map(String::as_str).find(|allowed| is_own(Some(allowed), host))
+}
+
+fn host_of(headers: &HeaderMap) -> Option<&str> {
+    headers.get(header::HOST)?.to_str().ok()
 }
 
 fn is_local(host: Option<&str>, port: u16) -> bool {

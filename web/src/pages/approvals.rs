@@ -8,6 +8,7 @@ pub mod desk;
 pub mod help;
 pub mod item;
 pub mod queue;
+pub mod sending;
 pub mod words;
 
 use leptos::prelude::*;

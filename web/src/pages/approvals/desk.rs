@@ -8,8 +8,8 @@ use leptos::ev::{KeyboardEvent, keydown};
 use leptos::prelude::*;
 use wasm_bindgen::JsCast as _;
 
-use super::bulk::Progress;
 use super::queue::{Held, Queue};
+use super::sending::Progress;
 use super::words::{Left, is_dangerous, left};
 use crate::components::Toasts;
 use crate::format::now_ms;
