@@ -50,7 +50,7 @@ const tsc = join(root, "node_modules/typescript/bin/tsc");
 execFileSync(process.execPath, [tsc, "-p", root, "--emitDeclarationOnly"], { stdio: "inherit" });
 
 // One file for what all entries share: reading some twenty modules takes Node longer than compiling the engine.
-await esbuild.build({
+const { metafile } = await esbuild.build({
   absWorkingDir: root,
   entryPoints: ["src/entry/*.ts", "src/outbox/*.ts", "src/cli.ts"],
   outbase: "src",
@@ -64,8 +64,24 @@ await esbuild.build({
   // What runs brings these along: Node its own modules, Workers and the edge the engine as a module.
   external: ["node:*", "*.wasm", "*.wasm?module"],
   charset: "utf8",
+  sourcemap: true,
+  metafile: true,
   logLevel: "warning",
 });
+
+// Bundlers keep the files that `sideEffects` names whole, so each entry must hold its own start: `esbuild` moves a module
+// that two entries import into a shared file.
+for (const [file, { inputs }] of Object.entries(metafile.outputs)) {
+  const moved = Object.keys(inputs).find((name) => name.startsWith("src/entry/") && !file.startsWith("dist/entry/"));
+  if (moved !== undefined) throw new Error(`${moved} is in ${file}, which bundlers may leave out; let nothing import an entry`);
+}
+
+// The maps hold their sources, but not the engine a second time.
+for (const file of Object.keys(metafile.outputs).filter((name) => name.endsWith(".map"))) {
+  const map = JSON.parse(readFileSync(join(root, file), "utf8"));
+  map.sourcesContent = map.sourcesContent.map((text, index) => (map.sources[index].endsWith("glue/inline.ts") ? null : text));
+  writeFileSync(join(root, file), JSON.stringify(map));
+}
 
 /** The engine says itself which version it is: in a decision under no policies at all. */
 async function runtimeVersion() {

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // `npx faramesh version`: the version of the package, and the digest of the engine that decides, in the form that the
 // `faramesh` program prints. It does nothing else; policies are checked and tried with that program.
-import { version } from "./entry/node.js";
+import { version } from "./surface.js";
 
 const [command, ...rest] = process.argv.slice(2);
 const asJson = rest.length === 2 && ["-o", "--output"].includes(rest[0] ?? "") && rest[1] === "json";

@@ -17,6 +17,11 @@ export interface Host {
   readonly sha256?: (bytes: Uint8Array) => string;
   /** Where records wait when nobody says where. */
   readonly outbox?: () => Outbox;
+  /**
+   * Calls `send` when the program has nothing left to do and `lost` when it ends, until the function that it gives back
+   * is called. Absent where a program has no end of its own.
+   */
+  readonly ending?: (send: () => void, lost: () => void) => () => void;
   /** Finds the module when `init()` is called without one. */
   readonly load?: () => Promise<WebAssembly.Module | BufferSource>;
 }
@@ -54,8 +59,21 @@ export async function init(source?: EngineSource | Promise<EngineSource>): Promi
 
 /** `init` for a module or bytes that are there already. */
 export function initSync(module: WebAssembly.Module | BufferSource): void {
-  if (!(module instanceof WebAssembly.Module)) verifyBytes(module);
+  if (!isModule(module)) verifyBytes(module);
   useModule(module);
+}
+
+/**
+ * Whether this is a compiled module, also one that another realm has compiled, as the sandbox of Next's edge runtime
+ * hands over. The generated glue asks with `instanceof`, so such a module gets the prototype of this realm.
+ */
+function isModule(source: unknown): source is WebAssembly.Module {
+  if (source instanceof WebAssembly.Module) return true;
+  if (Object.prototype.toString.call(source) !== "[object WebAssembly.Module]") return false;
+  // Throws a TypeError for an object that only calls itself so.
+  WebAssembly.Module.exports(source as WebAssembly.Module);
+  Object.setPrototypeOf(source, WebAssembly.Module.prototype);
+  return true;
 }
 
 async function load(source: EngineSource | Promise<EngineSource> | undefined): Promise<void> {
@@ -65,7 +83,7 @@ async function load(source: EngineSource | Promise<EngineSource> | undefined): P
   const found = source === undefined ? await current.load?.() : await source;
   const bytes = typeof Response === "function" && found instanceof Response ? await body(found) : found;
   const module = bytes as WebAssembly.Module | BufferSource;
-  if (module instanceof WebAssembly.Module) return useModule(module);
+  if (isModule(module)) return useModule(module);
   verifyBytes(module);
   useModule(await WebAssembly.compile(module));
 }

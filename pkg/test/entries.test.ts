@@ -11,7 +11,8 @@ import { fileURLToPath } from "node:url";
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const dist = join(root, "dist");
 const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
-  exports: Record<string, Record<string, string> | string>;
+  exports: Record<string, Record<string, object | string> | string>;
+  sideEffects: string[];
   dependencies?: object;
   files: string[];
 };
@@ -44,13 +45,13 @@ test("the neutral part imports nothing of any host", () => {
 
 test("each entry imports what its host has, and nothing else", () => {
   const others = (entry: string) => [...graph(join(dist, "entry", `${entry}.js`)).others];
-  for (const entry of ["node", "bun"]) assert.ok(others(entry).includes("node:fs") && others(entry).every((name) => name.startsWith("node:")), entry);
+  for (const entry of ["node", "node-bundled", "bun"]) assert.ok(others(entry).includes("node:fs") && others(entry).every((name) => name.startsWith("node:")), entry);
   assert.deepEqual(others("workerd"), ["../engine.wasm"]);
   assert.deepEqual(others("edge-light"), ["../engine.wasm?module"]);
   for (const entry of ["browser", "slim", "inline", "deno"]) assert.deepEqual(others(entry), [], entry);
   assert.deepEqual(
     readdirSync(join(dist, "entry")).filter((name) => name.endsWith(".js")).sort(),
-    ["browser.js", "bun.js", "deno.js", "edge-light.js", "inline.js", "node.js", "slim.js", "workerd.js"],
+    ["browser.js", "bun.js", "deno.js", "edge-light.js", "inline.js", "node-bundled.js", "node.js", "slim.js", "workerd.js"],
   );
 });
 
@@ -65,12 +66,30 @@ test("nothing waits at the top of a module, and nothing is evaluated from text",
 });
 
 test("the conditions stand in the order in which they must be tried, and every file is there", () => {
-  const main = manifest.exports["."] as Record<string, string>;
+  const main = manifest.exports["."] as Record<string, object | string>;
   assert.deepEqual(Object.keys(main), ["types", "workerd", "edge-light", "deno", "bun", "node", "browser", "default"]);
-  for (const target of Object.values(manifest.exports).flatMap((one) => (typeof one === "string" ? [one] : Object.values(one)))) {
-    assert.ok(existsSync(join(root, target.replace(/\?.*/, ""))), target);
-  }
+  assert.deepEqual(Object.keys(main["node"] ?? {}), ["module", "default"]);
+  const targets = (one: object | string): string[] => (typeof one === "string" ? [one] : Object.values(one as Record<string, object | string>).flatMap(targets));
+  for (const target of targets(manifest.exports)) assert.ok(existsSync(join(root, target)), target);
   assert.equal(manifest.dependencies, undefined);
+});
+
+test("what a file does when it is loaded, no bundler may leave out", () => {
+  const kept = (file: string) => manifest.sideEffects.some((glob) => new RegExp(`^${glob.replaceAll(".", "\\.").replace("*", "[^/]*")}$`).test(`./dist/${file}`));
+  for (const file of readdirSync(dist, { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".js"))) {
+    // A start is a call at the beginning of a line; inside of a function it is indented.
+    const starts = /^(?:useHost|useNode|useModule|initSync|startFromFile)\(/m.test(readFileSync(join(dist, file), "utf8"));
+    assert.equal(starts, /^entry\//.test(file), file);
+    if (starts) assert.ok(kept(file), file);
+  }
+  assert.ok(kept("cli.js"));
+});
+
+test("the licences are those of the repository", () => {
+  for (const name of ["LICENSE-MIT", "LICENSE-APACHE"]) {
+    assert.ok(manifest.files.includes(name));
+    assert.equal(readFileSync(join(root, name), "utf8"), readFileSync(join(root, "..", name), "utf8"));
+  }
 });
 
 test("timers, clocks and randomness are not touched while a governor is made, as workerd demands", () => {

@@ -1,16 +1,98 @@
 // The fresh projects, each on its host: what a project is bundled with, where it runs, and what it answers.
-import { readFileSync } from "node:fs";
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
+import nodeResolve from "@rollup/plugin-node-resolve";
 import * as esbuild from "esbuild";
 import { Miniflare } from "miniflare";
+import { rollup } from "rollup";
 import * as vite from "vite";
 import webpack from "webpack";
+import { here, repository } from "../lib/places.mjs";
 import { finished, freePort, serve } from "../lib/serve.mjs";
 import { run } from "./pack.mjs";
 
 /** Runs a script in Node. */
 export async function node(place, script) {
   return JSON.parse(await run("node", [script], place));
+}
+
+/** Runs a bundle of one script where it is alone: no package and no file of one is in any folder above it. */
+async function alone(bundle) {
+  const empty = mkdtempSync(join(tmpdir(), "faramesh-alone-"));
+  try {
+    const script = join(empty, basename(bundle));
+    cpSync(bundle, script);
+    return await node(empty, script);
+  } finally {
+    rmSync(empty, { recursive: true });
+  }
+}
+
+/** Bundles with esbuild for Node. */
+export async function esbuildForNode(place, format) {
+  const outfile = join(place, "out", `bundle.${format === "cjs" ? "cjs" : "mjs"}`);
+  const entryPoints = [join(place, "bundled.mjs")];
+  await esbuild.build({ entryPoints, outfile, bundle: true, platform: "node", format, logLevel: "error" });
+  return alone(outfile);
+}
+
+/** Bundles with webpack for Node. */
+export async function webpackForNode(place) {
+  await webpacked({
+    context: place,
+    mode: "production",
+    target: "node20",
+    entry: "./bundled.mjs",
+    output: { path: join(place, "out"), filename: "bundle.cjs" },
+    performance: false,
+  });
+  return alone(join(place, "out", "bundle.cjs"));
+}
+
+/** Bundles with Rollup for Node; it knows only the conditions that it is told. */
+export async function rollupForNode(place, exportConditions) {
+  const file = join(place, "out", "bundle.mjs");
+  const plugins = [nodeResolve({ exportConditions, preferBuiltins: true })];
+  const bundle = await rollup({ input: join(place, "bundled.mjs"), plugins, external: /^node:/ });
+  await bundle.write({ file, format: "es" });
+  await bundle.close();
+  return alone(file);
+}
+
+/** Builds with Vite for a server, with the package inside the bundle. */
+export async function viteForNode(place) {
+  const build = { ssr: "bundled.mjs", outDir: "out", rollupOptions: { output: { entryFileNames: "bundle.mjs" } } };
+  await vite.build({ root: place, configFile: false, logLevel: "error", build, ssr: { noExternal: true } });
+  return alone(join(place, "out", "bundle.mjs"));
+}
+
+/** Builds with Next and asks the routes of the result, one in Node and one on the edge. */
+export async function next(place) {
+  // Next and React are large, so the project borrows them; the package is its own.
+  for (const name of ["next", "react", "react-dom"]) symlinkSync(join(here, "node_modules", name), join(place, "node_modules", name));
+  const program = join(here, "node_modules/next/dist/bin/next");
+  const env = { ...process.env, NEXT_TELEMETRY_DISABLED: "1", NEXT_ROOT: repository };
+  await run(process.execPath, [program, "build"], place, env);
+  const port = String(await freePort());
+  const stdio = ["ignore", "pipe", "inherit"];
+  const server = spawn(process.execPath, [program, "start", "--hostname", "127.0.0.1", "--port", port], { cwd: place, env, stdio });
+  try {
+    for await (const printed of server.stdout) {
+      if (String(printed).includes("Ready")) break;
+    }
+    const ask = async (route) => {
+      const answer = await fetch(`http://127.0.0.1:${port}/api/${route}`);
+      return answer.ok ? answer.json() : { status: answer.status, text: await answer.text() };
+    };
+    const answers = [await ask("node"), await ask("edge")];
+    assert.deepEqual(answers[1], answers[0]);
+    return answers[0];
+  } finally {
+    server.kill();
+  }
 }
 
 /**
@@ -100,22 +182,26 @@ export async function viteServe(place, browser) {
   }
 }
 
-/** Builds with webpack and opens the result in Chromium. */
-export async function webpackBuild(place, browser) {
-  const output = join(place, "out");
-  const compiler = webpack({
-    context: place,
-    mode: "production",
-    entry: "./browser.mjs",
-    output: { path: output, filename: "browser.mjs" },
-    performance: false,
-  });
+async function webpacked(options) {
+  const compiler = webpack(options);
   const stats = await new Promise((done, failed) =>
     compiler.run((error, result) => compiler.close(() => (error ? failed(error) : done(result)))),
   );
   if (stats.hasErrors() || stats.hasWarnings()) {
     throw new Error(stats.toString("errors-warnings"));
   }
+}
+
+/** Builds with webpack and opens the result in Chromium. */
+export async function webpackBuild(place, browser) {
+  const output = join(place, "out");
+  await webpacked({
+    context: place,
+    mode: "production",
+    entry: "./browser.mjs",
+    output: { path: output, filename: "browser.mjs" },
+    performance: false,
+  });
   const server = await serve({ folder: output, files: { "/index.html": readFileSync(join(place, "index.html")) } });
   try {
     return await finished(browser, `${server.url}/`);

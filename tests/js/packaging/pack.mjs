@@ -36,8 +36,9 @@ export async function pack() {
   } else {
     await run("npm", ["ci", ...npm], source);
   }
-  await run("npm", ["run", "build"], source, { FARAMESH_ENGINE_DIR: join(target, "engine") });
-  await run("npm", ["pack", "--pack-destination", folder, ...npm], source);
+  // As a user packs it: `prepack` builds what is packed.
+  const scripts = npm.filter((option) => option !== "--ignore-scripts");
+  await run("npm", ["pack", "--pack-destination", folder, ...scripts], source, { FARAMESH_ENGINE_DIR: join(target, "engine") });
   const tarballs = readdirSync(folder).filter((name) => name.endsWith(".tgz"));
   if (tarballs.length !== 1) {
     throw new Error(`expected one tarball, found ${tarballs.length}`);

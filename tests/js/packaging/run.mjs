@@ -1,7 +1,7 @@
 // The packed package in fresh projects: installed, bundled, and used where its users would.
 //
 // Every project lets one call run, has one held and one denied, and says which engine decided: the very file that the
-// server runs. Programs that check packages (publint, attw, the TypeScript compiler) look at the same tarball.
+// server runs. Names of projects as arguments try only those. Programs that check packages (publint, attw, the TypeScript compiler) look at the same tarball.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -33,6 +33,13 @@ const projects = {
   "vite-build": hosts.viteBuild,
   "vite-serve": hosts.viteServe,
   webpack: hosts.webpackBuild,
+  "webpack for node": hosts.webpackForNode,
+  "esbuild for node, as modules": (place) => hosts.esbuildForNode(place, "esm"),
+  "esbuild for node, as commonjs": (place) => hosts.esbuildForNode(place, "cjs"),
+  "rollup for node": (place) => hosts.rollupForNode(place, ["node"]),
+  "rollup without conditions": (place) => hosts.rollupForNode(place, []),
+  "vite for node": hosts.viteForNode,
+  next: hosts.next,
   plain: hosts.plain,
 };
 
@@ -53,9 +60,26 @@ async function lint(tarball) {
   assert.deepEqual(messages.map((message) => formatMessage(message, pkg)), []);
 }
 
+/** The projects to try, by name; all when none is named. */
+const only = process.argv.slice(2);
+/** The licences are there, and each script has a map with its sources; the engine is in no map. */
+async function contents(tarball) {
+  const files = (await run("tar", ["-tzf", tarball], here)).split("\n").map((name) => name.replace(/^package\//, ""));
+  for (const name of ["LICENSE-MIT", "LICENSE-APACHE", "README.md", "dist/engine.wasm"]) assert.ok(files.includes(name), name);
+  const scripts = files.filter((name) => name.endsWith(".js"));
+  assert.deepEqual(scripts.filter((name) => !files.includes(`${name}.map`)), []);
+  const maps = scripts.map((name) => run("tar", ["-xzOf", tarball, `package/${name}.map`], here));
+  for (const text of await Promise.all(maps)) {
+    assert.ok(text.length < 400_000, "the engine is in a map");
+    const { sources, sourcesContent } = JSON.parse(text);
+    assert.deepEqual(sources.filter((name, index) => sourcesContent[index] === null && !name.endsWith("glue/inline.ts")), []);
+  }
+}
+
 const steps = new Steps();
 let tarball;
 if (await steps.run("tarball", async () => (tarball = await packed()))) {
+  await steps.run("contents", () => contents(tarball));
   await steps.run("publint", () => lint(tarball));
   // The package is ESM only; CommonJS requires it as Node does since 20.19 (see `node-require`). The module is data.
   const attw = [tarball, "--profile", "esm-only", "--no-emoji", "--exclude-entrypoints", "engine.wasm"];
@@ -64,8 +88,9 @@ if (await steps.run("tarball", async () => (tarball = await packed()))) {
   let browser;
   await steps.run("chromium", async () => (browser = await launch()));
   for (const [name, use] of Object.entries(projects)) {
+    if (only.length > 0 && !only.includes(name)) continue;
     await steps.run(name, async () => {
-      const place = await project(name, tarball, name === "node-require" ? "commonjs" : "module");
+      const place = await project(name.replace(/\W+/g, "-"), tarball, name === "node-require" ? "commonjs" : "module");
       assert.deepEqual(await use(place, browser), expected);
     });
   }
