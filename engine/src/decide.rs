@@ -13,7 +13,7 @@ use crate::json::{self, JsonError};
 use crate::opinion::{Opinion, counted_risk_rules, opinion_of};
 use crate::order;
 use crate::policy::condition::Input;
-use crate::policy::{Mode, Policy, PolicySet};
+use crate::policy::{Mode, Policy, PolicySet, RiskRule};
 use crate::risk::{RiskLevel, RiskScore, Thresholds};
 use crate::state::{State, Verdict};
 use crate::value::Value;
@@ -90,7 +90,9 @@ pub fn decide(policies: &PolicySet, action: &Action, state: &State) -> Decision 
     };
 
     let basis = basis.after_approval(&state);
+    let key_params = key_params(&enforced, &basis, &risk, action);
     let mut decision = basis.decision(policies, Some(action.request_hash()), &state, &risk);
+    decision.key_params = key_params;
     decision.shadow = shadow.into_iter().map(|policy| shadow_opinion(policy, &input)).collect();
     decision
 }
@@ -116,6 +118,33 @@ fn strictest<'p>(opinions: &[Opinion<'p>], action: &Action) -> Basis<'p> {
     let mut strictest = strictest.unwrap_or_else(|| Basis::default_deny(action));
     strictest.approval = requirement.filter(|_| strictest.outcome == Outcome::Abstain);
     strictest
+}
+
+/// The parameters of the action that a person should see first: required ones, then those that made the decision.
+fn key_params(enforced: &[&Policy], basis: &Basis<'_>, risk: &Risk<'_>, action: &Action) -> Vec<String> {
+    /// A rule that looks at more parameters than this says nothing about which of them matter.
+    const MOST: usize = 16;
+    let Some(params) = action.params().as_object() else { return Vec::new() };
+    let mut names: Vec<&str> = Vec::new();
+    let declared = enforced.iter().filter_map(|policy| policy.tools.get(action.tool()));
+    for (name, spec) in declared.flat_map(|tool| &tool.params) {
+        if spec.required {
+            names.push(name);
+        }
+    }
+    if let Some((_, rule)) = basis.rule {
+        rule.matcher.each_param(&mut |name| names.push(name));
+    }
+    for rule in &risk.rules {
+        rule.when.each_param(&mut |name| names.push(name));
+    }
+    let mut shown: Vec<String> = Vec::new();
+    for name in names {
+        if shown.len() < MOST && params.get(name).is_some() && !shown.iter().any(|one| one == name) {
+            shown.push(name.to_owned());
+        }
+    }
+    shown
 }
 
 /// What breaks the declarations of the action's tool, as a sentence.
@@ -171,7 +200,7 @@ impl<'p> Basis<'p> {
     }
 
     /// Risk holds what a rule allows, or denies it; it never loosens.
-    fn tightened_by(self, risk: &Risk) -> Self {
+    fn tightened_by(self, risk: &Risk<'_>) -> Self {
         let reaches = |threshold: Option<RiskLevel>| threshold.is_some_and(|from| risk.level >= from);
         let (outcome, code, verb) = if reaches(risk.thresholds.deny_at) {
             (Outcome::Halt, ReasonCode::RiskDeny, "denied")
@@ -184,7 +213,7 @@ impl<'p> Basis<'p> {
             return self;
         }
         let names =
-            if risk.names.is_empty() { "the rule's own risk".to_owned() } else { risk.names.join(", ") };
+            if risk.rules.is_empty() { "the rule's own risk".to_owned() } else { risk.names().join(", ") };
         let reason = format!("{}; {verb} because risk is {} ({names})", self.reason, risk.level.as_str());
         let approval = (outcome == Outcome::Abstain).then(ApprovalRequirement::anybody);
         Basis { outcome, code, reason, approval, ..self }
@@ -243,11 +272,12 @@ impl<'p> Basis<'p> {
         policies: &PolicySet,
         request_hash: Option<RequestHash>,
         state: &State,
-        risk: &Risk,
+        risk: &Risk<'_>,
     ) -> Decision {
         Decision {
             approval: self.approval,
             decision: self.outcome.effect(),
+            key_params: Vec::new(),
             outcome: self.outcome,
             policy_hash: policies.policy_hash(),
             provenance_id: policies.provenance().id(request_hash, state),
@@ -256,7 +286,7 @@ impl<'p> Basis<'p> {
             reason_code: self.code,
             request_hash,
             risk_level: risk.level,
-            risk_rules: risk.names.clone(),
+            risk_rules: risk.names(),
             risk_score: risk.score,
             rule: self.rule.map(|(policy, rule)| rule.reference(policy)),
             runtime_version: RUNTIME_VERSION.to_owned(),
@@ -267,26 +297,27 @@ impl<'p> Basis<'p> {
 
 /// The second control: what the risk rules of all files add up to.
 #[derive(Debug)]
-struct Risk {
+struct Risk<'p> {
     score: RiskScore,
     level: RiskLevel,
-    names: Vec<String>,
+    /// The rules that counted.
+    rules: Vec<&'p RiskRule>,
     thresholds: Thresholds,
 }
 
-impl Risk {
+impl<'p> Risk<'p> {
     fn none() -> Self {
         let score = RiskScore::ZERO;
-        Risk { score, level: score.level(), names: Vec::new(), thresholds: Thresholds::NEVER }
+        Risk { score, level: score.level(), rules: Vec::new(), thresholds: Thresholds::NEVER }
     }
 
-    fn of(policies: &[&Policy], opinions: &[Opinion<'_>], input: &Input<'_>) -> Self {
+    fn of(policies: &[&'p Policy], opinions: &[Opinion<'_>], input: &Input<'_>) -> Self {
         let mut risk = Risk::none();
         for policy in policies {
             risk.thresholds = risk.thresholds.stricter(policy.thresholds);
             for rule in counted_risk_rules(policy, input) {
                 risk.score = risk.score.plus(rule.score);
-                risk.names.push(rule.name.clone());
+                risk.rules.push(rule);
             }
         }
         // A rule's own risk is a least, not an addition; one that might apply might carry its risk.
@@ -294,6 +325,10 @@ impl Risk {
         risk.score = own.map_or(risk.score, |level| risk.score.max(level.score()));
         risk.level = risk.score.level();
         risk
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.rules.iter().map(|rule| rule.name.clone()).collect()
     }
 }
 

@@ -217,6 +217,10 @@ pub struct Decision {
     pub approval: Option<ApprovalRequirement>,
     /// The effect that corresponds to the outcome.
     pub decision: Effect,
+    /// The parameters of the action to show first: required ones, and those that the rule and the risk rules compare.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "types", ts(optional, as = "Option<_>"))]
+    pub key_params: Vec<String>,
     /// What may happen.
     pub outcome: Outcome,
     /// The policies that decided.

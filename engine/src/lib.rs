@@ -35,6 +35,7 @@ pub mod policy;
 mod provenance;
 pub mod record;
 pub mod risk;
+pub mod shown;
 pub mod span;
 pub mod state;
 pub mod suite;

@@ -18,9 +18,8 @@ pub fn decision_differences(expect: &Value, decision: &Value, error: Option<&Val
     for (key, wanted) in expected.iter() {
         let actual = match key {
             "outcome" | "decision" | "reason_code" | "reason" | "risk_level" | "risk_score"
-            | "risk_rules" | "request_hash" | "policy_hash" | "provenance_id" | "raw_hash" | "approval" => {
-                of(key)
-            }
+            | "risk_rules" | "request_hash" | "policy_hash" | "provenance_id" | "raw_hash" | "approval"
+            | "key_params" => of(key),
             "rule" => rule("id"),
             "policy" => rule("policy"),
             "line" => rule("line"),

@@ -1,13 +1,12 @@
 //! How values read: times, durations, numbers, hashes and arguments in short. Nothing else decides that.
 
-use std::collections::BTreeMap;
-
-use engine::canonical::Canonical;
 use engine::value::Value;
 use serde_json::value::RawValue;
 
 /// How many characters of arguments are shown in a row.
 const SHORT_CHARS: usize = 120;
+/// The most bytes of arguments that are read to be shown in a row.
+const MAX_PARAMS_BYTES: usize = 4 * engine::json::MAX_BYTES;
 /// How many digits of a hash are enough to tell it from others on a page.
 const SHORT_HASH: usize = 8;
 
@@ -109,33 +108,17 @@ pub fn short(hash: &str) -> String {
     hash.chars().take(SHORT_HASH).collect()
 }
 
-/// Arguments in a row: `amount=340 customer_id="c-1"`, each value as it was recorded.
-pub fn arguments(params: &RawValue) -> String {
-    let Ok(members) = serde_json::from_str::<BTreeMap<String, &RawValue>>(params.get()) else {
-        return visible(&clip(params.get(), SHORT_CHARS));
-    };
-    let mut text = String::new();
-    for (name, value) in members {
-        if !text.is_empty() {
-            text.push(' ');
-        }
-        text.push_str(&name);
-        text.push('=');
-        text.push_str(&clip(value.get(), SHORT_CHARS));
-        if text.len() > 4 * SHORT_CHARS {
-            break;
-        }
+/// Arguments in a row, those that matter for the decision first; each cut says how much is missing.
+pub fn arguments(params: &RawValue, key_params: &[String]) -> String {
+    match engine::json::parse_canonical(params.get().as_bytes(), MAX_PARAMS_BYTES) {
+        Ok(params) => arguments_of(&params, key_params),
+        Err(_) => visible(&clip(params.get(), SHORT_CHARS)),
     }
-    visible(&clip(&text, SHORT_CHARS))
 }
 
 /// Arguments in a row, from a value of the engine's.
-pub fn arguments_of(params: &Value) -> String {
-    let Value::Object(members) = params else { return clip(Canonical::of(params).as_str(), SHORT_CHARS) };
-    let parts = members
-        .iter()
-        .map(|(name, value)| format!("{name}={}", clip(Canonical::of(value).as_str(), SHORT_CHARS)));
-    clip(&parts.collect::<Vec<_>>().join(" "), SHORT_CHARS)
+pub fn arguments_of(params: &Value, key_params: &[String]) -> String {
+    engine::shown::arguments(params, key_params, SHORT_CHARS)
 }
 
 /// A sum of amounts: `4,210` or `4,210.50`.
@@ -158,33 +141,7 @@ pub fn clip(text: &str, most: usize) -> String {
     }
 }
 
-/// Text in which nothing hides: characters that are not seen, or that turn the order of others around, stand as escapes.
-/// In a string of JSON that is another spelling of the same string.
-pub fn visible(text: &str) -> String {
-    let mut shown = String::with_capacity(text.len());
-    for char in text.chars() {
-        if is_hidden(char) {
-            let mut units = [0; 2];
-            for unit in char.encode_utf16(&mut units) {
-                shown.push_str(&format!("\\u{unit:04x}"));
-            }
-        } else {
-            shown.push(char);
-        }
-    }
-    shown
-}
-
-/// Controls, marks and overrides of the direction of text, and characters without any width. The joiners U+200C and
-/// U+200D are not among them: scripts and emoji need them.
-fn is_hidden(char: char) -> bool {
-    char.is_control()
-        || matches!(
-            char,
-            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{feff}'
-        )
-        || matches!(char, '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
-}
+pub use engine::shown::visible;
 
 /// JSON with line breaks, for reading. Nothing but white space is added, and what hides is spelled out, so numbers and
 /// text stay as they were.
@@ -198,11 +155,7 @@ pub fn pretty(json: &str) -> String {
     let mut rest = json.chars().peekable();
     while let Some(char) = rest.next() {
         if in_string {
-            if is_hidden(char) {
-                out.push_str(&visible(char.encode_utf8(&mut [0; 4])));
-            } else {
-                out.push(char);
-            }
+            out.push_str(&visible(char.encode_utf8(&mut [0; 4])));
             in_string = escaped || char != '"';
             escaped = char == '\\' && !escaped;
             continue;

@@ -118,7 +118,7 @@ impl Row {
             title: action_id,
             agent_id: action.agent_id().to_owned(),
             tool: action.tool().to_owned(),
-            arguments: crate::format::arguments_of(action.params()),
+            arguments: crate::format::arguments_of(action.params(), &[]),
             at: Some(at),
             status,
             expect: None,

@@ -180,6 +180,24 @@ impl Match {
         all
     }
 
+    /// Calls `visit` with the name of every parameter that a condition looks at, in the order in which they are written.
+    pub fn each_param<'p>(&'p self, visit: &mut dyn FnMut(&'p str)) {
+        for condition in &self.conditions {
+            match &condition.kind {
+                ConditionKind::Value { source: Source::Params, path, .. } => visit(path.root()),
+                ConditionKind::Any(matches) | ConditionKind::All(matches) => {
+                    matches.iter().for_each(|one| one.each_param(visit));
+                }
+                ConditionKind::Not(inner) => inner.each_param(visit),
+                ConditionKind::Value { source: Source::Context, .. }
+                | ConditionKind::Name(..)
+                | ConditionKind::Contains(_)
+                | ConditionKind::Pattern(_)
+                | ConditionKind::Time(_) => {}
+            }
+        }
+    }
+
     /// Whether a `tool` condition of this mapping has `tool` itself in it, not only a glob over it.
     pub fn names_tool_exactly(&self, tool: &str) -> bool {
         self.conditions.iter().any(|condition| match &condition.kind {

@@ -211,6 +211,6 @@ impl Screen {
     /// # Errors
     /// When it cannot be written.
     pub(crate) fn json(&self, json: &str) -> io::Result<()> {
-        if self.terminal { self.data(&text::tame_json(json)) } else { self.data(json) }
+        if self.terminal { self.data(&text::visible_json(json)) } else { self.data(json) }
     }
 }

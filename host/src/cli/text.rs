@@ -2,8 +2,6 @@
 //!
 //! Whatever comes from an agent goes through [`visible`] before a terminal sees it.
 
-use std::fmt::Write as _;
-
 use engine::decision::Outcome;
 use serde_json::Value;
 
@@ -16,46 +14,7 @@ pub(crate) fn outcome(word: Option<&str>) -> Outcome {
     }
 }
 
-/// Whether a terminal could take `c` for more than a letter: controls, and what turns the direction of writing or
-/// has no width.
-fn steers(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
-}
-
-/// `text` on one line, with every character that could steer a terminal written as an escape.
-pub(crate) fn visible(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            c if steers(c) => {
-                let _ = write!(out, "\\u{{{:x}}}", u32::from(c));
-            }
-            c => out.push(c),
-        }
-    }
-    out
-}
-
-/// JSON text with the characters that could steer a terminal as `\u` escapes. They can stand only in strings, where
-/// the escape means the same; line breaks between tokens stay.
-pub(crate) fn tame_json(json: &str) -> String {
-    let mut out = String::with_capacity(json.len());
-    for c in json.chars() {
-        if c != '\n' && steers(c) {
-            let mut units = [0; 2];
-            for unit in c.encode_utf16(&mut units) {
-                let _ = write!(out, "\\u{unit:04x}");
-            }
-        } else {
-            out.push(c);
-        }
-    }
-    out
-}
+pub(crate) use engine::shown::{visible, visible_json};
 
 /// At most `most` characters, the last being `…` or `...` when something is left out.
 pub(crate) fn shortened(text: &str, most: usize, ellipsis: &str) -> String {
@@ -68,28 +27,19 @@ pub(crate) fn shortened(text: &str, most: usize, ellipsis: &str) -> String {
     out
 }
 
-/// Arguments in short: `amount=340 customer_id=c-1`, at most `most` characters.
-pub(crate) fn arguments(params: &Value, most: usize, ellipsis: &str) -> String {
-    let Some(object) = params.as_object() else { return String::new() };
-    let mut out = String::new();
-    for (key, value) in object {
-        if !out.is_empty() {
-            out.push(' ');
-        }
-        let _ = write!(out, "{}={}", visible(key), scalar(value));
-        // What will not be seen need not be written; a value can be large.
-        if out.len() > most.saturating_mul(4) {
-            break;
-        }
-    }
-    shortened(&out, most, ellipsis)
+/// Arguments on one line of about `most` characters, those that matter for the decision first.
+pub(crate) fn arguments(params: &Value, decision: &Value, most: usize, ellipsis: &str) -> String {
+    let names = decision.get("key_params").and_then(Value::as_array);
+    let names = names.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned);
+    let line = engine::shown::arguments(&engine_value(params), &names.collect::<Vec<_>>(), most);
+    if ellipsis == "…" { line } else { line.replace('…', ellipsis) }
 }
 
 /// A value on one line: text bare where that is clear, everything else as JSON.
 pub(crate) fn scalar(value: &Value) -> String {
     match value {
         Value::String(text) if is_plain(text) => text.clone(),
-        other => visible(&tame_json(&other.to_string())),
+        other => visible(&other.to_string()),
     }
 }
 
@@ -98,9 +48,28 @@ pub(crate) fn scalar_text(value: &Value) -> String {
     value.as_str().map_or_else(|| scalar(value), visible)
 }
 
+/// Whether a text cannot be taken for a number, a word of JSON or more than one word.
 fn is_plain(text: &str) -> bool {
     let plain = |c: char| c.is_alphanumeric() || "-_.@/:+".contains(c);
-    !text.is_empty() && text.chars().all(plain)
+    text.starts_with(|c: char| c.is_alphabetic() || c == '/')
+        && text.chars().all(|c| plain(c) && !engine::shown::is_hidden(c))
+        && !["true", "false", "null"].contains(&text)
+}
+
+/// A value from a server as the engine has it.
+fn engine_value(value: &Value) -> engine::value::Value {
+    use engine::value::{Object, Value as EngineValue};
+    match value {
+        Value::Null => EngineValue::Null,
+        Value::Bool(bool) => EngineValue::Bool(*bool),
+        Value::Number(number) => EngineValue::Number(number.as_f64().unwrap_or(f64::NAN)),
+        Value::String(text) => EngineValue::from(text.as_str()),
+        Value::Array(items) => EngineValue::Array(items.iter().map(engine_value).collect()),
+        Value::Object(members) => {
+            let members = members.iter().map(|(name, member)| (name.clone(), engine_value(member))).collect();
+            EngineValue::Object(Object::from_members(members).unwrap_or_default())
+        }
+    }
 }
 
 /// The text at `pointer` (RFC 6901), made visible; a dash where there is none.
@@ -141,13 +110,14 @@ mod tests {
 
     #[test]
     fn nothing_that_steers_a_terminal_passes() {
-        let hostile = "\u{1b}[2Jx\u{9b}31m\u{202e}\u{7f}\r\n\u{feff}";
+        let hostile = "\u{1b}[2Jx\u{9b}31m\u{202e}\u{7f}\r\n\u{feff}\u{ad}\u{200d}";
         let shown = visible(hostile);
-        assert_eq!(shown, "\\u{1b}[2Jx\\u{9b}31m\\u{202e}\\u{7f}\\r\\n\\u{feff}");
-        assert!(!arguments(&json!({ hostile: hostile }), 200, "…").chars().any(steers));
+        assert_eq!(shown, r"\u001b[2Jx\u009b31m\u202e\u007f\r\n\ufeff\u00ad\u200d");
+        let line = arguments(&json!({ hostile: hostile }), &Value::Null, 200, "…");
+        assert!(!line.chars().any(engine::shown::is_hidden), "{line}");
         let json = json!({ "a": hostile });
-        let tamed = tame_json(&json.to_string());
-        assert!(!tamed.chars().any(steers));
+        let tamed = visible_json(&json.to_string());
+        assert!(!tamed.chars().any(engine::shown::is_hidden), "{tamed}");
         assert_eq!(serde_json::from_str::<Value>(&tamed).unwrap(), json);
     }
 
@@ -161,14 +131,16 @@ mod tests {
     }
 
     #[test]
-    fn arguments_read_short() {
-        let params = json!({ "amount": 340, "customer_id": "c-1", "note": "two words", "items": [1, "b"] });
+    fn arguments_read_short_and_the_compared_ones_come_first() {
+        let params = json!({ "amount": "340", "customer_id": "c-1", "note": "two words", "items": [1, "b"] });
+        let decision = json!({ "key_params": ["customer_id"] });
         assert_eq!(
-            arguments(&params, 80, "…"),
-            r#"amount=340 customer_id=c-1 items=[1,"b"] note="two words""#
+            arguments(&params, &decision, 80, "…"),
+            r#"customer_id="c-1" amount="340" items=[1,"b"] note="two words""#
         );
-        assert_eq!(arguments(&params, 12, "…"), "amount=340 …");
-        assert_eq!(arguments(&params, 12, "..."), "amount=34...");
+        assert_eq!(arguments(&params, &decision, 12, "..."), r#"customer_id="c-1" +3 more"#);
+        assert_eq!(arguments(&json!({ "a": "abcdef" }), &Value::Null, 3, "..."), r#"a="abc"...+3"#);
+        assert_eq!((scalar(&json!("340")), scalar(&json!(340))), (r#""340""#.to_owned(), "340".to_owned()));
     }
 
     #[test]

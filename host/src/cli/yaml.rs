@@ -88,7 +88,7 @@ fn text(out: &mut String, text: &str) {
     } else {
         // A JSON string is a double-quoted YAML scalar.
         let quoted = Value::from(text).to_string();
-        out.push_str(&super::text::tame_json(&quoted));
+        out.push_str(&super::text::visible_json(&quoted));
     }
 }
 

@@ -199,6 +199,7 @@ fn failure(policy_hash: PolicyHash, bytes: &[u8], state: &str) -> Parts {
     let decision = Decision {
         approval: None,
         decision: outcome.effect(),
+        key_params: Vec::new(),
         outcome,
         policy_hash,
         provenance_id: ProvenanceId::of(provenance.as_bytes()),

@@ -96,6 +96,10 @@ approval?: ApprovalRequirement,
  */
 decision: Effect, 
 /**
+ * The parameters of the action to show first: required ones, and those that the rule and the risk rules compare.
+ */
+key_params?: Array<string>, 
+/**
  * What may happen.
  */
 outcome: Outcome, 

@@ -41,6 +41,9 @@ pub struct Action {
     /// The risk rules that counted.
     #[serde(default)]
     pub risk_rules: Vec<String>,
+    /// The parameters to show first.
+    #[serde(default)]
+    pub key_params: Vec<String>,
     /// The digest of the canonical action.
     pub request_hash: Option<String>,
     /// The digest of the policies that decided.

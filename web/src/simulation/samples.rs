@@ -111,7 +111,7 @@ impl Sample {
             title: self.name.clone(),
             agent_id: self.agent_id.clone(),
             tool: self.tool.clone(),
-            arguments: arguments_of(&params),
+            arguments: arguments_of(&params, &[]),
             at: None,
             status: None,
             expect: Some(self.expect.clone()),

@@ -47,7 +47,7 @@ pub(crate) fn describe(screen: &Screen, action: &Value) -> String {
         if let Some(value) =
             action.get(key).filter(|value| value.as_object().is_some_and(|map| !map.is_empty()))
         {
-            facts.push((name, text::visible(&text::tame_json(&value.to_string()))));
+            facts.push((name, text::visible(&value.to_string())));
         }
     }
     facts.push(("created", date(action, "created_at")));

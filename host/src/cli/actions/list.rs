@@ -135,6 +135,7 @@ pub(crate) fn run(args: &List, global: &Global, screen: &Screen) -> Outcome {
             Cell::new(tool(action)),
             Cell::new(text::arguments(
                 action.get("params").unwrap_or(&Value::Null),
+                action,
                 60,
                 screen.symbol("…", "..."),
             )),

@@ -69,7 +69,7 @@ impl Lines {
     /// The line for an action from a list; none when it is not wanted.
     pub(super) fn action(&mut self, action: &Value, screen: &Screen) -> Option<String> {
         let id = action.get("id").and_then(Value::as_str).unwrap_or_default();
-        let call = self.learn(id, action, screen);
+        let call = self.learn(id, action, action, screen);
         let wanted = self.wanted.call(&call) && self.wanted.decision(action);
         self.mark(id, wanted);
         wanted.then(|| decided(screen, action, action, &call, "created_at", id))
@@ -92,7 +92,8 @@ impl Lines {
                     None if kind == "decision" => Value::Null,
                     None => ask(client, id).unwrap_or_default(),
                 };
-                self.learn(id, &action, screen)
+                let decision = record.get("decision").unwrap_or(&action);
+                self.learn(id, &action, decision, screen)
             }
         };
         if !self.wanted.call(&call) {
@@ -113,12 +114,12 @@ impl Lines {
         })
     }
 
-    fn learn(&mut self, id: &str, action: &Value, screen: &Screen) -> Call {
+    fn learn(&mut self, id: &str, action: &Value, decision: &Value, screen: &Screen) -> Call {
         let word = |key: &str| action.get(key).and_then(Value::as_str).map(str::to_owned);
         let call = match (word("agent_id"), word("tool")) {
             (Some(agent), Some(tool_name)) => {
                 let params = action.get("params").unwrap_or(&Value::Null);
-                let arguments = text::arguments(params, ARGUMENTS, screen.symbol("…", "..."));
+                let arguments = text::arguments(params, decision, ARGUMENTS, screen.symbol("…", "..."));
                 let shown = format!("{}  {}({arguments})", text::visible(&agent), tool(action));
                 Call { agent, tool: tool_name, shown, wanted: self.wanted.is_everything() }
             }

@@ -8,7 +8,7 @@ use super::query::Query;
 use super::rows::Row;
 use crate::api::types::Action;
 use crate::components::{OutcomeBadge, RiskMeter, StatusBadge};
-use crate::format::{arguments, micros, time, words};
+use crate::format::{arguments, micros, time, visible, words};
 use crate::url;
 
 /// The `id` of the link of a row.
@@ -135,15 +135,15 @@ fn ActionRow(row: Row, feed: Feed, query: Memo<Query>, go: Go, stop: Memo<Option
                 "cell-tool",
                 |action| {
                     let operation = (action.operation != "call").then(|| {
-                        view! { " " <bdi class="muted">{action.operation.clone()}</bdi> }
+                        view! { " " <bdi class="muted">{visible(&action.operation)}</bdi> }
                     });
-                    view! { <span class="clip" title=action.tool.clone()><bdi>{action.tool.clone()}</bdi>{operation}</span> }.into_any()
+                    view! { <span class="clip" title=action.tool.clone()><bdi>{visible(&action.tool)}</bdi>{operation}</span> }.into_any()
                 },
             )}
             {cell(
                 "arguments",
                 "cell-arguments",
-                |action| view! { <code class="clip"><bdi>{arguments(&action.params)}</bdi></code> }.into_any(),
+                |action| view! { <code class="clip"><bdi>{arguments(&action.params, &action.key_params)}</bdi></code> }.into_any(),
             )}
             {cell("rule", "cell-rule", rule)}
             {cell(
@@ -169,14 +169,14 @@ fn ActionRow(row: Row, feed: Feed, query: Memo<Query>, go: Go, stop: Memo<Option
 }
 
 fn clipped(text: &str) -> AnyView {
-    view! { <span class="clip" title=text.to_owned()><bdi>{text.to_owned()}</bdi></span> }.into_any()
+    view! { <span class="clip" title=text.to_owned()><bdi>{visible(text)}</bdi></span> }.into_any()
 }
 
 fn rule(action: &Action) -> AnyView {
     match &action.rule {
         Some(rule) => {
             let title = format!("{}, line {} of {}", rule.id, rule.line, rule.policy);
-            view! { <span class="clip" title=title><bdi>{rule.id.clone()}</bdi></span> }.into_any()
+            view! { <span class="clip" title=title><bdi>{visible(&rule.id)}</bdi></span> }.into_any()
         }
         None => view! { <span class="muted">{words(action.reason_code.as_str())}</span> }.into_any(),
     }
