@@ -2,10 +2,10 @@
 
 use leptos::html;
 use leptos::prelude::*;
-use leptos_router::components::{A, Outlet, ParentRoute, Route, Router, Routes};
+use leptos_router::components::{Outlet, ParentRoute, Route, Router, Routes};
 use leptos_router::path;
 
-use crate::components::{ConnectionSign, FailureView, Toasts, ToastsView};
+use crate::components::{ConnectionSign, FailureView, Link, Toasts, ToastsView};
 use crate::format::count;
 use crate::live::Live;
 use crate::pages;
@@ -97,14 +97,14 @@ fn Frame() -> impl IntoView {
     view! {
         <a class="skip" href="#main" on:click=skip>"skip to the content"</a>
         <header class="top">
-            <A href=url::of("/") {..} class="brand">"Faramesh"</A>
+            <Link to="/" {..} class="brand">"Faramesh"</Link>
             <nav aria-label="pages">
                 <ul>
                     {PAGES
                         .into_iter()
                         .map(|(href, name)| {
                             let badge = (href == "/approvals").then(|| view! { <Waiting pending /> });
-                            view! { <li><A href=url::of(href) exact=href == "/">{name} {badge}</A></li> }
+                            view! { <li><Link to=href exact=href == "/">{name} {badge}</Link></li> }
                         })
                         .collect_view()}
                 </ul>

@@ -4,10 +4,9 @@
 use engine::decision::RuleRef;
 use engine::truth::Truth;
 use leptos::prelude::*;
-use leptos_router::components::A;
 use serde_json::value::RawValue;
 
-use super::TruthBadge;
+use super::{Link, TruthBadge};
 use crate::api::types::{ConditionTrace, Explanation, PolicyTrace, RiskTrace, RuleTrace};
 use crate::format::{clip, visible, words};
 use crate::url;
@@ -15,9 +14,9 @@ use crate::url;
 /// How much of a value is shown in a condition.
 const SHOWN_CHARS: usize = 200;
 
-/// The link to a rule where policies are written.
+/// The path of the page where a rule is written.
 pub fn rule_path(policy: &str, rule: Option<&str>) -> String {
-    let path = url::of(&format!("/policies/{}", url::encoded(policy)));
+    let path = format!("/policies/{}", url::encoded(policy));
     match rule {
         Some(rule) => format!("{path}?rule={}", url::encoded(rule)),
         None => path,
@@ -32,9 +31,9 @@ pub fn RuleLink(
 ) -> impl IntoView {
     let RuleRef { id, line, policy } = rule;
     view! {
-        <A href=rule_path(&policy, Some(&id))>
+        <Link to=rule_path(&policy, Some(&id))>
             <bdi>{id}</bdi>
-        </A>
+        </Link>
         " "
         <span class="muted">"line " {line} " of " <bdi>{policy}</bdi></span>
     }
@@ -88,9 +87,9 @@ fn policy(trace: PolicyTrace) -> impl IntoView {
     view! {
         <section class="policy-trace">
             <h4>
-                <A href=rule_path(&policy, None)>
+                <Link to=rule_path(&policy, None)>
                     <bdi>{policy.clone()}</bdi>
-                </A>
+                </Link>
                 {shadow}
             </h4>
             {violations}
@@ -115,7 +114,7 @@ fn rule(policy: &str, trace: RuleTrace) -> impl IntoView + use<> {
                     <span class="muted">{words(effect.as_str())} ", line " {line}</span>
                 </summary>
                 {conditions(list)}
-                <p><A href=href>"show the rule " <bdi>{id}</bdi></A></p>
+                <p><Link to=href>"show the rule " <bdi>{id}</bdi></Link></p>
             </details>
         </li>
     }
@@ -136,7 +135,7 @@ fn risk_rule(policy: &str, trace: RiskTrace) -> impl IntoView + use<> {
                     <span class="muted">{counts} " " {score} ", line " {line}</span>
                 </summary>
                 {conditions(list)}
-                <p><A href=href>"show the file"</A></p>
+                <p><Link to=href>"show the file"</Link></p>
             </details>
         </li>
     }

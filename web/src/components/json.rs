@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use crate::format::pretty;
+use crate::format::{counted, pretty};
 
 /// More is shown only when somebody asks for it: browsers get slow with very long lines.
 const SHOWN_CHARS: usize = 20_000;
@@ -18,7 +18,8 @@ pub fn Json(
 ) -> impl IntoView {
     let whole = RwSignal::new(false);
     let text = StoredValue::new(pretty(&text));
-    let is_long = text.with_value(|text| text.chars().nth(SHOWN_CHARS).is_some());
+    let missing = text.with_value(|text| text.chars().count().saturating_sub(SHOWN_CHARS) as u64);
+    let is_long = missing > 0;
     let shown = move || {
         text.with_value(|text| match text.char_indices().nth(SHOWN_CHARS) {
             Some((end, _)) if !whole.get() => text.get(..end).unwrap_or_default().to_owned(),
@@ -26,6 +27,10 @@ pub fn Json(
         })
     };
     view! {
+        {move || {
+            (is_long && !whole.get())
+                .then(|| view! { <p class="notice warning">"⚠ " {counted(missing, "more character")} " not shown"</p> })
+        }}
         <pre class="json" tabindex="0" role="group" aria-label=label>
             {shown}
         </pre>

@@ -1,9 +1,8 @@
 //! For a URL that is no page.
 
 use leptos::prelude::*;
-use leptos_router::components::A;
 
-use crate::url;
+use crate::components::Link;
 
 /// There is no such page.
 #[component]
@@ -11,7 +10,7 @@ pub fn NotFound() -> impl IntoView {
     view! {
         <main class="alone">
             <h1>"There is no such page"</h1>
-            <p><A href=url::of("/")>"Go to the overview"</A></p>
+            <p><Link to="/">"Go to the overview"</Link></p>
         </main>
     }
 }

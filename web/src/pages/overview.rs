@@ -8,7 +8,6 @@ use std::rc::Rc;
 
 use gloo::timers::callback::{Interval, Timeout};
 use leptos::prelude::*;
-use leptos_router::components::A;
 
 use self::first::FirstAction;
 use self::pictures::Range;
@@ -16,7 +15,7 @@ use crate::api;
 use crate::api::types::Stats;
 use crate::components::chart::data::Data;
 use crate::components::chart::{Bars, ChartFigure, ChartPatterns, Columns};
-use crate::components::{Empty, FailureView, Resource};
+use crate::components::{Empty, FailureView, Link, Resource};
 use crate::format::{count, now_ms};
 use crate::live::Live;
 use crate::url;
@@ -161,7 +160,7 @@ fn Tiles(stats: Resource<Stats>) -> impl IntoView {
                     .map(|tile| {
                         view! {
                             <div class="card">
-                                <dt><A href=tile.href>{tile.name}</A></dt>
+                                <dt><Link to=tile.href>{tile.name}</Link></dt>
                                 <dd class="number">{count(tile.number)} " " <span class="muted">{tile.share}</span></dd>
                             </div>
                         }

@@ -10,10 +10,9 @@ pub mod share;
 pub mod workbench;
 
 use leptos::prelude::*;
-use leptos_router::components::A;
 use leptos_router::hooks::use_params_map;
 
-use crate::components::{CodeEditor, DiagnosticList, FailureView};
+use crate::components::{CodeEditor, DiagnosticList, FailureView, Link};
 use crate::format;
 use crate::session::Sessions;
 use crate::url;
@@ -58,7 +57,7 @@ fn OneFile(
     view! {
         <div class="head">
             <h1>
-                <A href=url::of("/policies")>"Policies"</A>
+                <Link to="/policies">"Policies"</Link>
                 " / "
                 <span dir="auto">{name.clone()}</span>
             </h1>

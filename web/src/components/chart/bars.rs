@@ -1,10 +1,10 @@
 //! Bars beside names, each a stack, with its numbers in words next to it.
 
 use leptos::prelude::*;
-use leptos_router::components::A;
 
 use super::data::{Data, stack};
 use super::{fill, percent};
+use crate::components::Link;
 use crate::format::{count, visible};
 
 /// The bars.
@@ -24,7 +24,7 @@ fn bars(data: &Data) -> Vec<impl IntoView + use<>> {
         .map(|group| {
             let label = visible(&group.label);
             let name = match group.href.clone() {
-                Some(href) => view! { <A href=href><bdi>{label}</bdi></A> }.into_any(),
+                Some(href) => view! { <Link to=href><bdi>{label}</bdi></Link> }.into_any(),
                 None => view! { <bdi>{label}</bdi> }.into_any(),
             };
             let marks: Vec<_> = data

@@ -6,7 +6,6 @@ use engine::decision::{Quorum, ReasonCode, ShadowOpinion};
 use engine::lifecycle::Status;
 use leptos::html;
 use leptos::prelude::*;
-use leptos_router::components::A;
 
 use super::Go;
 use super::curl::curl;
@@ -19,7 +18,7 @@ use super::table::link_id;
 use crate::api;
 use crate::api::types::{Action, Approval, Events, Explained};
 use crate::components::{
-    CopyButton, ExplanationView, FailureView, Hash, Json, OutcomeBadge, Resource, RiskMeter, RuleLink,
+    CopyButton, ExplanationView, FailureView, Hash, Json, Link, OutcomeBadge, Resource, RiskMeter, RuleLink,
     StatusBadge,
 };
 use crate::format::{counted, micros, short, time, visible, words};
@@ -138,10 +137,10 @@ fn Everything(id: String, action: Resource<Arc<Action>>) -> impl IntoView {
 
 fn standing(action: &Action) -> AnyView {
     let pending = (action.status == Status::PendingApproval).then(|| {
-        let href = url::of(&format!("/approvals?id={}", encoded(&action.id)));
+        let to = format!("/approvals?id={}", encoded(&action.id));
         let until = action.expires_at.clone();
         let until = until.map(|at| view! { " It can be answered until " <time datetime=at.clone()>{time(&at)}</time> "." });
-        view! { <p class="notice warning"><A href=href>"answer it on the page of approvals"</A> "." {until}</p> }
+        view! { <p class="notice warning"><Link to>"answer it on the page of approvals"</Link> "." {until}</p> }
     });
     view! {
         <p class="row">
@@ -169,7 +168,7 @@ fn taking(action: &Action) -> AnyView {
 }
 
 fn facts(action: &Action) -> AnyView {
-    let only = |key: &'static str, value: &str| url::of(&Query::default().with(key, value).path());
+    let only = |key: &'static str, value: &str| Query::default().with(key, value).path();
     let at = |rfc3339: &String| view! { <time class="number" datetime=rfc3339.clone() title=rfc3339.clone()>{time(rfc3339)}</time> };
     let rule = match action.rule.clone() {
         Some(rule) => view! { <RuleLink rule /> }.into_any(),
@@ -187,9 +186,9 @@ fn facts(action: &Action) -> AnyView {
     view! {
         <dl class="facts">
             <dt>"agent"</dt>
-            <dd><A href=only("agent_id", &action.agent_id)><bdi>{agent}</bdi></A></dd>
+            <dd><Link to=only("agent_id", &action.agent_id)><bdi>{agent}</bdi></Link></dd>
             <dt>"tool"</dt>
-            <dd><A href=only("tool", &action.tool)><bdi>{tool}</bdi></A></dd>
+            <dd><Link to=only("tool", &action.tool)><bdi>{tool}</bdi></Link></dd>
             <dt>"operation"</dt>
             <dd><bdi>{visible(&action.operation)}</bdi></dd>
             <dt>"decision"</dt>

@@ -4,16 +4,15 @@ use std::sync::Arc;
 
 use engine::record::Head;
 use leptos::prelude::*;
-use leptos_router::components::A;
 use serde::Deserialize;
 
 use super::check::Wrong;
 use super::export::Exports;
 use super::runs::{Runs, State, Verified};
 use crate::api::Failure;
-use crate::components::{Hash, Json};
+use crate::components::{Hash, Json, Link};
 use crate::format::{count, counted, micros};
-use crate::url::{self, encoded};
+use crate::url::encoded;
 
 /// What a stream is being asked, so that buttons stay as they are while numbers change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -211,13 +210,13 @@ fn Broken(wrong: Wrong) -> impl IntoView {
             <p class="help">{before} "; nothing from there on can be trusted"</p>
             {action
                 .map(|id| {
-                    let href = url::of(&format!("/actions?id={}", encoded(&id)));
+                    let to = format!("/actions?id={}", encoded(&id));
                     view! {
                         <p>
                             "what stands there names the action "
-                            <A href=href>
+                            <Link to>
                                 <code>{id}</code>
-                            </A>
+                            </Link>
                         </p>
                     }
                 })}

@@ -162,10 +162,11 @@ pub fn say_times(stats: &Stats) -> String {
 
 /// Outcomes by tool.
 pub fn tools(stats: &Stats) -> Data {
+    let since = encoded(&stats.since);
     let group = |name: &str, outcomes: &Outcomes| Group {
         label: name.to_owned(),
         tick: None,
-        href: Some(format!("/actions?tool={}", encoded(name))),
+        href: Some(format!("/actions?tool={}&since={since}", encoded(name))),
         values: values(outcomes),
     };
     let groups = stats.tools.iter().map(|one| group(&one.tool, &one.outcomes)).collect();
@@ -179,10 +180,11 @@ pub fn say_tools(stats: &Stats) -> String {
 
 /// Outcomes by agent.
 pub fn agents(stats: &Stats) -> Data {
+    let since = encoded(&stats.since);
     let group = |name: &str, outcomes: &Outcomes| Group {
         label: name.to_owned(),
         tick: None,
-        href: Some(format!("/actions?agent_id={}", encoded(name))),
+        href: Some(format!("/actions?agent_id={}&since={since}", encoded(name))),
         values: values(outcomes),
     };
     let groups = stats.agents.iter().map(|one| group(&one.agent_id, &one.outcomes)).collect();
@@ -207,6 +209,7 @@ fn most(data: &Data, whole: u64) -> String {
 
 /// Which rules denied most.
 pub fn rules(stats: &Stats) -> Data {
+    let since = encoded(&stats.since);
     let groups = stats
         .rules
         .iter()
@@ -221,7 +224,7 @@ pub fn rules(stats: &Stats) -> Data {
                 },
                 _ => Group {
                     label: format!("no rule ({reason})"),
-                    href: Some("/actions?outcome=HALT".to_owned()),
+                    href: Some(format!("/actions?outcome=HALT&since={since}")),
                     tick: None,
                     values: vec![rule.count],
                 },
@@ -289,10 +292,11 @@ pub fn say_waits(stats: &Stats) -> String {
 
 /// Risk levels.
 pub fn levels(stats: &Stats) -> Data {
+    let since = encoded(&stats.since);
     let group = |level: RiskLevel, number| Group {
         label: level.as_str().to_owned(),
         tick: None,
-        href: Some(format!("/actions?risk_level={}", level.as_str())),
+        href: Some(format!("/actions?risk_level={}&since={since}", level.as_str())),
         values: vec![number],
     };
     let groups = stats.risk.iter().map(|one| group(one.level, one.count)).collect();

@@ -2,16 +2,15 @@
 
 use engine::diagnostic::Severity;
 use leptos::prelude::*;
-use leptos_router::components::A;
 use leptos_router::hooks::use_navigate;
 
 use super::remove::Removing;
 use crate::api::types::{PolicySet, PolicySummary};
 use crate::components::Column::{Buttons, Number, Text};
-use crate::components::{DiagnosticList, Empty, Hash, Table};
+use crate::components::{DiagnosticList, Empty, Hash, Link, Table};
 use crate::format::{count, counted};
 use crate::session::Sessions;
-use crate::url::{self, encoded};
+use crate::url::encoded;
 
 /// Where a file is edited.
 pub fn editor_of(file: &str) -> String {
@@ -102,7 +101,7 @@ fn File(summary: PolicySummary, errors: u64, warnings: u64, removing: Removing) 
     view! {
         <tr>
             <th scope="row" class="file">
-                <A href=url::of(&editor_of(&file))>{file.clone()}</A>
+                <Link to=editor_of(&file)>{file.clone()}</Link>
                 {other_name}
                 {description.map(|text| view! { <p class="help"><bdi>{text}</bdi></p> })}
             </th>

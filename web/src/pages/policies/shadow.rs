@@ -2,7 +2,6 @@
 
 use engine::decision::Outcome;
 use leptos::prelude::*;
-use leptos_router::components::A;
 
 use super::files::editor_of;
 use super::history::versions;
@@ -10,7 +9,7 @@ use super::opinions::{self, Behind, Difference, Judged, Opinions};
 use crate::api;
 use crate::api::types::{PolicySet, PolicyVersion};
 use crate::components::Column::{Number, Text};
-use crate::components::{Matrix, OutcomeBadge, Resource, Table};
+use crate::components::{Link, Matrix, OutcomeBadge, Resource, Table};
 use crate::format::{count, counted, time};
 use crate::url::{self, encoded};
 
@@ -132,10 +131,10 @@ fn Judgements(files: Vec<(String, String)>) -> impl IntoView {
 
 #[component]
 fn FileOpinions(file: String, opinions: Opinions) -> impl IntoView {
-    let (href, name) = (url::of(&editor_of(&file)), file.clone());
+    let (href, name) = (editor_of(&file), file.clone());
     let title = view! {
         <h3 class="judgement">
-            <A href=href>{name}</A>
+            <Link to=href>{name}</Link>
         </h3>
     };
     if opinions.asked == 0 {
@@ -177,7 +176,7 @@ fn rule(file: &str, behind: &Behind) -> impl IntoView + use<> {
     let name = match &behind.rule {
         Some(rule) => {
             let text = format!("{} (line {})", rule.id, rule.line);
-            view! { <A href=url::of(&editor_of(file))>{text}</A> }.into_any()
+            view! { <Link to=editor_of(file)>{text}</Link> }.into_any()
         }
         None => view! { <span class="muted">"no rule: its risk section"</span> }.into_any(),
     };
@@ -241,9 +240,9 @@ fn difference(difference: &Difference) -> impl IntoView + use<> {
                 <time datetime=at.clone() title=at.clone()>{time(&at)}</time>
             </td>
             <td>
-                <A href=url::of(&format!("/actions?id={}", encoded(&id)))>
+                <Link to=format!("/actions?id={}", encoded(&id))>
                     <bdi>{tool}</bdi>
-                </A>
+                </Link>
             </td>
             <td>
                 <bdi>{agent_id}</bdi>

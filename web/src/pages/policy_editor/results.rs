@@ -4,15 +4,13 @@ use std::sync::Arc;
 
 use engine::decision::{Decision, Outcome};
 use leptos::prelude::*;
-use leptos_router::components::A;
 
 use super::workbench::{Results, Workbench};
 use crate::components::Column::{Buttons, Text};
-use crate::components::{Matrix, OutcomeBadge, Table};
+use crate::components::{Link, Matrix, OutcomeBadge, Table};
 use crate::format;
 use crate::simulation::samples::Sample;
 use crate::simulation::{Origin, Outlook, Row, Summary};
-use crate::url;
 
 /// How many rows are shown before somebody asks for more.
 const AT_FIRST: usize = 50;
@@ -126,7 +124,7 @@ fn details(bench: Workbench, summary: Memo<Summary>) -> impl IntoView {
                     .map(|(id, outcome)| {
                         view! {
                             <li>
-                                <A href=url::of(&format!("/actions?id={id}"))>{format::short(&id)}</A>
+                                <Link to=format!("/actions?id={id}")>{format::short(&id)}</Link>
                                 " would get "
                                 <OutcomeBadge outcome />
                             </li>
@@ -231,7 +229,7 @@ fn one(bench: Workbench, row: Row, outlook: Outlook) -> impl IntoView {
             <td class="wide"><code>{row.tool}</code> " " <span dir="auto">{row.arguments}</span></td>
             <td class="agent">{row.agent_id}</td>
             <td class="number">
-                <A href=url::of(&format!("/actions?id={}", row.title))>{row.at.as_deref().map(format::time)}</A>
+                <Link to=format!("/actions?id={}", row.title)>{row.at.as_deref().map(format::time)}</Link>
             </td>
             <td>
                 <button type="button" class="quiet small" on:click=keep>"keep as sample"</button>
