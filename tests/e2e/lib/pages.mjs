@@ -52,7 +52,7 @@ export const PAGES = [
     dialog: true,
     path: "/ui/approvals",
     ready: async (page) => {
-      await page.getByRole("button", { name: "select all" }).click();
+      await page.getByRole("button", { name: "select shown" }).click();
       await page.getByRole("button", { name: /^approve \d+ …$/ }).click();
       await seen(page.getByRole("dialog", { name: "Approve these?" }));
     },

@@ -76,7 +76,7 @@ test("a risky one asks once more, and Enter alone approves nothing", async () =>
   await seen(item(ann.page, "c-risky"));
   await stands(ann.page);
   await item(ann.page, "c-risky").getByRole("button", { name: "approve" }).click();
-  const dialog = ann.page.getByRole("dialog", { name: "Approve a risky action?" });
+  const dialog = ann.page.getByRole("dialog", { name: "Approve this action?" });
   await seen(dialog);
   assert.match(await dialog.innerText(), /large-financial-action/);
   await ann.page.keyboard.press("Enter");

@@ -59,12 +59,14 @@ test("all of them can be rejected at once, and that can be stopped", async () =>
   await waiting(page, all);
   const number = (text) => Number(text.replaceAll(",", ""));
   const rejectAll = async () => {
-    await page.getByRole("button", { name: "select all" }).click();
-    await page.getByRole("button", { name: /^reject [\d,]+ …$/ }).click();
+    await page.getByRole("button", { name: /^reject all [\d,]+ …$/ }).click();
     const dialog = page.getByRole("dialog", { name: "Reject these?" });
     await seen(dialog.getByText(/^and [\d,]+ more, which only the queue shows$/));
     assert.ok((await dialog.getByRole("listitem").count()) <= 201);
-    await dialog.getByRole("button", { name: /^reject [\d,]+ actions$/ }).click();
+    const reject = dialog.getByRole("button", { name: /^reject [\d,]+ actions$/ });
+    assert.equal(await reject.isDisabled(), true);
+    await dialog.getByLabel(/^type \d+ to confirm$/).fill(String(await pending()));
+    await reject.click();
   };
 
   await rejectAll();

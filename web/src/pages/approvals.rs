@@ -12,13 +12,12 @@ pub mod sending;
 pub mod words;
 
 use leptos::prelude::*;
-use leptos_router::components::A;
 
 use self::desk::Desk;
 use self::item::Item;
 use crate::api;
 use crate::api::types::Action;
-use crate::components::{Empty, FailureView, Resource};
+use crate::components::{Empty, FailureView, Link, Resource};
 use crate::format::{counted, time};
 use crate::notify::{Choice, Notifications};
 use crate::session::Sessions;
@@ -151,7 +150,7 @@ fn Gone(desk: Desk) -> impl IntoView {
             (Some(action), _) => view! {
                 <p class="notice" role="status">
                     <strong>{words::name(&action)}</strong> " does not wait any more: " {words::ended(&action)} ", "
-                    {time(&action.updated_at)} ". " <A href=link(&action.id)>"Look at the action"</A>
+                    {time(&action.updated_at)} ". " <Link to=link(&action.id)>"Look at the action"</Link>
                 </p>
             }
             .into_any(),

@@ -1,17 +1,24 @@
-//! Several answers at once: the bar that ticks and shows how far they have come, and the dialog that lists what will be
+//! Several answers at once: the bar that ticks and shows how far they have come, and the dialog that shows what will be
 //! answered.
+//!
+//! INVARIANT: an approval covers only actions that the dialog shows in full. Risky and very long ones are approved one
+//! at a time. A rejection stops what it covers, so it may cover the whole queue.
 
 use leptos::prelude::*;
 
 use super::desk::Desk;
+use super::queue::Held;
 use super::sending;
-use super::words::is_dangerous;
-use crate::components::{Dialog, RiskMeter, Toasts};
+use super::words::{is_dangerous, is_long};
+use crate::api::types::Action;
+use crate::components::{Dialog, Json, RiskMeter, Toasts};
 use crate::format::{arguments, count, counted, visible};
 use crate::session::Sessions;
 
-/// How many are listed before they are answered.
+/// How many rejected actions are listed.
 const LISTED: usize = 200;
+/// More than so many answers take a number that is typed.
+const MANY: u64 = 25;
 
 /// The buttons for all that are ticked.
 #[component]
@@ -34,14 +41,24 @@ pub fn Bar(
             </button>
         }
     };
+    let reject_all = move |_| {
+        queue.check_all();
+        desk.give_all(false);
+    };
+    let hidden = Memo::new(move |_| desk.rest() > 0);
     let buttons = move || {
         view! {
-            <button type="button" class="quiet" on:click=move |_| queue.check_all()>"select all"</button>
+            <button type="button" class="quiet" on:click=move |_| queue.check(&desk.shown())>"select shown"</button>
             <button type="button" class="quiet" disabled=move || ticked() == 0 on:click=move |_| queue.check_none()>
                 "select none"
             </button>
             {answer(true)}
             {answer(false)}
+            <Show when=move || hidden.get()>
+                <button type="button" class="quiet" on:click=reject_all>
+                    {move || format!("reject all {} …", count(queue.number().unwrap_or_default() as u64))}
+                </button>
+            </Show>
         }
     };
     view! {
@@ -97,59 +114,116 @@ pub fn BulkDialog(
 #[component]
 fn List(desk: Desk, open: RwSignal<bool>, approve: bool) -> impl IntoView {
     let comment = RwSignal::new(String::new());
+    let typed = RwSignal::new(String::new());
     let toasts = Toasts::here();
     // Counted once each time it changes, however many there are.
     let held = Memo::new_with_compare(
         move |_| {
             let mut all = desk.queue.checked();
-            all.retain(|held| desk.queue.standing(&held.action.get()).may(approve));
+            all.retain(|held| {
+                let action = held.action.get();
+                let is_shown = !approve || !(is_dangerous(&action) || is_long(&action));
+                is_shown && desk.queue.standing(&action).may(approve)
+            });
             all
         },
         |_, _| true,
     );
     let number = move || held.with(Vec::len) as u64;
     let left_out = move || (desk.queue.number_checked() as u64).saturating_sub(number());
-    let risky =
-        move || held.with(|held| held.iter().filter(|held| is_dangerous(&held.action.get())).count()) as u64;
+    let alone = move || {
+        let checked = desk.queue.checked();
+        let of = |wanted: fn(&Action) -> bool| {
+            checked.iter().filter(|held| approve && wanted(&held.action.get())).count() as u64
+        };
+        (of(is_dangerous), of(|action| !is_dangerous(action) && is_long(action)))
+    };
+    let takes_number = move || number() > MANY;
+    let is_confirmed = move || !takes_number() || typed.get().trim() == number().to_string();
     let send = move |_| {
         open.set(false);
         sending::send(desk, toasts, held.get_untracked(), approve, &comment.get_untracked());
     };
+    let most = if approve { usize::MAX } else { LISTED };
     view! {
         <ul class="bulk-list" tabindex="0" aria-label="actions">
             <For
-                each=move || held.with(|held| held.iter().take(LISTED).cloned().collect::<Vec<_>>())
+                each=move || held.with(|held| held.iter().take(most).cloned().collect::<Vec<_>>())
                 key=|held| held.id.clone()
                 let(held)
             >
-                {
-                    let action = held.now();
-                    view! {
-                        <li>
-                            <strong><bdi>{visible(&action.tool)}</bdi></strong> " of " <bdi>{visible(&action.agent_id)}</bdi> " "
-                            <RiskMeter level=action.risk_level score=action.risk_score />
-                            <br />
-                            <code><bdi>{arguments(&action.params)}</bdi></code>
-                        </li>
-                    }
-                }
+                <Listed held approve />
             </For>
             {move || {
-                let more = number().saturating_sub(LISTED as u64);
+                let more = number().saturating_sub(most as u64);
                 (more > 0).then(|| view! { <li>"and " {count(more)} " more, which only the queue shows"</li> })
             }}
         </ul>
-        {move || (left_out() > 0).then(|| view! { <p class="help">{format!("{} left out: you have approved them already", counted(left_out(), "action"))}</p> })}
-        {move || (approve && risky() > 0)
-            .then(|| view! { <p class="notice warning">{format!("⚠ {} of high or critical risk among them", counted(risky(), "action"))}</p> })}
+        {move || {
+            let (risky, long) = alone();
+            let others = left_out().saturating_sub(risky + long);
+            let left_out = |number: u64, why: &str| {
+                (number > 0).then(|| view! { <p class="notice warning">"⚠ " {counted(number, "action")} " left out: " {why.to_owned()}</p> })
+            };
+            view! {
+                {left_out(risky, "actions of high or critical risk are approved one at a time")}
+                {left_out(long, "their arguments are too long to show here, so they are approved one at a time")}
+                {left_out(others, "your answer would not count, or you have given it already")}
+            }
+        }}
         <label for="bulk-comment">"comment for all of them (optional)"</label>
         <textarea id="bulk-comment" rows="2" prop:value=move || comment.get() on:input=move |event| comment.set(event_target_value(&event))></textarea>
         {approve.then(|| view! { <p class="help">"Approvals cannot be taken back: the agents may run these at once."</p> })}
+        <Show when=takes_number>
+            <label for="bulk-number">{move || format!("type {} to confirm", number())}</label>
+            <input
+                id="bulk-number"
+                inputmode="numeric"
+                autocomplete="off"
+                prop:value=move || typed.get()
+                on:input=move |event| typed.set(event_target_value(&event))
+            />
+        </Show>
         <div class="row">
             <button type="button" class="quiet" autofocus on:click=move |_| open.set(false)>"cancel"</button>
-            <button type="button" class:danger=!approve disabled=move || number() == 0 on:click=send>
+            <button
+                type="button"
+                class:danger=!approve
+                disabled=move || number() == 0 || !is_confirmed()
+                on:click=send
+            >
                 {move || format!("{} {}", if approve { "approve" } else { "reject" }, counted(number(), "action"))}
             </button>
         </div>
+    }
+}
+
+/// One action that will be answered: all of it where it is approved, one line where it is rejected.
+#[component]
+fn Listed(held: Held, approve: bool) -> impl IntoView {
+    let action = held.now();
+    let operation = (action.operation != "call")
+        .then(|| view! { " " <span class="muted"><bdi>{visible(&action.operation)}</bdi></span> });
+    let whole = approve.then(|| {
+        let context = (action.context.get() != "{}")
+            .then(|| view! { <Json text=action.context.get().to_owned() label="context" /> });
+        view! {
+            <Json text=action.params.get().to_owned() label="arguments" />
+            {context}
+        }
+    });
+    let line = (!approve).then(|| {
+        view! {
+            <br />
+            <code><bdi>{arguments(&action.params, &action.key_params)}</bdi></code>
+        }
+    });
+    view! {
+        <li>
+            <strong><bdi>{visible(&action.tool)}</bdi></strong> {operation} " of " <bdi>{visible(&action.agent_id)}</bdi> " "
+            <RiskMeter level=action.risk_level score=action.risk_score />
+            {line}
+            {whole}
+        </li>
     }
 }

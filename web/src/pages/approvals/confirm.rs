@@ -1,8 +1,11 @@
-//! The question before a risky action is approved: an approval cannot be taken back.
+//! The question before a risky or very long action is approved: an approval cannot be taken back.
+
+use std::sync::Arc;
 
 use leptos::prelude::*;
 
 use super::desk::Desk;
+use super::item::Glance;
 use super::queue::Held;
 use crate::components::{Dialog, Json, RiskMeter};
 use crate::format::visible;
@@ -15,7 +18,7 @@ pub fn Confirm(
 ) -> impl IntoView {
     let (confirming, open) = desk.confirming;
     view! {
-        <Dialog open title="Approve a risky action?">
+        <Dialog open title="Approve this action?">
             {move || match confirming.get().and_then(|id| desk.queue.find(&id)) {
                 Some(held) => view! { <Question desk held open /> }.into_any(),
                 None => view! { <p>"It does not wait any more."</p> }.into_any(),
@@ -38,7 +41,9 @@ fn Question(desk: Desk, held: Held, open: RwSignal<bool>) -> impl IntoView {
             <RiskMeter level=action.risk_level score=action.risk_score />
         </p>
         <p>{action.risk_rules.join(", ")}</p>
+        <Glance action=Arc::clone(&action) />
         <Json text=action.params.get().to_owned() label="arguments" />
+        {(action.context.get() != "{}").then(|| view! { <Json text=action.context.get().to_owned() label="context" /> })}
         {(!comment.trim().is_empty()).then(|| view! { <p>"Your comment: “" <bdi>{comment}</bdi> "”"</p> })}
         <p class="help">"An approval cannot be taken back: the agent may run this at once."</p>
         <div class="row">

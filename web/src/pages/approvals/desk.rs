@@ -10,7 +10,7 @@ use wasm_bindgen::JsCast as _;
 
 use super::queue::{Held, Queue};
 use super::sending::Progress;
-use super::words::{Left, is_dangerous, left};
+use super::words::{Left, is_dangerous, is_long, left};
 use crate::components::Toasts;
 use crate::format::now_ms;
 use crate::url;
@@ -160,7 +160,7 @@ impl Desk {
             self.toasts.failed("too late: the time for an answer is over");
         } else if self.queue.is_moving(&held.id) {
             self.toasts.failed("the queue moved at this moment; nothing was sent, look again and repeat it");
-        } else if approve && is_dangerous(&action) {
+        } else if approve && (is_dangerous(&action) || is_long(&action)) {
             self.confirming.0.set(Some(Arc::clone(&held.id)));
             self.confirming.1.set(true);
         } else {

@@ -3,16 +3,16 @@
 use std::sync::Arc;
 
 use leptos::prelude::*;
-use leptos_router::components::A;
 use serde::Deserialize;
 
 use super::desk::Desk;
 use super::queue::Held;
-use super::words::{Left, Standing, left, needs, person};
+use super::words::{Left, Standing, is_long, left, needs, person};
 use crate::api;
 use crate::api::types::Action;
-use crate::components::{Json, Resource, RiskMeter};
-use crate::format::{countdown, now_ms, parse_time, relative, time, visible, words};
+use crate::components::explanation::rule_path;
+use crate::components::{Json, Link, Resource, RiskMeter};
+use crate::format::{arguments, countdown, now_ms, parse_time, relative, time, visible, words};
 use crate::session::Sessions;
 use crate::url::encoded;
 
@@ -71,6 +71,7 @@ pub fn Item(
                 </header>
                 <div class="columns">
                     <div>
+                        <Glance action=Arc::clone(&action) />
                         <Json text=action.params.get().to_owned() label="arguments" />
                         {context}
                     </div>
@@ -80,6 +81,18 @@ pub fn Item(
             </article>
         </li>
     }
+}
+
+/// The arguments on one line above a long text of them, those that the rule compared first: no other argument can push
+/// them out of sight.
+#[component]
+pub fn Glance(
+    /// The action.
+    action: Arc<Action>,
+) -> impl IntoView {
+    is_long(&action).then(|| {
+        view! { <p class="glance"><code><bdi>{arguments(&action.params, &action.key_params)}</bdi></code></p> }
+    })
 }
 
 #[component]
@@ -130,10 +143,11 @@ fn Facts(held: Held, is_selected: Memo<bool>) -> impl IntoView {
     let action = held.now();
     let rule = match &action.rule {
         Some(rule) => {
-            let href = format!("/policies/{}?rule={}", encoded(&rule.policy), encoded(&rule.id));
+            let to = rule_path(&rule.policy, Some(&rule.id));
             let place = format!("{}:{}", rule.policy, rule.line);
             let id = rule.id.clone();
-            view! { <A href=href>{id}</A> " " <span class="muted">{place}</span> }.into_any()
+            view! { <Link to><bdi>{visible(&id)}</bdi></Link> " " <span class="muted">{place}</span> }
+                .into_any()
         }
         None => view! { "no rule: " {words(action.reason_code.as_str())} }.into_any(),
     };

@@ -182,11 +182,15 @@ impl Queue {
         });
     }
 
-    /// Ticks all that who is logged in may answer.
+    /// Ticks those of `some` that the person who is logged in may answer.
+    pub fn check(self, some: &[Held]) {
+        let may_answer = some.iter().filter(|held| untrack(|| self.standing(&held.now())).may(false));
+        self.checked.set(may_answer.map(|held| Arc::clone(&held.id)).collect());
+    }
+
+    /// Ticks the whole queue, shown or not: only to reject it.
     pub fn check_all(self) {
-        let items = self.items_untracked();
-        let all = items.iter().filter(|held| self.standing(&held.now()).may(false));
-        self.checked.set(all.map(|held| Arc::clone(&held.id)).collect());
+        self.check(&self.items_untracked());
     }
 
     /// Unticks all.

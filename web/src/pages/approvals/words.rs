@@ -13,6 +13,8 @@ use crate::api::Failure;
 use crate::api::types::{Action, Approval};
 use crate::format::{counted, parse_time, visible, words};
 
+/// The most bytes of arguments and context that a person takes in at a glance.
+const GLANCE_BYTES: usize = 4000;
 /// When little time is left.
 const SOON_MS: f64 = 300_000.0;
 /// Up to this many, each action that leaves has a note of its own.
@@ -106,9 +108,14 @@ impl Standing {
     }
 }
 
-/// Whether an approval of this must be confirmed.
+/// Whether the action is of high or critical risk.
 pub fn is_dangerous(action: &Action) -> bool {
     action.risk_level >= RiskLevel::High
+}
+
+/// Whether the arguments and the context are too long to be taken in at a glance.
+pub fn is_long(action: &Action) -> bool {
+    action.params.get().len() + action.context.get().len() > GLANCE_BYTES
 }
 
 /// One group of people that has to approve.
