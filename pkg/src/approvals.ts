@@ -35,21 +35,46 @@ export interface ApprovalBroker {
   hold(held: Held, options: { readonly signal: AbortSignal }): Promise<ApprovalAnswer>;
 }
 
-/** The answer as the engine reads it. @throws TypeError for anything else. */
-export function approvalOf(answer: ApprovalAnswer): Approval {
+/**
+ * The answer as the engine reads it, about an action that `proposer` proposed.
+ *
+ * @throws TypeError for anything else, for a grant by the proposer, and for two approvers who cannot be told apart.
+ */
+export function approvalOf(answer: ApprovalAnswer, proposer: string): Approval {
   const { verdict, approvers = [], reason = null } = (answer ?? {}) as ApprovalAnswer;
   if (verdict !== "granted" && verdict !== "rejected" && verdict !== "expired") {
     throw new TypeError(`the verdict is \`${String(verdict)}\`, and not \`granted\`, \`rejected\` or \`expired\``);
   }
   if (reason !== null && typeof reason !== "string") throw new TypeError("the reason is no text");
   if (!Array.isArray(approvers)) throw new TypeError("the approvers are no list");
-  return {
-    verdict,
-    reason,
-    approvers: approvers.map(({ principal, roles = [] }) => {
-      if (typeof principal !== "string" || principal === "") throw new TypeError("an approver has no name");
-      if (!Array.isArray(roles) || roles.some((role) => typeof role !== "string")) throw new TypeError("the roles of an approver are no texts");
-      return { principal, roles: [...roles] };
-    }),
-  };
+  const people = new Map<string, Approval["approvers"][number]>();
+  for (const approver of approvers) {
+    // Each property is read once: what was checked is what counts.
+    const { principal, roles = [] } = approver;
+    if (!Array.isArray(roles) || roles.some((role) => typeof role !== "string")) throw new TypeError("the roles of an approver are no texts");
+    const person = identityOf(principal);
+    if (verdict === "granted" && person === fold(proposer)) {
+      throw new TypeError(`\`${principal}\` proposed the action and cannot approve it`);
+    }
+    const known = people.get(person);
+    if (known !== undefined && known.principal !== principal) {
+      throw new TypeError(`\`${known.principal}\` and \`${principal}\` cannot be told apart as two people`);
+    }
+    if (known === undefined) people.set(person, { principal, roles: [...roles] });
+  }
+  return { verdict, reason, approvers: [...people.values()] };
+}
+
+/** @throws TypeError for a name with characters that are not seen, by which it could pass for another. */
+function identityOf(principal: unknown): string {
+  if (typeof principal !== "string" || principal.trim() === "") throw new TypeError("an approver has no name");
+  if (UNSEEN.test(principal)) throw new TypeError("the name of an approver has characters that are not seen");
+  return fold(principal);
+}
+
+const UNSEEN = /[\p{C}\p{Default_Ignorable_Code_Point}]/u;
+
+/** Who a name stands for: two spellings of one name are one person. */
+function fold(name: string): string {
+  return name.normalize("NFKC").trim().toUpperCase().toLowerCase();
 }

@@ -59,12 +59,16 @@ interface Taken {
   readonly issuedAtMs: number;
   readonly maxAgeMs: number;
   readonly policyVersion: string | null;
+  /** The SHA-256 of what was signed. */
+  readonly digest: string;
   /** How old it was when it came, and when that was by the clock that nobody can set. */
   readonly ageMs: number;
   readonly receivedAt: number;
 }
 
 interface Payload {
+  /** The SHA-256 of its bytes. */
+  readonly digest: string;
   readonly policyHash: string;
   readonly policyVersion: string | null;
   readonly issuedAtMs: number;
@@ -144,6 +148,13 @@ export class Bundle {
       throw refused("bundle_wrong_hash", "its policies have another hash than it says");
     }
     const last = this.#taken;
+    // The same once more is no younger for it.
+    if (payload.digest === last?.digest) return policies.unload();
+    // Of two that were issued at the same moment none is the newer one, so the one in use stays.
+    if (payload.issuedAtMs === last?.issuedAtMs) {
+      policies.unload();
+      throw refused("bundle_conflict", "it was issued at the same moment as the one that is in use, and is another");
+    }
     if (payload.issuedAtMs < Math.max(last?.issuedAtMs ?? -Infinity, this.#minIssuedAtMs)) {
       policies.unload();
       throw refused("bundle_rollback", "it was issued before the one that is in use");
@@ -155,6 +166,7 @@ export class Bundle {
       issuedAtMs: payload.issuedAtMs,
       maxAgeMs: payload.maxAgeMs,
       policyVersion: payload.policyVersion,
+      digest: payload.digest,
       ageMs: Math.max(0, age),
       receivedAt: this.#clock.monotonic(),
     };
@@ -213,11 +225,7 @@ export class Bundle {
       .catch((error: unknown) => {
         this.#failures += 1;
         const known = error instanceof FarameshError ? error : refused("bundle_refused", reason(error));
-        try {
-          this.#options.onError?.(known);
-        } catch {
-          // Who listens cannot stop the asking.
-        }
+        this.#tell(known);
       })
       .finally(() => {
         if (!this.#polling) return;
@@ -225,6 +233,19 @@ export class Bundle {
         const wait = Math.min(Math.max(every, LONGEST_POLL_MS), every * 2 ** Math.min(this.#failures, 8));
         this.#cancel = later(wait * (0.8 + Math.random() * 0.4), () => this.#turn());
       });
+  }
+
+  #tell(error: FarameshError): void {
+    const { onError } = this.#options;
+    if (onError === undefined) {
+      if (this.#failures === 1) console.warn(`faramesh: ${error.message} (${error.code}; \`onError\` hears of every failure)`);
+      return;
+    }
+    try {
+      onError(error);
+    } catch {
+      // Whoever listens cannot stop the asking.
+    }
   }
 
   async #verified(given: Envelope | string): Promise<Payload> {
@@ -242,7 +263,8 @@ export class Bundle {
     if (!(await this.#isSigned(signed, signatures))) {
       throw refused("bundle_wrong_signature", "none of the pinned keys has signed it");
     }
-    return shaped("the payload", () => parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(payload)));
+    const digest = sha256(payload);
+    return shaped("the payload", () => parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(payload), digest));
   }
 
   async #isSigned(bytes: Uint8Array<ArrayBuffer>, signatures: readonly Uint8Array<ArrayBuffer>[]): Promise<boolean> {
@@ -262,7 +284,7 @@ export function createBundle(options: BundleOptions): Bundle {
   return new Bundle(options);
 }
 
-function parse(text: string): Payload {
+function parse(text: string, digest: string): Payload {
   const payload = JSON.parse(text) as {
     bundle_version: unknown;
     policy_hash: string;
@@ -284,7 +306,7 @@ function parse(text: string): Payload {
     return [name, bytes] as const;
   });
   const { policy_version: version } = payload;
-  return { policyHash: payload.policy_hash, policyVersion: typeof version === "string" ? version : null, issuedAtMs, maxAgeMs, files };
+  return { digest, policyHash: payload.policy_hash, policyVersion: typeof version === "string" ? version : null, issuedAtMs, maxAgeMs, files };
 }
 
 function fromBase64(text: string): Uint8Array<ArrayBuffer> {

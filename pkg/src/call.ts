@@ -5,34 +5,36 @@ import { ArgumentsChangedError, InvalidActionError } from "./errors.js";
 import type { Decision } from "./generated/wire.js";
 import { NotJson } from "./json.js";
 
+/** What a call brings beside its arguments. */
+export interface CallTerms {
+  /** Calls off the waiting for people and servers. */
+  readonly signal?: AbortSignal | undefined;
+  /** The same for the same call made again, so that a server takes it for one action. */
+  readonly idempotencyKey?: string | undefined;
+}
+
 /** One call. */
 export class Call {
   readonly tool: string;
-  /** Calls off the waiting for people and servers. */
   readonly signal: AbortSignal | undefined;
+  readonly idempotencyKey: string | undefined;
   /** The action as it was when the call was made: what is decided. */
   readonly body: string;
   readonly #write: () => string;
   #hash: string | undefined;
 
   /**
-   * `write` gives the action as text, from the arguments as they are when it is called.
-   *
-   * @throws {@link InvalidActionError} for arguments without an exact JSON form.
+   * `body` is the action as text, and `write` gives it from the arguments as they are when it is called.
    */
-  constructor(tool: string, write: () => string, signal: AbortSignal | undefined) {
+  constructor(tool: string, body: string, write: () => string, terms: CallTerms = {}) {
     this.tool = tool;
-    this.signal = signal;
+    this.body = body;
+    this.signal = terms.signal;
+    this.idempotencyKey = terms.idempotencyKey;
     this.#write = write;
-    try {
-      this.body = write();
-    } catch (error) {
-      if (!(error instanceof NotJson)) throw error;
-      throw new InvalidActionError(error.message, { code: "invalid_action", cause: error });
-    }
   }
 
-  /** The arguments as they were decided: a copy that nobody else holds. */
+  /** The arguments as they were decided: a copy that nothing else holds. */
   snapshot(): Record<string, unknown> {
     return (JSON.parse(this.body) as { params: Record<string, unknown> }).params;
   }
@@ -48,7 +50,7 @@ export class Call {
     try {
       held = this.#current();
     } catch (error) {
-      if (!(error instanceof NotJson || error instanceof EngineFailure)) throw error;
+      if (!(error instanceof InvalidActionError || error instanceof NotJson || error instanceof EngineFailure)) throw error;
       cause = error;
     }
     if (held !== undefined && held === decision.request_hash) return;

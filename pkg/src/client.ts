@@ -25,7 +25,9 @@ export type ServerAction = Decision & {
   readonly id: string;
   readonly status: string;
   readonly receipt?: Receipt;
+  /** When a held action expires, and when it was made, by the server's clock. */
   readonly expires_at?: string | null;
+  readonly created_at?: string;
 };
 
 /** The server's answer to records. */
@@ -85,9 +87,21 @@ export class Client {
     this.#fetch = given.fetch;
   }
 
-  /** Submits an action: it is decided and recorded, and nothing runs by it. */
-  async submit(body: string, signal?: AbortSignal): Promise<ServerAction> {
-    return this.#ask(post("/v1/actions", body, { signal }), action);
+  /**
+   * Submits an action: it is decided and recorded, and nothing runs by it. The same under the same `key` is one action.
+   */
+  async submit(body: string, options: { readonly key?: string | undefined; readonly signal?: AbortSignal | undefined } = {}): Promise<ServerAction> {
+    return this.#ask(post("/v1/actions", body, { signal: options.signal }, options.key), action);
+  }
+
+  /** The action as it is now. */
+  async get(id: string, signal?: AbortSignal): Promise<ServerAction> {
+    return this.#ask({ method: "GET", path: actionPath(id), persistent: true, signal }, action);
+  }
+
+  /** Takes back an action that is not started: it will not be, and people see that nothing waits for them. */
+  async withdraw(id: string, why: string): Promise<ServerAction> {
+    return this.#ask(post(`${actionPath(id)}/withdraw`, JSON.stringify({ reason: why }), { persistent: true }), action);
   }
 
   /** Decides an action without submitting it. */
@@ -95,11 +109,11 @@ export class Client {
     return this.#ask(post("/v1/gate/decide", body, { signal }), decision);
   }
 
-  /** The action as soon as it leaves `pending_approval`, or as it stands after `ms`. */
+  /** The action as soon as it leaves `pending_approval`, or as it is after `ms`. It is asked once: who waits has a backoff. */
   async wait(id: string, ms: number, signal?: AbortSignal): Promise<ServerAction> {
     const seconds = Math.max(1, Math.ceil(ms / 1000));
     const path = `${actionPath(id)}/wait?timeout=${seconds}s`;
-    return this.#ask({ method: "GET", path, patienceMs: seconds * 1000, persistent: true, signal }, action);
+    return this.#ask({ method: "GET", path, patienceMs: seconds * 1000, once: true, signal }, action);
   }
 
   /** Redeems the permit of an action, once. */
@@ -197,8 +211,8 @@ function problem(what: string, status: number, text: string): Error {
   return new ServerProblem(message, { code, status }, told);
 }
 
-function post(path: string, body: string, more: Partial<Request>): Request {
-  const headers = { "content-type": "application/json", "idempotency-key": uuid() };
+function post(path: string, body: string, more: Partial<Request>, key?: string): Request {
+  const headers = { "content-type": "application/json", "idempotency-key": key ?? uuid() };
   return { method: "POST", path, body, headers, ...more };
 }
 

@@ -11,7 +11,7 @@ import {
   InvalidActionError,
   ToolDeniedError,
 } from "./errors.js";
-import type { FarameshError } from "./errors.js";
+import type { ApprovalState, FarameshError } from "./errors.js";
 
 /** The text for the model about a call of `tool` that did not run, one fact a line. */
 export function denialText(error: FarameshError, tool: string): string {
@@ -34,6 +34,25 @@ interface Wording {
   readonly decided: boolean;
 }
 
+const APPROVAL: Record<ApprovalState, { readonly what: string; readonly advice: string }> = {
+  waits: {
+    what: "it is under review, waiting for approval by a person who has not answered yet.",
+    advice: "Do not retry with these arguments. Tell the user that the request is under review; it was not rejected.",
+  },
+  withdrawn: {
+    what: "no person answered in time, and the request was withdrawn.",
+    advice: "Do not retry now. Tell the user that nobody has reviewed the request and that it has to be made again; it was not rejected.",
+  },
+  insufficient: {
+    what: "it needs approval by more people, or by others, than have approved it.",
+    advice: "Do not retry with these arguments. Tell the user that the request is not approved yet; it was not rejected.",
+  },
+  nobody: {
+    what: "it needs approval by a person, and there is no way here to ask one.",
+    advice: "Do not retry with these arguments. Tell the user that this needs approval by a person and was not done; it was not rejected.",
+  },
+};
+
 function wording(error: FarameshError): Wording {
   if (error instanceof ToolDeniedError) {
     return {
@@ -42,17 +61,18 @@ function wording(error: FarameshError): Wording {
       decided: true,
     };
   }
-  if (error instanceof ApprovalRequiredError) {
-    return {
-      what: "it is under review, waiting for approval by a person who has not answered yet.",
-      advice: "Do not retry with these arguments. Tell the user that the request is under review; it was not rejected.",
-      decided: true,
-    };
-  }
+  if (error instanceof ApprovalRequiredError) return { ...APPROVAL[error.approval], decided: true };
   if (error instanceof ApprovalRejectedError) {
     return {
       what: "a person reviewed this call and rejected it.",
       advice: "Do not retry with these arguments. Tell the user that the request was rejected, and why.",
+      decided: true,
+    };
+  }
+  if (error instanceof ApprovalExpiredError && error.code === "permit_expired") {
+    return {
+      what: "it was permitted and not started in time, so the permission has lapsed.",
+      advice: "Call it again if it is still wanted; it was not rejected.",
       decided: true,
     };
   }

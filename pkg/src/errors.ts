@@ -4,7 +4,7 @@
 //     ├── ToolDeniedError          a policy says no
 //     ├── ApprovalRequiredError    held for a person, and nobody has answered yet, or there is nobody to ask
 //     ├── ApprovalRejectedError    a person said no
-//     ├── ApprovalExpiredError     nobody answered in time
+//     ├── ApprovalExpiredError     nobody answered in time, or what was permitted was not started in time
 //     ├── ArgumentsChangedError    what was decided is not what would run
 //     ├── InvalidActionError       the arguments have no exact JSON form, or are no action
 //     ├── PolicyInvalidError       the policies have errors
@@ -47,9 +47,23 @@ export class ToolDeniedError extends FarameshError {
   override name = "ToolDeniedError";
 }
 
+/**
+ * Where the approval stands that an action needs: it still `waits` on the server and can be taken up with `resume`; it was
+ * `withdrawn`, since nobody answered in the time that the call waits; it is `insufficient`, since more people or other
+ * roles are needed; or there is `nobody` to ask.
+ */
+export type ApprovalState = "waits" | "withdrawn" | "insufficient" | "nobody";
+
 /** The action is held for a person, and nobody has answered, or there is nobody to ask. This is no rejection. */
 export class ApprovalRequiredError extends FarameshError {
   override name = "ApprovalRequiredError";
+  /** Where the approval stands. */
+  readonly approval: ApprovalState;
+
+  constructor(message: string, options: FarameshErrorOptions & { readonly approval?: ApprovalState } = {}) {
+    super(message, { code: "approval_required", ...options });
+    this.approval = options.approval ?? "nobody";
+  }
 }
 
 /** A person looked at the action and rejected it. */
@@ -57,7 +71,10 @@ export class ApprovalRejectedError extends FarameshError {
   override name = "ApprovalRejectedError";
 }
 
-/** Nobody answered before the approval expired. This is no rejection. */
+/**
+ * Nobody answered before the approval expired, or what was permitted was not started in time (`permit_expired`). This is
+ * no rejection.
+ */
 export class ApprovalExpiredError extends FarameshError {
   override name = "ApprovalExpiredError";
 }

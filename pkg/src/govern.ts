@@ -1,16 +1,19 @@
 // Wraps functions: from a call's arguments to an action, down the road, and to the function or to the refusal. What has
 // run has run: a report that fails is told to `onError`, and changes neither the tool's result nor its error.
 
+import { readerOf } from "./arguments.js";
+import { besideOf } from "./beside.js";
 import { Call } from "./call.js";
 import { reason } from "./client.js";
 import { denialText } from "./denial.js";
-import { FarameshError, InvalidActionError, PolicyUnavailableError } from "./errors.js";
+import { ArgumentsChangedError, FarameshError, InvalidActionError, PolicyUnavailableError } from "./errors.js";
 import { canonical, NotJson, stringify } from "./json.js";
 import { checkOnDeny, isName, mergedContext } from "./options.js";
 import { MAX_ERROR_TEXT } from "./records.js";
 import type { Report } from "./records.js";
-import { admission } from "./road.js";
+import { admission, resumption } from "./road.js";
 import type { Road, Started, Terms } from "./road.js";
+import { sha256 } from "./sha256.js";
 import type { AnyFunction, GovernOptions, OnDeny } from "./types.js";
 
 /** What the governor brings. */
@@ -22,38 +25,80 @@ export interface Surroundings {
   /** Whether there is somebody that a call may have to wait for. */
   readonly waits: boolean;
   readonly terms: Terms;
-  readonly failed: (error: FarameshError) => void;
+  /** Hears of what fails; `thrown` says that whoever called hears of it too. */
+  readonly failed: (error: FarameshError, thrown?: boolean) => void;
   /** Is called at the beginning of every call. */
   readonly begin: () => void;
 }
 
 type Args = readonly unknown[];
-const OPTIONS = new Set<string>(["tool", "operation", "params", "context", "signal", "onDeny", "reportResult"] satisfies (keyof GovernOptions)[]);
-const ASYNC = Object.getPrototypeOf(async () => undefined) as object;
-const GENERATORS = [Object.getPrototypeOf(function* () {}), Object.getPrototypeOf(async function* () {})] as object[];
+/** Takes up an action that was submitted before, with the arguments that it was submitted with. */
+type Resume = (actionId: string, self: unknown, args: Args) => Promise<unknown>;
 
-/** `fn` behind the gate, with its name and its number of arguments. */
+const OPTIONS = new Set<string>([
+  "callId",
+  "context",
+  "defaults",
+  "exclude",
+  "onDeny",
+  "operation",
+  "params",
+  "reportResult",
+  "signal",
+  "tool",
+] satisfies (keyof GovernOptions)[]);
+const ASYNC = Object.getPrototypeOf(async () => undefined) as object;
+/** Functions have these of their own, and a wrapper keeps its own too. */
+const OWN = new Set<PropertyKey>(["length", "name", "prototype", "arguments", "caller"]);
+const resumes = new WeakMap<AnyFunction, { readonly around: Surroundings; readonly resume: Resume }>();
+
+/** How `tool` takes up an action; undefined for what this governor has not wrapped. */
+export function resumeOf(tool: AnyFunction, isOurs: (around: Surroundings) => boolean): Resume | undefined {
+  const found = resumes.get(tool);
+  return found !== undefined && isOurs(found.around) ? found.resume : undefined;
+}
+
+/** `fn` behind the gate, with its name, its number of arguments and its own properties. */
 export function governed(fn: AnyFunction, options: GovernOptions, around: Surroundings): AnyFunction {
   check(fn, options);
   const { tool, operation = "call" } = options;
   const onDeny = options.onDeny ?? around.onDeny;
   const reportResult = options.reportResult ?? around.reportResult;
-  const paramsOf = mapping(fn, options);
+  const read = readerOf(fn, options);
   const isAsync = around.waits || Object.getPrototypeOf(fn) === ASYNC;
 
   // What is the same in every call is written once.
   const head = `{"agent_id":${JSON.stringify(around.agentId)},"tool":${JSON.stringify(tool)},"operation":${JSON.stringify(operation)}`;
-  const { context, signal } = options;
-  const writer = (args: Args) => (): string => {
+  const { context, signal, callId } = options;
+  const write = (params: object, args: Args): string => {
     const given = typeof context === "function" ? context(...(args as never[])) : context;
-    return stringify({ params: paramsOf.read(args), context: mergedContext(around.context, given) }, "the action", head);
+    return stringify({ params, context: mergedContext(around.context, given) }, "the action", head);
   };
-  const prepare = (args: Args): Call =>
-    new Call(tool, writer(args), typeof signal === "function" ? signal(...(args as never[])) : signal);
+  /** The call, and what the tool gets if it may run: both are fixed here, whatever the caller changes later. */
+  const prepare = (args: Args): { call: Call; given: unknown[] } => {
+    try {
+      const reading = read(args);
+      const beside = args.length > 1 ? besideOf(args) : undefined;
+      const named = typeof callId === "function" ? callId(...(args as never[])) : callId;
+      const id = named === undefined ? beside?.call : [named];
+      const call = new Call(tool, write(reading.params, args), () => write(read(args).params, args), {
+        signal: (typeof signal === "function" ? signal(...(args as never[])) : signal) ?? beside?.signal,
+        // A header holds ASCII, and names are anybody's.
+        idempotencyKey: id === undefined ? undefined : `call-${sha256(JSON.stringify([around.agentId, tool, operation, ...id]))}`,
+      });
+      return { call, given: reading.args(() => call.snapshot()) };
+    } catch (error) {
+      if (!(error instanceof NotJson)) throw error;
+      throw new InvalidActionError(error.message, { code: "invalid_action", cause: error });
+    }
+  };
   const refused = (error: unknown): unknown => {
     if (!(error instanceof FarameshError)) throw error;
-    if (error instanceof PolicyUnavailableError) around.failed(error);
-    if (onDeny === "throw") throw error;
+    const thrown = onDeny === "throw";
+    // A mistake of whoever wrote the tool must not be seen by a model alone.
+    const told = error instanceof PolicyUnavailableError || (!thrown && (error instanceof InvalidActionError || error instanceof ArgumentsChangedError));
+    if (told) around.failed(error, thrown);
+    if (thrown) throw error;
     const text = denialText(error, tool);
     return onDeny === "return" ? text : onDeny({ error, decision: error.decision, tool, text });
   };
@@ -61,20 +106,27 @@ export function governed(fn: AnyFunction, options: GovernOptions, around: Surrou
 
   const synchronous = function (this: unknown, ...args: unknown[]): unknown {
     around.begin();
-    let call: Call;
+    let given: unknown[];
     let started: Started;
     try {
-      call = prepare(args);
-      started = drive(admission(call, around.terms));
+      const prepared = prepare(args);
+      given = prepared.given;
+      started = drive(admission(prepared.call, around.terms));
+      started.begin();
     } catch (error) {
       return refused(error);
     }
     let result: unknown;
     try {
-      result = fn.apply(this, paramsOf.args(args, call));
+      result = fn.apply(this, given);
     } catch (error) {
       void started.ended(failure(error));
       throw error;
+    }
+    if (isGenerator(result)) {
+      const error = generatorError(tool);
+      void started.ended(failure(error));
+      return refused(error);
     }
     if (!isThenable(result)) {
       void started.ended(success(result));
@@ -92,31 +144,54 @@ export function governed(fn: AnyFunction, options: GovernOptions, around: Surrou
     );
   };
 
-  const asynchronous = async function (this: unknown, ...args: unknown[]): Promise<unknown> {
+  const run = async (self: unknown, args: Args, road: (call: Call) => Road<Started>): Promise<unknown> => {
     around.begin();
-    let call: Call;
+    let given: unknown[];
     let started: Started;
     try {
-      // Before anything is waited for: who called may change its arguments from here on.
-      call = prepare(args);
-      started = await driveAsync(admission(call, around.terms));
+      // Before anything is waited for: whoever called may change the arguments from here on.
+      const prepared = prepare(args);
+      given = prepared.given;
+      started = await driveAsync(road(prepared.call));
     } catch (error) {
+      return refused(error);
+    }
+    try {
+      // INVARIANT: from this check to the tool nothing is waited for, so nothing can change in between.
+      started.begin();
+    } catch (error) {
+      if (started.isOpen) await report(started, failure(error), tool, around);
       return refused(error);
     }
     let result: unknown;
     try {
-      result = await fn.apply(this, paramsOf.args(args, call));
+      result = await fn.apply(self, given);
     } catch (error) {
       await report(started, failure(error), tool, around);
       throw error;
     }
+    if (isGenerator(result)) {
+      const error = generatorError(tool);
+      await report(started, failure(error), tool, around);
+      return refused(error);
+    }
     await report(started, success(result), tool, around);
     return result;
   };
+  const asynchronous = async function (this: unknown, ...args: unknown[]): Promise<unknown> {
+    return run(this, args, (call) => admission(call, around.terms));
+  };
 
   const wrapper = isAsync ? asynchronous : synchronous;
+  for (const key of Reflect.ownKeys(fn).filter((key) => !OWN.has(key))) {
+    Object.defineProperty(wrapper, key, Object.getOwnPropertyDescriptor(fn, key) as PropertyDescriptor);
+  }
   Object.defineProperty(wrapper, "name", { value: fn.name, configurable: true });
   Object.defineProperty(wrapper, "length", { value: fn.length, configurable: true });
+  resumes.set(wrapper, {
+    around,
+    resume: (actionId, self, args) => run(self, args, (call) => resumption(call, around.terms, actionId)),
+  });
   return wrapper;
 }
 
@@ -125,57 +200,12 @@ function check(fn: unknown, options: GovernOptions): asserts fn is AnyFunction {
   if (typeof options !== "object" || options === null) throw new TypeError("`govern` takes an object of options, with `tool` among them");
   const unknown = Object.keys(options).find((name) => !OPTIONS.has(name));
   if (unknown !== undefined) throw new TypeError(`there is no option \`${unknown}\``);
-  if (!isName(options.tool)) throw new TypeError("`tool` must name the tool");
-  if (options.operation !== undefined && options.operation !== "" && !isName(options.operation)) throw new TypeError("`operation` must be a text");
-  if (GENERATORS.some((kind) => Object.getPrototypeOf(fn) === kind)) {
-    throw new TypeError(`\`${options.tool}\` is a generator, whose effects come after its call; govern a plain function`);
+  if (!isName(options.tool)) throw new TypeError("`tool` must name the tool, in 1 to 256 bytes");
+  if (options.operation !== undefined && options.operation !== "" && !isName(options.operation)) {
+    throw new TypeError("`operation` must be a text of at most 256 bytes");
   }
+  if (options.callId !== undefined && typeof options.callId !== "function" && !isName(options.callId)) throw new TypeError("`callId` must be a text, or a function");
   checkOnDeny(options.onDeny);
-}
-
-/** How arguments become `params`, and how decided `params` become arguments again. */
-interface Mapping {
-  read(args: Args): object;
-  args(args: Args, call: Call): unknown[];
-}
-
-function mapping(fn: AnyFunction, { tool, params }: GovernOptions): Mapping {
-  if (params === undefined) {
-    if (fn.length > 1) {
-      throw new TypeError(`\`${tool}\` takes ${fn.length} arguments; say with \`params\` how they are called: a list of names, or a function`);
-    }
-    return {
-      read(args) {
-        if (args.length > 1) throw new NotJson(`\`${tool}\` was called with ${args.length} arguments, and one object is expected`);
-        const [one = {}] = args;
-        if (typeof one !== "object" || one === null || Array.isArray(one)) throw new NotJson(`the argument of \`${tool}\` is no object`);
-        return one;
-      },
-      // What was decided is what runs, whatever the caller's object answers when it is read again.
-      args: (args, call) => (args.length === 0 || args[0] === undefined ? [...args] : [call.snapshot()]),
-    };
-  }
-  if (typeof params === "function") {
-    return { read: (args) => params(...(args as never[])), args: (args) => [...args] };
-  }
-  const names: readonly string[] = params;
-  if (!Array.isArray(params) || names.some((name) => typeof name !== "string" || name === "")) {
-    throw new TypeError(`\`params\` of \`${tool}\` must be a list of names, or a function`);
-  }
-  if (new Set(names).size !== names.length) throw new TypeError(`\`params\` of \`${tool}\` names an argument twice`);
-  if (names.length < fn.length) {
-    throw new TypeError(`\`${tool}\` takes ${fn.length} arguments, and \`params\` names ${names.length}`);
-  }
-  return {
-    read(args) {
-      if (args.length > names.length) throw new NotJson(`\`${tool}\` was called with ${args.length} arguments, and ${names.length} have a name`);
-      return Object.fromEntries(names.map((name, index) => [name, args[index]]));
-    },
-    args(args, call) {
-      const decided = call.snapshot();
-      return args.map((_, index) => decided[names[index] as string]);
-    },
-  };
 }
 
 /** Takes a road on which nothing is waited for. */
@@ -232,4 +262,15 @@ function resultText(value: unknown, tool: string, around: Surroundings): string 
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {
   return typeof value === "object" && value !== null && "then" in value && typeof value.then === "function";
+}
+
+/** Whether this is what a generator gives back before any of it has run. */
+function isGenerator(value: unknown): boolean {
+  if (typeof value !== "object" || value === null || typeof (value as { next?: unknown }).next !== "function") return false;
+  return /^\[object (?:Async)?Generator\]$/.test(Object.prototype.toString.call(value));
+}
+
+function generatorError(tool: string): InvalidActionError {
+  const message = `\`${tool}\` gave back a generator, whose effects come after its call, so nothing of it runs; govern a function that runs to its end`;
+  return new InvalidActionError(message, { code: "generator" });
 }

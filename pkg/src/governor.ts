@@ -11,7 +11,8 @@ import { engineHash, isReady } from "./engine.js";
 import { FarameshError, InvalidActionError } from "./errors.js";
 import { Gate } from "./gate.js";
 import type { Explanation } from "./generated/wire.js";
-import { governed } from "./govern.js";
+import { governed, resumeOf } from "./govern.js";
+import type { Surroundings } from "./govern.js";
 import { host } from "./host.js";
 import { hasLoneSurrogate, isPlain, NotJson, stringify } from "./json.js";
 import { checkedOptions, mergedContext } from "./options.js";
@@ -38,8 +39,6 @@ import type {
   WaitingOf,
 } from "./types.js";
 
-const DEFAULT_APPROVAL_TIMEOUT_MS = 300_000;
-
 /** How a governor is doing. */
 export interface GovernorStatus {
   readonly mode: Mode;
@@ -53,8 +52,15 @@ export interface GovernorStatus {
   readonly records: { readonly stream: string | null; readonly size: number; readonly waiting: number; readonly stopped: FarameshError | null } | null;
 }
 
-/** Decides what an agent's tools may do. */
-export interface Governor<W extends Waiting = Waiting, Denied = unknown, M extends Mode = Mode> {
+/**
+ * Decides what an agent's tools may do.
+ *
+ * As a type of its own it is any governor that throws what it denies: `Governor<"async", string>` is one with a server and
+ * `onDeny: "return"`.
+ */
+export interface Governor<W extends Waiting = Waiting, Denied = never, M extends Mode = Mode> {
+  /** What a call that does not run gives back; there is no such property at run time. */
+  readonly denied?: Denied;
   readonly agentId: string;
   readonly mode: M;
   /**
@@ -71,9 +77,19 @@ export interface Governor<W extends Waiting = Waiting, Denied = unknown, M exten
   govern<F extends AnyFunction>(fn: F, options: GovernOptionsWith<F>): Governed<F, Denied, W>;
   govern<F extends AnyFunction, D extends "throw" | "return">(fn: F, options: GovernOptionsWith<F, D>): Governed<F, DeniedBy<D>, W>;
   govern<F extends AnyFunction, R>(fn: F, options: GovernOptionsWith<F, (refusal: Refusal) => R>): Governed<F, R, W>;
+  /**
+   * Takes up an action that was held when its call ended, with the arguments of that call: waits for its answer where
+   * there is none yet, and runs the tool, once. `tool` is what `govern` of this governor gave back.
+   */
+  resume<F extends AnyFunction>(actionId: string, tool: F, ...args: Parameters<F>): Promise<Awaited<ReturnType<F>>>;
   /** Sends the records that wait, now. Rejected when that fails; they are kept. */
   flush(options?: { readonly signal?: AbortSignal }): Promise<void>;
-  /** Sends what waits, once, and ends the work that goes on by itself. What could not be sent stays in the outbox. */
+  /**
+   * Sends what waits, once, and ends the work that goes on by itself. From then on nothing that has to be recorded runs.
+   *
+   * Rejected when the server does not have all records in the end. What could not be sent stays in the outbox: an outbox
+   * in a file or in the storage of a page keeps it for the next program, and `memoryOutbox` loses it.
+   */
   close(): Promise<void>;
   /** How it is doing. */
   status(): GovernorStatus;
@@ -106,11 +122,21 @@ class TheGovernor {
   readonly #bundle: Bundle | null;
   readonly #client: Client | null;
   readonly #broker: ApprovalBroker | null;
-  readonly #approvalTimeoutMs: number;
+  readonly #approvalTimeoutMs: number | undefined;
   readonly #clock: Clock;
   readonly #gate: Gate | null;
   readonly #outbox: Outbox | null;
   readonly #sender: Sender | null;
+  readonly #records: Records | null;
+  /** The functions of this governor have it, and others have not. */
+  readonly #surroundings: Surroundings;
+  /** What was told on the console, by code. */
+  readonly #warned = new Set<string>();
+  #closed: Promise<void> | undefined;
+  /** Whether the policies of the server were looked at. */
+  #begun = false;
+  /** Ends the waiting for the end of the program. */
+  #ended: (() => void) | undefined;
 
   constructor(options: GovernorOptions) {
     const { mode, context } = checkedOptions(options);
@@ -128,32 +154,40 @@ class TheGovernor {
     this.#onDecision = options.onDecision;
     this.#reportResult = options.reportResult ?? false;
     this.#clock = options.clock ?? systemClock;
-    this.#approvalTimeoutMs = options.approvalTimeoutMs ?? DEFAULT_APPROVAL_TIMEOUT_MS;
+    this.#approvalTimeoutMs = options.approvalTimeoutMs;
     this.#broker = approvals ?? null;
     this.#client = server === undefined ? null : new Client(server);
     this.#bundle = bundle ?? null;
-    const failed = (error: FarameshError): void => this.#fail(error);
     const source: PolicySource | undefined = policy ?? policies;
     if (mode === "remote") {
-      this.#gate = null;
-      this.#outbox = null;
-      this.#sender = null;
-      return;
+      [this.#gate, this.#outbox, this.#sender, this.#records] = [null, null, null, null];
+    } else {
+      const option = policy === undefined ? "policies" : "policy";
+      const compiled = source === undefined ? (bundle as Bundle) : loadFiles(filesOf(source, option));
+      const failed = (error: FarameshError): void => this.#fail(error);
+      this.#outbox = options.outbox ?? (this.#client === null ? null : (host().outbox?.() ?? memoryOutbox()));
+      this.#sender = this.#outbox === null || this.#client === null ? null : new Sender(this.#outbox, this.#client, failed, () => this.#sent());
+      this.#records = this.#outbox === null ? null : new Records(this.#outbox, agentId, this.#clock, () => this.#appended());
+      this.#gate = new Gate(compiled, this.#clock, this.#records, failed);
+      if (this.#sender !== null && this.#outbox !== null && this.#outbox.waiting() > 0) this.#sender.wake();
     }
-    const option = policy === undefined ? "policies" : "policy";
-    const compiled = source === undefined ? (bundle as Bundle) : loadFiles(filesOf(source, option));
-    this.#outbox = options.outbox ?? (this.#client === null ? null : (host().outbox?.() ?? memoryOutbox()));
-    this.#sender = this.#outbox === null || this.#client === null ? null : new Sender(this.#outbox, this.#client, failed);
-    const sender = this.#sender;
-    const records = this.#outbox === null ? null : new Records(this.#outbox, agentId, this.#clock, () => sender?.wake());
-    this.#gate = new Gate(compiled, this.#clock, records, failed);
-    if (sender !== null && this.#outbox !== null && this.#outbox.waiting() > 0) sender.wake();
+    this.#surroundings = {
+      agentId,
+      context,
+      onDeny: this.#onDeny,
+      reportResult: this.#reportResult,
+      // Where an option is there, its type says that a call may wait, whatever its value is this time.
+      waits: "server" in options || "approvals" in options,
+      terms: this.#terms(),
+      failed: (error, thrown) => this.#fail(error, thrown),
+      begin: () => this.#begin(),
+    };
   }
 
   decide(action: ActionLike, options: { dryRun?: boolean; signal?: AbortSignal } = {}): Decided | Promise<Decided> {
     const { dryRun = false, signal } = options;
     if (this.#gate === null) return this.#decideRemotely(action, dryRun, signal);
-    this.#bundle?.poll();
+    this.#begin();
     let body: string | Uint8Array;
     try {
       body = this.#body(action);
@@ -180,39 +214,30 @@ class TheGovernor {
   }
 
   govern<F extends AnyFunction>(fn: F, options: GovernOptions<F>): AnyFunction {
-    return governed(fn, options as GovernOptions, {
-      agentId: this.agentId,
-      context: this.#context,
-      onDeny: this.#onDeny,
-      reportResult: this.#reportResult,
-      waits: this.#client !== null || this.#broker !== null,
-      terms: this.#terms(),
-      failed: (error) => this.#fail(error),
-      begin: () => this.#bundle?.poll(),
-    });
+    return governed(fn, options as GovernOptions, this.#surroundings);
+  }
+
+  async resume(actionId: string, tool: AnyFunction, ...args: unknown[]): Promise<unknown> {
+    const resume = resumeOf(tool, (around) => around === this.#surroundings);
+    if (resume === undefined) throw new TypeError("`resume` takes a function that `govern` of this governor gave back");
+    if (typeof actionId !== "string" || actionId === "") throw new TypeError("`resume` takes the id of an action, as an error has it in `actionId`");
+    if (this.#client === null) throw new TypeError("`resume` takes up an action on a server, and this governor has none");
+    return resume(actionId, undefined, args);
   }
 
   async flush(options: { signal?: AbortSignal } = {}): Promise<void> {
     await this.#sender?.flush(options.signal);
   }
 
-  async close(): Promise<void> {
-    this.#bundle?.close();
-    try {
-      await this.#sender?.flush();
-    } catch {
-      // It was told; the records stay in the outbox.
-    } finally {
-      this.#sender?.close();
-      this.#outbox?.close();
-    }
+  close(): Promise<void> {
+    return (this.#closed ??= this.#close());
   }
 
   status(): GovernorStatus {
     const bundle = this.#bundle;
     const current = bundle?.current();
     const why = current !== undefined && "unavailable" in current ? current.unavailable : null;
-    const head = this.#gate?.records?.head;
+    const head = this.#records?.head;
     return {
       mode: this.mode,
       agent_id: this.agentId,
@@ -234,7 +259,77 @@ class TheGovernor {
       approvalTimeoutMs: this.#approvalTimeoutMs,
       clock: this.#clock,
       decided: (decision, action) => this.#decided(decision, action),
+      failed: (error) => this.#fail(error),
     };
+  }
+
+  /** At the beginning of every call. */
+  #begin(): void {
+    this.#bundle?.poll();
+    if (this.#begun) return;
+    this.#begun = true;
+    // Bundles come from the server, and outside of the background a request belongs to whoever waits for it.
+    if (this.#sender !== null && this.#bundle === null && host().background) void this.#compare();
+  }
+
+  /** Tells when the server has other policies in force: what is decided here may not be what it would decide. */
+  async #compare(): Promise<void> {
+    const [client, ours] = [this.#client as Client, this.#gate?.policies()];
+    let theirs: string;
+    try {
+      ({ policy_hash: theirs } = await client.dryRun(JSON.stringify({ agent_id: this.agentId, tool: "faramesh.policies" })));
+    } catch {
+      // The records go the same way, and say what is wrong with it.
+      return;
+    }
+    if (ours === undefined || theirs === ours.policyHash) return;
+    const names = ours.files.map(({ file }) => `\`${file}\``).join(", ");
+    const message =
+      `the policies here (${names}; ${ours.policyHash.slice(0, 12)}) are not those that the server has in force (${theirs.slice(0, 12)}): ` +
+      "it takes records only under files that it has had, all of them, by the same names and with the same bytes";
+    this.#fail(new FarameshError(message, { code: "policy_mismatch" }));
+  }
+
+  /** A record waits: it is sent soon, and before the program ends. */
+  #appended(): void {
+    if (this.#sender === null) return;
+    this.#sender.wake();
+    let left = 0;
+    this.#ended ??= host().ending?.(
+      () => {
+        const waiting = this.#outbox?.waiting() ?? 0;
+        // Sending that failed is not tried for ever: the program has nothing else to do.
+        if (waiting === 0 || waiting === left) return;
+        left = waiting;
+        this.#sender?.flush().catch(() => undefined);
+      },
+      () => this.#fail(unsent(this.#outbox?.waiting() ?? 0)),
+    );
+  }
+
+  /** Nothing waits any more. */
+  #sent(): void {
+    this.#ended?.();
+    this.#ended = undefined;
+  }
+
+  async #close(): Promise<void> {
+    this.#bundle?.close();
+    let failure: unknown;
+    try {
+      await this.#sender?.flush();
+      this.#records?.close();
+      // What came while that was sent.
+      if (this.#sender !== null && (this.#outbox?.waiting() ?? 0) > 0) await this.#sender.flush();
+    } catch (error) {
+      failure = error;
+    }
+    this.#records?.close();
+    this.#sender?.close();
+    const waiting = this.#sender === null ? 0 : (this.#outbox?.waiting() ?? 0);
+    this.#sent();
+    this.#outbox?.close();
+    if (failure !== undefined || waiting > 0) throw unsent(waiting, failure);
   }
 
   async #decideRemotely(action: ActionLike, dryRun: boolean, signal: AbortSignal | undefined): Promise<Decided> {
@@ -250,7 +345,7 @@ class TheGovernor {
     if (dryRun) {
       decision = await client.dryRun(body, signal);
     } else {
-      const submitted = await client.submit(body, signal);
+      const submitted = await client.submit(body, { signal });
       decision = Object.assign(submitted, { action_id: submitted.id }) as Decided;
     }
     this.#decided(decision, body);
@@ -284,11 +379,25 @@ class TheGovernor {
     }
   }
 
-  #fail(error: FarameshError): void {
+  /** Tells what failed; `thrown` says that whoever called hears of it anyway. */
+  #fail(error: FarameshError, thrown = false): void {
+    if (this.#onError === undefined) {
+      if (thrown || this.#warned.has(error.code)) return;
+      this.#warned.add(error.code);
+      console.warn(`faramesh: ${error.message} (${error.code}, told once; \`onError\` hears of every failure)`);
+      return;
+    }
     try {
-      this.#onError?.(error);
+      this.#onError(error);
     } catch {
-      // Who listens to failures cannot make another one of them.
+      // Whoever listens to failures cannot make another one of them.
     }
   }
+}
+
+function unsent(waiting: number, cause?: unknown): FarameshError {
+  const records = waiting === 1 ? "1 record is" : `${waiting} records are`;
+  const why = cause === undefined ? "" : `: ${reason(cause)}`;
+  const message = `${records} not on the server and will only be sent from an outbox that outlives the program${why}`;
+  return new FarameshError(message, { code: cause instanceof FarameshError ? cause.code : "records_unsent", cause });
 }

@@ -18,7 +18,7 @@ export {
   PolicyUnavailableError,
   ToolDeniedError,
 } from "./errors.js";
-export type { FarameshErrorOptions } from "./errors.js";
+export type { ApprovalState, FarameshErrorOptions } from "./errors.js";
 export type * from "./generated/wire.js";
 export { createGovernor } from "./governor.js";
 export type { Governor, GovernorStatus } from "./governor.js";

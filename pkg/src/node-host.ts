@@ -4,6 +4,20 @@ import { readFileSync } from "node:fs";
 
 import { initSync, useHost } from "./host.js";
 
+interface Program {
+  readonly send: () => void;
+  readonly lost: () => void;
+}
+
+/** Those who have something to do before the program ends; Node warns of many listeners, so it has one for all. */
+const programs = new Set<Program>();
+let listening = false;
+
+function listen(): void {
+  process.on("beforeExit", () => programs.forEach(({ send }) => send()));
+  process.on("exit", () => programs.forEach(({ lost }) => lost()));
+}
+
 /** Says that this is a host with Node's modules, called `name` in records. */
 export function useNode(name: string): void {
   useHost({
@@ -11,12 +25,11 @@ export function useNode(name: string): void {
     background: true,
     sha256: (bytes) => createHash("sha256").update(bytes).digest("hex"),
     ending: (send, lost) => {
-      process.on("beforeExit", send);
-      process.on("exit", lost);
-      return () => {
-        process.off("beforeExit", send);
-        process.off("exit", lost);
-      };
+      const program = { send, lost };
+      if (!listening) listen();
+      listening = true;
+      programs.add(program);
+      return () => void programs.delete(program);
     },
   });
 }

@@ -3,6 +3,7 @@
 
 import { Bundle } from "./bundle.js";
 import { reason } from "./client.js";
+import { encode } from "./engine.js";
 import { hasLoneSurrogate, isPlain, NotJson, stringify } from "./json.js";
 import type { GovernorOptions, Mode } from "./types.js";
 
@@ -30,7 +31,7 @@ export function checkedOptions(options: GovernorOptions): { mode: Mode; context:
   const unknown = Object.keys(options).find((name) => !OPTIONS.has(name));
   if (unknown !== undefined) throw new TypeError(`there is no option \`${unknown}\``);
   const { agentId, policy, policies, bundle, server, approvals, outbox, approvalTimeoutMs = 0 } = options;
-  if (!isName(agentId)) throw new TypeError("`agentId` must name the agent");
+  if (!isName(agentId)) throw new TypeError("`agentId` must name the agent, in 1 to 256 bytes");
 
   const sources = [policy, policies, bundle].filter((source) => source !== undefined).length;
   const { mode = sources > 0 ? "local" : "remote" } = options;
@@ -47,7 +48,7 @@ export function checkedOptions(options: GovernorOptions): { mode: Mode; context:
     throw new TypeError(`\`mode\` is \`${String(mode)}\`, and it must be \`local\` or \`remote\``);
   }
 
-  if (policy !== undefined && typeof policy !== "string") throw new TypeError("`policy` must be the text of a policy");
+  if (policy !== undefined) checkPolicy(policy, server !== undefined);
   if (bundle !== undefined && !(bundle instanceof Bundle)) throw new TypeError("`bundle` must come from `createBundle`");
   if (approvals !== undefined && typeof approvals?.hold !== "function") throw new TypeError("`approvals` must have a method `hold`");
   if (typeof approvalTimeoutMs !== "number" || !(approvalTimeoutMs >= 0)) {
@@ -60,9 +61,27 @@ export function checkedOptions(options: GovernorOptions): { mode: Mode; context:
   return { mode, context: plainCopy(options.context ?? {}, "context") };
 }
 
+/** The most bytes of a name. */
+const MAX_NAME_BYTES = 256;
+
 /** Whether `value` can name an agent or a tool. */
 export function isName(value: unknown): value is string {
-  return typeof value === "string" && value !== "" && !hasLoneSurrogate(value);
+  if (typeof value !== "string" || value === "" || hasLoneSurrogate(value)) return false;
+  return value.length <= MAX_NAME_BYTES && encode(value).length <= MAX_NAME_BYTES;
+}
+
+function checkPolicy(policy: unknown, withServer: boolean): void {
+  if (typeof policy !== "string") throw new TypeError("`policy` must be the text of a policy");
+  const line = policy.trim();
+  if (!line.includes("\n") && (/^[^:{}]*\.ya?ml$/i.test(line) || /^(?:\.{0,2}\/|[a-z]:\\)[^{}]*$/i.test(line))) {
+    throw new TypeError(`\`policy\` must be the text of a policy, and \`${line}\` looks like the path of one; read the file`);
+  }
+  if (withServer) {
+    throw new TypeError(
+      "the server knows its policies by their file names, so with a `server` a policy needs one: give `policies` as " +
+        '`{ "support-agent.yaml": text }`, with every file that the server has',
+    );
+  }
 }
 
 /** What is recorded beside the arguments. A name that both give is refused: neither may speak for the other. */

@@ -32,6 +32,7 @@ export class Records {
   readonly #appended: () => void;
   #head: StreamHead | undefined;
   #inForce: string | undefined;
+  #closed = false;
 
   constructor(outbox: Outbox, agentId: string, clock: Clock, appended: () => void) {
     this.#outbox = outbox;
@@ -43,6 +44,11 @@ export class Records {
   /** The stream's name and length; null before the first record. */
   get head(): StreamHead | null {
     return this.#head ?? null;
+  }
+
+  /** Takes no more: what cannot be recorded does not run. */
+  close(): void {
+    this.#closed = true;
   }
 
   /** That these policies decide from here on; written once for each set. */
@@ -107,6 +113,7 @@ export class Records {
   }
 
   #write(kind: string, actionId: string | null, fields: Record<string, string>): Receipt {
+    if (this.#closed) throw new Error("the governor was closed");
     const head = (this.#head ??= this.#outbox.open(`local-${uuid()}`));
     const members: Record<string, string> = {
       ...fields,

@@ -4,8 +4,8 @@
 //                       ABSTAIN ─▶ ask the broker, and decide again; or go the remote road, on which a person must
 //                                  have approved; or, with neither, throw
 //                       HALT    ─▶ throw
-//     remote  submit ─▶ EXECUTE ─▶ the arguments are the same ─▶ start ─▶ run ─▶ result
-//                       ABSTAIN ─▶ wait ─▶ (as above, on the new answer)
+//     remote  submit ─▶ EXECUTE ─▶ start ─▶ the arguments are the same ─▶ run ─▶ result
+//                       ABSTAIN ─▶ wait ─▶ (as above, on the new answer), or withdraw it and throw
 //                       HALT    ─▶ throw
 //
 // It is a generator: it gives away what must be waited for, and whoever drives it waits. A road on which nothing is
@@ -18,7 +18,7 @@ import type { ApprovalBroker } from "./approvals.js";
 import { approvalOf } from "./approvals.js";
 import type { Call } from "./call.js";
 import type { Client, ServerAction } from "./client.js";
-import { reason } from "./client.js";
+import { reason, ServerProblem } from "./client.js";
 import type { Clock } from "./clock.js";
 import { sleep } from "./clock.js";
 import type { Decided } from "./decision.js";
@@ -38,9 +38,13 @@ import type { Report } from "./records.js";
 /** A road: each step is something to wait for. */
 export type Road<T> = Generator<() => Promise<unknown>, T, unknown>;
 
-/** A tool may run now, once. Whoever runs it says how it ended. */
+/** A tool may run now, once. Whoever runs it begins, runs it at once, and says how it ended. */
 export interface Started {
   readonly decision: Decision;
+  /** Whether the start is recorded already, so that the action stays open until its end is said. */
+  readonly isOpen: boolean;
+  /** The last look before the tool runs. @throws when it must not. */
+  begin(): void;
   ended(report: Report): void | Promise<void>;
 }
 
@@ -49,18 +53,30 @@ export interface Terms {
   readonly gate: Gate | null;
   readonly client: Client | null;
   readonly broker: ApprovalBroker | null;
-  readonly approvalTimeoutMs: number;
+  /** How long a call waits for people; as long as the approval itself when absent. */
+  readonly approvalTimeoutMs: number | undefined;
   readonly clock: Clock;
   /** Is told of every decision. */
   readonly decided: (decision: Decided, action: string) => void;
+  /** Is told of what fails beside the road. */
+  readonly failed: (error: FarameshError) => void;
 }
 
 /** One long poll; short enough for the proxies on the way. */
 const LONGEST_POLL_MS = 30_000;
 /** A server that answers a long poll sooner, and with nothing new, is not asked again at once. */
 const SHORTEST_POLL_MS = 500;
-/** How many polls in a row may fail before the wait is given up: a server may restart while a person thinks. */
-const POLL_FAILURES = 3;
+/** The longest pause between two polls that failed: a server that is back is asked again soon. */
+const LONGEST_PAUSE_MS = 15_000;
+/** How long an outage is waited out beyond the moment at which the approval expires: clocks go at different speeds. */
+const GRACE_MS = 60_000;
+/** How long an approval lasts where nobody says it. */
+const DEFAULT_APPROVAL_MS = 3_600_000;
+/** The statuses from which an action can still be started, and so withdrawn. */
+const OPEN = new Set(["pending_approval", "allowed", "approved"]);
+const CALLED_OFF = "the call was called off";
+/** How long a call that was called off waits until its action is withdrawn. */
+const WITHDRAW_MS = 1_000;
 
 /** The road up to the moment at which the tool may run. */
 export function* admission(call: Call, terms: Terms): Road<Started> {
@@ -68,6 +84,25 @@ export function* admission(call: Call, terms: Terms): Road<Started> {
   if (terms.gate !== null) return yield* local(call, terms, terms.gate);
   if (terms.client !== null) return yield* remote(call, terms, terms.client, null);
   throw new PolicyUnavailableError("there is nobody to decide", { code: "no_policy" });
+}
+
+/** The road of an action that was submitted before, from where it is now. */
+export function* resumption(call: Call, terms: Terms, actionId: string): Road<Started> {
+  call.signal?.throwIfAborted();
+  const { client, gate } = terms;
+  if (client === null) throw new TypeError("only an action on a server can be taken up again");
+  let held: Decision | null = null;
+  if (gate !== null) {
+    // The policies here have a say as well, as they had when the action was submitted.
+    const decision = gate.decide(call.body);
+    terms.decided(decision, call.body);
+    if (decision.outcome === "HALT") throw denied(call, decision, actionId);
+    if (decision.outcome === "ABSTAIN") held = decision;
+  }
+  const action = (yield () => client.get(actionId, call.signal)) as ServerAction;
+  isAbout(action, actionId);
+  call.verify(action, action.id);
+  return yield* followed(call, terms, client, action, held);
 }
 
 function* local(call: Call, terms: Terms, gate: Gate): Road<Started> {
@@ -83,22 +118,31 @@ function* local(call: Call, terms: Terms, gate: Gate): Road<Started> {
   switch (decision.outcome) {
     case "EXECUTE":
       break;
-    case "ABSTAIN":
-      throw new ApprovalRequiredError(`\`${call.tool}\` needs the approval of a person: ${why(decision)}`, { code: "approval_required", decision, actionId });
+    case "ABSTAIN": {
+      const facts = { decision, actionId, approval: terms.broker === null ? "nobody" : "insufficient" } as const;
+      const state = terms.broker === null ? "there is no way here to ask one" : "the answer is not enough";
+      throw new ApprovalRequiredError(`\`${call.tool}\` needs the approval of a person, and ${state}: ${why(decision)}`, facts);
+    }
     case "HALT":
       throw denied(call, decision, actionId);
     default:
       return never(decision.outcome);
   }
-  call.signal?.throwIfAborted();
-  call.verify(decision, actionId);
-  gate.start(decision);
-  return { decision, ended: (report) => gate.ended(decision, report) };
+  return {
+    decision,
+    isOpen: false,
+    begin: () => {
+      call.signal?.throwIfAborted();
+      call.verify(decision, actionId);
+      gate.start(decision);
+    },
+    ended: (report) => gate.ended(decision, report),
+  };
 }
 
 /** The decision once the broker has answered, or time is up. */
 function* answered(call: Call, terms: Terms, gate: Gate, broker: ApprovalBroker, held: Decided): Road<Decided> {
-  const patience = Math.min(terms.approvalTimeoutMs, held.approval?.expires_ms ?? Infinity);
+  const patience = Math.min(terms.approvalTimeoutMs ?? Infinity, held.approval?.expires_ms ?? terms.approvalTimeoutMs ?? DEFAULT_APPROVAL_MS);
   const answer = (yield () => ask(call, terms, broker, held, patience)) as Approval;
   call.signal?.throwIfAborted();
   // Without records a held action has no id of its own; the approval is about its hash.
@@ -132,7 +176,8 @@ async function ask(call: Call, terms: Terms, broker: ApprovalBroker, held: Decid
     call.signal?.addEventListener("abort", calledOff, { once: true });
   });
   try {
-    return await Promise.race([expired, hear(broker.hold(shown, { signal }))]);
+    const { agent_id: proposer } = shown;
+    return await Promise.race([expired, hear(broker.hold(shown, { signal }), proposer)]);
   } catch (error) {
     if (call.signal?.aborted) throw call.signal.reason;
     const message = `nobody could be asked to approve \`${call.tool}\`: ${reason(error)}`;
@@ -144,77 +189,203 @@ async function ask(call: Call, terms: Terms, broker: ApprovalBroker, held: Decid
   }
 }
 
-async function hear(answer: ReturnType<ApprovalBroker["hold"]>): Promise<Approval> {
-  return approvalOf(await answer);
+async function hear(answer: ReturnType<ApprovalBroker["hold"]>, proposer: string): Promise<Approval> {
+  return approvalOf(await answer, proposer);
 }
 
 /** The remote road. `held` is the decision of this program that a person must approve; null when it decided nothing. */
 function* remote(call: Call, terms: Terms, client: Client, held: Decision | null): Road<Started> {
-  const { signal } = call;
-  let action = (yield () => client.submit(call.body, signal)) as ServerAction;
+  const submitted = async (late: ServerAction): Promise<void> => {
+    if (OPEN.has(late.status)) await client.withdraw(late.id, CALLED_OFF);
+  };
+  // A request that is cut off may have arrived, so it is not cut off: its answer says what there is to withdraw.
+  const action = (yield () => kept(client.submit(call.body, { key: call.idempotencyKey }), call, terms, submitted)) as ServerAction;
   check(call, action, action.id);
   terms.decided(action, call.body);
-  if (action.outcome === "ABSTAIN") {
-    const waiting = action;
-    action = yield* answerOfAPerson(call, terms, client, waiting);
-    check(call, action, waiting.id);
+  return yield* followed(call, terms, client, action, held);
+}
+
+/** The road of an action that is on the server, from where it is now. */
+function* followed(call: Call, terms: Terms, client: Client, first: ServerAction, held: Decision | null): Road<Started> {
+  let action = first;
+  if (action.status === "pending_approval") {
+    action = yield* answerOfAPerson(call, terms, client, action);
+    check(call, action, first.id);
     if (action.outcome !== "ABSTAIN") terms.decided(action, call.body);
   }
-  const facts = { decision: action, actionId: action.id };
-  switch (action.outcome) {
-    case "EXECUTE":
-      break;
-    case "ABSTAIN":
-      throw new ApprovalRequiredError(
-        `\`${call.tool}\` is waiting for approval, and nobody has answered within ${terms.approvalTimeoutMs / 1000} s: ${why(action)}`,
-        { code: "approval_required", ...facts },
-      );
-    case "HALT":
-      throw denied(call, action, action.id);
+  const { id: actionId } = action;
+  const facts = { decision: action, actionId };
+  switch (action.status) {
+    case "allowed":
+    case "approved":
+      if (action.outcome === "EXECUTE") break;
+      throw senseless(call, action);
+    case "pending_approval": {
+      const waited = `nobody has answered within ${(terms.approvalTimeoutMs ?? 0) / 1000} s`;
+      throw new ApprovalRequiredError(`\`${call.tool}\` is waiting for approval, and ${waited}: ${why(action)}`, { ...facts, approval: "waits" });
+    }
+    case "withdrawn":
+      throw new ApprovalRequiredError(`\`${call.tool}\` was withdrawn, since nobody answered in time: ${why(action)}`, { ...facts, approval: "withdrawn" });
+    case "lapsed":
+      throw lapsed(call, action.reason_code, facts);
+    case "denied":
+      if (action.outcome === "HALT") throw denied(call, action, actionId);
+      throw senseless(call, action);
+    case "executing":
+    case "succeeded":
+    case "failed":
+    case "timeout": {
+      const message = `\`${call.tool}\` was started before: the action ${actionId} is \`${action.status}\`, and it runs once`;
+      throw new PolicyUnavailableError(message, { code: "already_started", ...facts });
+    }
     default:
-      return never(action.outcome);
-  }
-  if (action.status !== "allowed" && action.status !== "approved") {
-    const message = `\`${call.tool}\` was answered with EXECUTE and the status \`${action.status}\`, which makes no sense`;
-    throw new PolicyUnavailableError(message, { code: "invalid_answer", ...facts });
+      if (action.outcome === "HALT") throw denied(call, action, actionId);
+      throw senseless(call, action);
   }
   // The strictest opinion wins: what is held here is not let through because the server's policies are looser.
   if (held !== null && action.status !== "approved") {
+    yield () => withdrawn(client, terms, actionId, "it needs a person, and the server asked nobody");
     const message = `\`${call.tool}\` is held by the policies here, and the server asked nobody to approve it: ${why(held)}`;
-    throw new ApprovalRequiredError(message, { code: "approval_required", decision: held, actionId: action.id });
+    throw new ApprovalRequiredError(message, { decision: held, actionId, approval: "nobody" });
   }
-  const started = (yield () => client.start(action.id, signal)) as ServerAction;
-  if (started.id !== action.id || started.status !== "executing") {
+  if (call.signal?.aborted) yield* calledOff(call, terms, client, actionId);
+  const unrun = (late: ServerAction): Promise<unknown> => client.result(late.id, { success: false, error: `${CALLED_OFF} before it ran`, result: null });
+  let started: ServerAction;
+  try {
+    started = (yield () => kept(client.start(actionId), call, terms, unrun)) as ServerAction;
+  } catch (error) {
+    if (error instanceof ServerProblem && (error.code === "permit_expired" || error.code === "policy_changed")) {
+      throw lapsed(call, error.code, { decision: null, actionId }, error);
+    }
+    throw error;
+  }
+  if (started.id !== actionId || started.status !== "executing") {
     const message = `the start of \`${call.tool}\` was answered with the status \`${started.status}\`, which makes no sense`;
     throw new PolicyUnavailableError(message, { code: "invalid_answer", ...facts });
   }
-  call.verify(started, started.id);
-  return { decision: started, ended: (report) => client.result(started.id, report) };
+  return {
+    decision: started,
+    isOpen: true,
+    begin: () => {
+      call.signal?.throwIfAborted();
+      call.verify(started, started.id);
+    },
+    ended: (report) => client.result(started.id, report),
+  };
 }
 
-/** The action once it is no longer held, or as it stands when time is up. */
+/**
+ * The action once it is no longer held. When this call gives up before, it is withdrawn, unless somebody has answered at
+ * that very moment: an approval that came is taken up.
+ */
 function* answerOfAPerson(call: Call, terms: Terms, client: Client, held: ServerAction): Road<ServerAction> {
+  try {
+    const { approvalTimeoutMs: patience = Infinity } = terms;
+    // Who does not wait at all wants to know what is held, and takes it up later.
+    if (patience === 0) return held;
+    const action = yield* polled(call, terms, client, held, patience);
+    if (action.status !== "pending_approval") return action;
+    return (yield () => givenUp(client, terms, action)) as ServerAction;
+  } catch (error) {
+    if (call.signal?.aborted) yield* calledOff(call, terms, client, held.id);
+    throw error;
+  }
+}
+
+/** Withdraws the action of a call that was called off. @throws the reason, soon: whoever called it off waits for it. */
+function* calledOff(call: Call, terms: Terms, client: Client, id: string): Road<never> {
+  yield () => Promise.race([withdrawn(client, terms, id, CALLED_OFF), sleep(WITHDRAW_MS)]);
+  throw call.signal?.reason;
+}
+
+/** The action once it is no longer held, or as it was when `patience` is over. */
+function* polled(call: Call, terms: Terms, client: Client, held: ServerAction, patience: number): Road<ServerAction> {
   const { clock } = terms;
-  const deadline = clock.monotonic() + terms.approvalTimeoutMs;
+  const begun = clock.monotonic();
+  const lasts = Date.parse(held.expires_at ?? "") - Date.parse(held.created_at ?? "");
+  const outage = (Number.isFinite(lasts) ? Math.max(lasts, 0) : DEFAULT_APPROVAL_MS) + GRACE_MS;
   let action = held;
   let failures = 0;
   for (;;) {
     const asked = clock.monotonic();
-    const left = deadline - asked;
-    if (action.outcome !== "ABSTAIN" || left <= 0) return action;
+    const left = begun + patience - asked;
+    if (action.status !== "pending_approval" || left <= 0) return action;
+    let pause = SHORTEST_POLL_MS;
     try {
       action = (yield () => client.wait(held.id, Math.min(left, LONGEST_POLL_MS), call.signal)) as ServerAction;
       failures = 0;
     } catch (error) {
+      // The server may restart while a person thinks; the action and its deadline are kept there.
+      if (call.signal?.aborted || !isPassing(error) || clock.monotonic() - begun > outage) throw error;
+      pause = Math.min(LONGEST_PAUSE_MS, SHORTEST_POLL_MS * 2 ** Math.min(failures, 10)) * (0.5 + Math.random() / 2);
       failures += 1;
-      const passing = error instanceof PolicyUnavailableError && (error.status === null || error.status >= 500);
-      if (call.signal?.aborted || !passing || failures > POLL_FAILURES || clock.monotonic() + SHORTEST_POLL_MS > deadline) throw error;
     }
     isAbout(action, held.id);
-    if (action.outcome === "ABSTAIN" && clock.monotonic() - asked < SHORTEST_POLL_MS) {
-      yield () => sleep(SHORTEST_POLL_MS, call.signal);
+    if (action.status === "pending_approval" && (failures > 0 || clock.monotonic() - asked < SHORTEST_POLL_MS)) {
+      yield () => sleep(Math.max(0, Math.min(pause, begun + patience - clock.monotonic())), call.signal);
     }
   }
+}
+
+/** Whether the same request may be answered later. */
+function isPassing(error: unknown): boolean {
+  if (!(error instanceof PolicyUnavailableError) || error.code === "unknown_outcome") return false;
+  return error.status === null || error.status >= 500 || error.status === 408 || error.status === 429;
+}
+
+/** What becomes of a held action for which this call waits no longer. */
+async function givenUp(client: Client, terms: Terms, held: ServerAction): Promise<ServerAction> {
+  try {
+    const now = await client.get(held.id);
+    if (now.status !== "pending_approval") return now;
+    return await client.withdraw(held.id, "nobody answered in the time that the call waits");
+  } catch (error) {
+    if (error instanceof ServerProblem && error.status === 409) return client.get(held.id);
+    terms.failed(notWithdrawn(held.id, error));
+    return held;
+  }
+}
+
+/** Withdraws an action; a failure is told, and changes nothing. */
+async function withdrawn(client: Client, terms: Terms, id: string, because: string): Promise<void> {
+  try {
+    await client.withdraw(id, because);
+  } catch (error) {
+    terms.failed(notWithdrawn(id, error));
+  }
+}
+
+function notWithdrawn(id: string, error: unknown): FarameshError {
+  return new FarameshError(`the action ${id} could not be withdrawn, and stays in the queue: ${reason(error)}`, { code: "withdraw_failed", actionId: id, cause: error });
+}
+
+/** The answer of `work`, which goes on when the call is called off; `late` then undoes what it has done. */
+function kept<T>(work: Promise<T>, call: Call, terms: Terms, late: (answer: T) => Promise<unknown>): Promise<T> {
+  const { signal } = call;
+  if (signal === undefined) return work;
+  return new Promise((resolve, reject) => {
+    const calledOff = (): void => {
+      reject(signal.reason);
+      const undone = work.then(late, () => undefined);
+      undone.catch((error: unknown) => terms.failed(new FarameshError(`a call that was called off could not be ended: ${reason(error)}`, { code: "withdraw_failed", cause: error })));
+    };
+    signal.addEventListener("abort", calledOff, { once: true });
+    const settled = (): void => signal.removeEventListener("abort", calledOff);
+    work.then(resolve, reject).finally(settled);
+  });
+}
+
+function senseless(call: Call, action: ServerAction): PolicyUnavailableError {
+  const message = `\`${call.tool}\` was answered with ${action.outcome} and the status \`${action.status}\`, which makes no sense`;
+  return new PolicyUnavailableError(message, { code: "invalid_answer", decision: action, actionId: action.id });
+}
+
+/** The error of an action that was permitted and not started in time, or that the policies of that moment deny. */
+function lapsed(call: Call, code: string, facts: { decision: Decision | null; actionId: string }, cause?: unknown): FarameshError {
+  if (code === "policy_changed") {
+    return new ToolDeniedError(`\`${call.tool}\` was permitted, and the policies have changed since: they deny it now`, { code, ...facts, cause });
+  }
+  return new ApprovalExpiredError(`\`${call.tool}\` was permitted and not started in time, so the permission has lapsed`, { ...facts, code: "permit_expired", cause });
 }
 
 /** That an answer is about this call. */

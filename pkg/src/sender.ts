@@ -26,6 +26,7 @@ export class Sender {
   readonly #outbox: Outbox;
   readonly #client: Client;
   readonly #failed: (error: FarameshError) => void;
+  readonly #drained: () => void;
   #cancel: (() => void) | undefined;
   #sending: Promise<void> | undefined;
   #failures = 0;
@@ -34,10 +35,12 @@ export class Sender {
   #stopped: FarameshError | undefined;
   #closed = false;
 
-  constructor(outbox: Outbox, client: Client, failed: (error: FarameshError) => void) {
+  /** `failed` is told what goes wrong, and `drained` that nothing waits any more. */
+  constructor(outbox: Outbox, client: Client, failed: (error: FarameshError) => void, drained: () => void) {
     this.#outbox = outbox;
     this.#client = client;
     this.#failed = failed;
+    this.#drained = drained;
   }
 
   /** Why a stream is not sent any more; null while all are. */
@@ -118,6 +121,7 @@ export class Sender {
         most = MAX_RECORDS;
       }
     }
+    if (this.#outbox.waiting() === 0) this.#drained();
     if (refusal !== undefined) throw refusal;
   }
 

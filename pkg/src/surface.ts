@@ -2,32 +2,32 @@
 
 import { createGovernor } from "./governor.js";
 import { ENGINE_HASH, PACKAGE_VERSION, RUNTIME_VERSION } from "./glue/facts.js";
-import type { AloneOptions, AnyFunction, DeniedBy, Governed, GovernOptions, GovernorOptions, Refusal, WaitingOf } from "./types.js";
+import type { Absent, AloneOptions, AnyFunction, DeniedBy, Governed, GovernOptions, GovernorOptions, Refusal, WaitingAlone } from "./types.js";
 
 /**
  * A function that runs only when an action of its arguments may: `createGovernor` and its `govern` in one. For several
  * tools make a governor, so that they share its policies and its stream of records.
  */
-export function govern<F extends AnyFunction, S extends Server = undefined, A extends Approvals = undefined>(
+export function govern<F extends AnyFunction, S extends Server = Absent, A extends Approvals = Absent>(
   fn: F,
   options: AloneOptions<F, S, A>,
-): Governed<F, never, WaitingOf<{ server: S; approvals: A }>>;
-export function govern<F extends AnyFunction, D extends "throw" | "return", S extends Server = undefined, A extends Approvals = undefined>(
+): Governed<F, never, WaitingAlone<S, A>>;
+export function govern<F extends AnyFunction, D extends "throw" | "return", S extends Server = Absent, A extends Approvals = Absent>(
   fn: F,
   options: AloneOptions<F, S, A, D>,
-): Governed<F, DeniedBy<D>, WaitingOf<{ server: S; approvals: A }>>;
-export function govern<F extends AnyFunction, R, S extends Server = undefined, A extends Approvals = undefined>(
+): Governed<F, DeniedBy<D>, WaitingAlone<S, A>>;
+export function govern<F extends AnyFunction, R, S extends Server = Absent, A extends Approvals = Absent>(
   fn: F,
   options: AloneOptions<F, S, A, (refusal: Refusal) => R>,
-): Governed<F, R, WaitingOf<{ server: S; approvals: A }>>;
+): Governed<F, R, WaitingAlone<S, A>>;
 export function govern(fn: AnyFunction, options: Omit<GovernorOptions, "context"> & GovernOptions): AnyFunction {
-  const { tool, operation, params, signal, context, ...governor } = options;
-  const own = Object.entries({ tool, operation, params, signal, context }).filter(([, value]) => value !== undefined);
+  const { tool, operation, params, defaults, exclude, signal, context, callId, ...governor } = options;
+  const own = Object.entries({ tool, operation, params, defaults, exclude, signal, context, callId }).filter(([, value]) => value !== undefined);
   return createGovernor(governor).govern(fn, Object.fromEntries(own) as unknown as { tool: string });
 }
 
-type Server = GovernorOptions["server"];
-type Approvals = GovernorOptions["approvals"];
+type Server = GovernorOptions["server"] | Absent;
+type Approvals = GovernorOptions["approvals"] | Absent;
 
 /** What this is. */
 export interface Version {

@@ -48,7 +48,10 @@ export interface GovernorOptions {
   readonly server?: ServerOptions | string | undefined;
   /** Who asks people about held actions, in the place of the server. */
   readonly approvals?: ApprovalBroker | undefined;
-  /** How long a call waits for people, in milliseconds; 300,000 by default. */
+  /**
+   * How long a call waits for people, in milliseconds; as long as the approval itself by default. A call that gives up
+   * before withdraws its action. With 0 it does not wait: the action stays, and `resume` takes it up.
+   */
   readonly approvalTimeoutMs?: number | undefined;
   /** What is recorded and matched beside the arguments of every call. */
   readonly context?: object | undefined;
@@ -77,6 +80,21 @@ export interface GovernOptions<F extends AnyFunction = AnyFunction> {
    * argument is an object, and is `params` itself.
    */
   readonly params?: readonly string[] | ((...args: Parameters<F>) => object);
+  /**
+   * Values of arguments that a call may leave out. They are decided and given to the function, where a default of the
+   * function itself would come into play unseen.
+   */
+  readonly defaults?: object;
+  /**
+   * The names of arguments that are no data, such as a session or a lock: positional ones of `params`, or members of the
+   * one object. They are not part of the action and reach the function as they are.
+   */
+  readonly exclude?: readonly string[];
+  /**
+   * What tells this call from all others, such as the id of a tool call in a thread: the same call made again is the same
+   * action on the server. Where a framework hands over both a thread and a call, it is found by itself.
+   */
+  readonly callId?: string | ((...args: Parameters<F>) => string | undefined);
   /** What is recorded and matched beside the arguments: an object, or a function of the arguments. */
   readonly context?: object | ((...args: Parameters<F>) => object);
   /** What calls off the waiting for people and servers: a signal, or a function of the arguments. */
@@ -92,7 +110,7 @@ export type Waiting = "sync" | "async";
 /** Where a governor decides. */
 export type Mode = "local" | "remote";
 
-/** Whether `K` of `O` is given: `no`, `yes`, or both where the type does not tell. */
+/** Whether `K` of `O` has a value: `no`, `yes`, or both where the type does not tell. */
 type Given<O, K extends string> = K extends keyof O
   ? [O[K]] extends [undefined]
     ? "no"
@@ -100,6 +118,9 @@ type Given<O, K extends string> = K extends keyof O
       ? "no" | "yes"
       : "yes"
   : "no";
+
+/** Whether `K` stands in `O` at all, with whatever value. */
+type Named<O, K extends string> = K extends keyof O ? ({} extends Pick<O, K> ? "no" | "yes" : "yes") : "no";
 
 type Any<G> = "yes" extends G ? ("no" extends G ? "maybe" : "yes") : "no";
 type Either<A extends string, B extends string> = "yes" extends A | B
@@ -112,12 +133,23 @@ type Either<A extends string, B extends string> = "yes" extends A | B
     ? "maybe"
     : "no";
 
-/** `async` where a server or a broker may be waited for. */
+/**
+ * `async` where a server or a broker may be waited for: where the option is named, also if it is `undefined` this time, so
+ * that a program behaves alike with and without its environment.
+ */
 export type WaitingOf<O> = {
   yes: "async";
   no: "sync";
   maybe: Waiting;
-}[Either<Any<Given<O, "server">>, Any<Given<O, "approvals">>>];
+}[Either<Any<Named<O, "server">>, Any<Named<O, "approvals">>>];
+
+/** Stands for an option that is not named. */
+export interface Absent {
+  readonly absent: unique symbol;
+}
+
+/** The same for options that have a type parameter each. */
+export type WaitingAlone<S, A> = [S] extends [Absent] ? ([A] extends [Absent] ? "sync" : "async") : "async";
 
 /** `local` where there are policies. */
 export type ModeOf<O> = {
@@ -134,11 +166,36 @@ export type DeniedOf<O> = O extends { readonly onDeny?: infer D } ? DeniedBy<D> 
 
 /** How one function is governed, with this `onDeny`, or with that of the governor. */
 export type GovernOptionsWith<F extends AnyFunction, D = undefined> = Omit<GovernOptions<F>, "onDeny"> &
-  ([D] extends [undefined] ? { readonly onDeny?: undefined } : { readonly onDeny: D });
+  ([D] extends [undefined] ? { readonly onDeny?: undefined } : { readonly onDeny: D }) &
+  Demanded<F>;
+
+/** `params` is demanded where its default cannot be right. */
+interface Demanding {
+  readonly params: unknown;
+}
+type Demanded<F extends AnyFunction> = TakesOneObject<Parameters<F>> extends true ? unknown : Demanding;
+
+/** Whether arguments can be `params` without being told how: none, or one that is an object and no list. */
+type TakesOneObject<A extends readonly unknown[]> = A extends readonly []
+  ? true
+  : number extends A["length"]
+    ? true
+    : A extends readonly [unknown?]
+      ? NonNullable<A[0]> extends Scalar | readonly unknown[]
+        ? unknown extends A[0]
+          ? true
+          : IsNever<A[0]>
+        : true
+      : false;
+type Scalar = string | number | bigint | boolean | symbol;
+type IsNever<T> = [T] extends [never] ? true : false;
 
 /** A governor's and a function's options in one. */
 export type AloneOptions<F extends AnyFunction, S, A, D = undefined> = Omit<GovernorOptions, "server" | "approvals" | "onDeny" | "context"> &
-  GovernOptionsWith<F, D> & { readonly server?: S; readonly approvals?: A };
+  GovernOptionsWith<F, D> & {
+    readonly server?: S & GovernorOptions["server"];
+    readonly approvals?: A & GovernorOptions["approvals"];
+  };
 
 /** A governed function: `F` itself where nothing about its type changes. */
 export type Governed<F extends AnyFunction, Denied, W extends Waiting> = W extends "async"

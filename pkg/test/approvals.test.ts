@@ -135,6 +135,34 @@ test("too few people, or the wrong ones, are not enough", async () => {
   assert.equal(ran.length, 1);
 });
 
+test("who proposed an action never approves it, and two spellings of a name are one person", async () => {
+  const two = "rules: [{ match: { tool: process_refund }, require_approval: { approvers: 2 } }]";
+  const one = "rules: [{ match: { tool: process_refund }, require_approval: true }]";
+  const answers: [policy: string, approvers: string[]][] = [
+    [one, [AGENT]],
+    [one, [` ${AGENT.toUpperCase()} `]],
+    [two, ["alice", AGENT]],
+    [two, ["alice", "Alice"]],
+    [two, ["alice", "alice "]],
+    [two, ["alice", "\uff41lice"]],
+    [two, ["alice", "ali\u200bce"]],
+    [two, ["strasse", "stra\u00dfe"]],
+    [one, [" "]],
+    [one, ["\u200b"]],
+  ];
+  for (const [policy, names] of answers) {
+    const { ran, refund } = setUp(() => ({ verdict: "granted", approvers: names.map((principal) => ({ principal })) }), { policy });
+    await assert.rejects(refund(middle), (error) => error instanceof PolicyUnavailableError && error.code === "approvals_failed", names.join());
+    assert.deepEqual(ran, []);
+  }
+  // An object whose name changes when it is read again counts as what was looked at.
+  let reads = 0;
+  const sly = { get principal() { return (reads += 1) === 1 ? "alice" : AGENT; } };
+  const { refund, records } = setUp(() => ({ verdict: "granted", approvers: [sly] }), { policy: one });
+  await refund(middle);
+  assert.equal((records()[2]?.["approval"] as { principal: string }).principal, "alice");
+});
+
 test("a broker that fails, or answers with anything else, opens nothing", async () => {
   const odd: unknown[] = [undefined, null, true, "granted", {}, { verdict: "approved" }, { verdict: true }, { verdict: "granted", approvers: "alice" }, { verdict: "granted", approvers: [{}] }, { verdict: "granted", approvers: [null] }, { verdict: "granted", approvers: [{ principal: "a", roles: "finance" }] }, { verdict: "granted", reason: 3 }];
   for (const answer of odd) {

@@ -242,3 +242,18 @@ test("a bundle without keys, or with others than Ed25519, is not made", () => {
   assert.throws(() => createBundle({ keys: [jwk], url: "nowhere" }), TypeError);
   assert.throws(() => createBundle({ keys: [jwk], minIssuedAt: "yesterday" }), TypeError);
 });
+
+test("of two bundles of the same moment the one in use stays, in both directions, and the same once more is no younger", async () => {
+  const looser = REFUNDS.replace("1000", "9000");
+  for (const [first, second] of [[REFUNDS, looser], [looser, REFUNDS]] as const) {
+    const { bundle, governor, pass, halts } = setUp();
+    await bundle.update(seal(payload(first)));
+    await assert.rejects(bundle.update(seal(payload(second))), { code: "bundle_conflict" });
+    assert.equal(governor.status().policy_hash, policyHash(first));
+    await assert.rejects(bundle.update(seal(payload(first, START, { max_age_seconds: 7200 }))), { code: "bundle_conflict" });
+    pass(1800);
+    await bundle.update(seal(payload(first)));
+    pass(1800);
+    halts(/is older than its 3600 s/);
+  }
+});

@@ -98,6 +98,7 @@ test("positional arguments have names, and no argument is left without one", () 
   assert.throws(() => (refund as (...args: unknown[]) => unknown)("c-1", 45, "unseen"), InvalidActionError);
   assert.deepEqual(ran, [["c-1", 45]]);
   const two = (customer_id: string, amount: number) => `${customer_id}${amount}`;
+  // @ts-expect-error two arguments need names
   assert.throws(() => govern(two, { ...options, tool: "t" }), /`t` takes 2 arguments; say with `params`/);
   assert.throws(() => govern(two, { ...options, tool: "t", params: ["customer_id"] }), /takes 2 arguments, and `params` names 1/);
   assert.throws(() => govern(two, { ...options, tool: "t", params: ["a", "a"] }), /names an argument twice/);
@@ -183,7 +184,12 @@ test("onDeny returns a final text for a model, or what a function makes", () => 
       "Reason: Refunds above $1000 require the finance team\n" +
       "Do not retry with these arguments. Tell the user why, or go on without this call.",
   );
-  assert.match(String(refund({ customer_id: "c", amount: 340 })), /it is under review.*\nCode: approval_required\nRule: middle/);
+  assert.equal(
+    refund({ customer_id: "c", amount: 340 }),
+    "The tool `process_refund` was not run: it needs approval by a person, and there is no way here to ask one.\n" +
+      "Code: approval_required\nRule: middle (policy.yaml)\nReason: Mid-range refunds require manager review\n" +
+      "Do not retry with these arguments. Tell the user that this needs approval by a person and was not done; it was not rejected.",
+  );
   assert.match(String(refund({ customer_id: "c", amount: NaN })), /cannot be read as an action\.\nCode: invalid_action\nReason: `params\.amount` is `NaN`/);
   const seen: Refusal[] = [];
   const made = governor.govern(({ amount }: Refund) => amount, {
@@ -249,11 +255,15 @@ test("options that make no sense are refused when the governor is made", () => {
     [{ ...options, onError: "log" }, /`onError` must be a function/],
     [{ ...options, mode: "shadow" }, /`mode` is `shadow`/],
     [{ ...options, mode: "remote", server: "http://127.0.0.1:1" }, /leave `policy` out/],
+    [{ ...options, server: "http://127.0.0.1:1" }, /a policy needs one: give `policies`/],
+    [{ ...options, policy: "policies/support-agent.yaml" }, /`policies\/support-agent\.yaml` looks like the path of one/],
+    [{ ...options, policy: "./support-agent" }, /looks like the path/],
+    [{ ...options, agentId: "ü".repeat(129) }, /1 to 256 bytes/],
     [{ agentId: AGENT, mode: "local", server: "http://127.0.0.1:1" }, /to decide here takes/],
     [{ agentId: AGENT, server: "http://127.0.0.1:1", approvals: { hold: async () => ({ verdict: "granted" }) } }, /leave `approvals` out/],
-    [{ ...options, server: "127.0.0.1:8000" }, /must have a `url`/],
-    [{ ...options, server: { url: "ftp://x" } }, /must have a `url`/],
-    [{ ...options, server: { url: "http://127.0.0.1:1", timeoutMs: 0 } }, /`timeoutMs` is 0/],
+    [{ agentId: AGENT, server: "127.0.0.1:8000" }, /must have a `url`/],
+    [{ agentId: AGENT, server: { url: "ftp://x" } }, /must have a `url`/],
+    [{ agentId: AGENT, server: { url: "http://127.0.0.1:1", timeoutMs: 0 } }, /`timeoutMs` is 0/],
     [{ ...options, approvals: () => true }, /`approvals` must have a method `hold`/],
     [{ ...options, approvalTimeoutMs: -1 }, /`approvalTimeoutMs` is -1/],
     [{ ...options, context: { at: new Date() } }, /`context` must be plain JSON: `at` is a `Date`/],
@@ -267,7 +277,7 @@ test("options that make no sense are refused when the governor is made", () => {
   }
   const governor = createGovernor(options);
   const tool = (_: object) => 1;
-  for (const given of [{}, { tool: "" }, { tool: "\ud800" }, { tool: "t", operation: 3 }, { tool: "t", param: [] }, { tool: "t", onDeny: "run" }]) {
+  for (const given of [{}, { tool: "" }, { tool: "\ud800" }, { tool: "t", operation: 3 }, { tool: "t", param: [] }, { tool: "t", onDeny: "run" }, { tool: "t".repeat(257) }, { tool: "ü".repeat(129) }, { tool: "t", exclude: "a" }, { tool: "t", defaults: 3 }, { tool: "t", callId: 3 }]) {
     assert.throws(() => governor.govern(tool, given as never), TypeError, JSON.stringify(given));
   }
   assert.throws(() => governor.govern("tool" as never, { tool: "t" }), TypeError);

@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
 
-import { ApprovalExpiredError, ApprovalRejectedError, ApprovalRequiredError, ArgumentsChangedError, createGovernor, FarameshError, PolicyUnavailableError, ToolDeniedError } from "faramesh";
+import { ApprovalExpiredError, ApprovalRejectedError, ApprovalRequiredError, ArgumentsChangedError, createGovernor, denialText, FarameshError, PolicyUnavailableError, ToolDeniedError } from "faramesh";
 import type { GovernorOptions } from "faramesh";
 
 import { AGENT, REFUNDS, refundTool } from "./support/policies.js";
@@ -74,9 +74,12 @@ test("rejected, expired and not answered are three different errors", async () =
   server.script("wait", (action) => ({ body: action, afterMs: 50 }));
   await assert.rejects(refund(middle), (error) => {
     assert.ok(error instanceof ApprovalRequiredError);
-    assert.match(error.message, /nobody has answered within 0\.6 s/);
+    assert.equal(error.approval, "withdrawn");
+    assert.match(error.message, /was withdrawn, since nobody answered in time/);
+    assert.doesNotMatch(denialText(error, "t").replace("it was not rejected", ""), /reject|under review/);
     return true;
   });
+  assert.equal(server.verbs().at(-1), "withdraw");
   assert.deepEqual(ran, []);
 });
 
@@ -156,7 +159,8 @@ for (const [what, verb, reply, code] of garbage) {
       return true;
     });
     assert.deepEqual(ran, []);
-    assert.equal(server.verbs().includes("result"), false);
+    // A start that happened has an end, so that the action does not stay open.
+    assert.equal(server.verbs().includes("result"), what === "a start for other arguments");
   });
 }
 
@@ -235,7 +239,7 @@ test("onDeny returns a text for the model that says nothing of machines", async 
   const { governor } = setUp();
   const { ran, tool } = refundTool();
   const refund = governor.govern(tool, { tool: "process_refund", onDeny: "return" });
-  assert.match(await refund(large), /policy denies this call\.\nCode: policy_deny\nRule: large \(policy\.yaml\)\nReason: .*\nAction: action-0\nDo not retry/);
+  assert.match(await refund(large), /policy denies this call\.\nCode: policy_deny\nRule: large \(support-agent\.yaml\)\nReason: .*\nAction: action-0\nDo not retry/);
   server.script("submit", { status: 500, body: "" });
   const text = await refund(small);
   assert.equal(

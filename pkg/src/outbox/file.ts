@@ -1,12 +1,12 @@
-// An outbox in a file, for Node: a line for each record, on the disk before the tool runs. One process at a time has
+// An outbox in a file, for Node: a line for each record, on the disk before the tool runs. One governor at a time has
 // it; the next one goes on with the stream and sends what is left. A line that a crash cut off was never acted on and
 // is dropped.
 
-import { closeSync, fsyncSync, ftruncateSync, openSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeSync } from "node:fs";
-import { hostname } from "node:os";
+import { closeSync, fsyncSync, ftruncateSync, openSync, readFileSync, renameSync, writeSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 
 import { Waiting, ZERO_HASH } from "../outbox.js";
+import { Lock } from "./lock.js";
 import type { Outbox, OutboxLimits, SealedRecord, StreamHead } from "../outbox.js";
 
 /** How an outbox in a file is set up. */
@@ -15,18 +15,13 @@ export interface FileOutboxOptions extends OutboxLimits {
   readonly sync?: boolean;
 }
 
-/** How often a lock is renewed, and from which age on one of another machine counts as left behind. */
-const LOCK_RENEWED_MS = 10_000;
-const LOCK_STALE_MS = 60_000;
 /** Sent lines are removed when the file is longer than this and nothing waits. */
 const KEPT_BYTES = 1024 * 1024;
-
-const ours = new Set<string>();
 
 /**
  * An outbox in the file `path`, with `path.head` and `path.lock` beside it.
  *
- * @throws when another process has it, or when it holds something else.
+ * @throws when another governor has it, in this program or another, or when it holds something else.
  */
 export function fileOutbox(path: string, options: FileOutboxOptions = {}): Outbox {
   return new FileOutbox(resolve(path), options);
@@ -37,18 +32,19 @@ class FileOutbox implements Outbox {
   readonly #sync: boolean;
   readonly #waiting: Waiting;
   readonly #file: number;
-  readonly #renewal: NodeJS.Timeout;
+  readonly #lock: Lock;
   /** What the server has. */
   #acknowledged: StreamHead | null;
   #last: StreamHead | null;
   #length: number;
   #broken: unknown;
+  #isClosed = false;
 
   constructor(path: string, options: FileOutboxOptions) {
     this.#path = path;
     this.#sync = options.sync ?? true;
     this.#waiting = new Waiting(options);
-    lock(path);
+    this.#lock = new Lock(path);
     try {
       this.#file = openSync(path, "a+", 0o600);
       this.#acknowledged = readHead(`${path}.head`);
@@ -57,11 +53,9 @@ class FileOutbox implements Outbox {
       // A file that was just made is there after a crash only when its folder says so.
       syncFolder(path);
     } catch (error) {
-      unlock(path);
+      this.#lock.release();
       throw error;
     }
-    this.#renewal = setInterval(() => renew(path), LOCK_RENEWED_MS);
-    this.#renewal.unref();
   }
 
   open(name: string): StreamHead {
@@ -71,6 +65,7 @@ class FileOutbox implements Outbox {
   append(record: SealedRecord): void {
     if (this.#broken !== undefined) throw new Error(`\`${this.#path}\` cannot be written any more`, { cause: this.#broken });
     this.#waiting.makeSure(record);
+    this.#makeSureOfLock();
     const line = Buffer.from(`${record.body}\n`);
     try {
       let written = 0;
@@ -90,6 +85,7 @@ class FileOutbox implements Outbox {
   }
 
   acknowledge(stream: string, size: number): void {
+    this.#makeSureOfLock();
     const last = this.#waiting.acknowledge(stream, size).at(-1);
     if (last === undefined) return;
     this.#acknowledged = headAfter(last);
@@ -106,10 +102,20 @@ class FileOutbox implements Outbox {
   }
 
   close(): void {
-    clearInterval(this.#renewal);
+    // The number of a closed file belongs to the next file that is opened, so it is closed once.
+    if (this.#isClosed) return;
+    this.#isClosed = true;
     this.#broken ??= new Error("it was closed");
     closeSync(this.#file);
-    unlock(this.#path);
+    this.#lock.release();
+  }
+
+  /** A program that stood still for a minute may have lost the file to another, and must not write into it. */
+  #makeSureOfLock(): void {
+    if (this.#isClosed) throw new Error(`\`${this.#path}\` was closed`);
+    if (this.#lock.isHeld()) return;
+    this.#broken ??= new Error("another program has taken its lock");
+    throw new Error(`\`${this.#path}\` is not written any more`, { cause: this.#broken });
   }
 
   /** Reads the lines that were left; gives how many bytes of the file are whole lines. */
@@ -123,7 +129,7 @@ class FileOutbox implements Outbox {
       if (record === null) throw new Error(`line ${index + 1} of \`${this.#path}\` is no record`);
       if (this.#acknowledged !== null && record.stream === this.#acknowledged.stream && record.seq < this.#acknowledged.size) return;
       if (this.#last !== null && (record.stream !== this.#last.stream || record.seq !== this.#last.size)) {
-        throw new Error(`line ${index + 1} of \`${this.#path}\` does not follow the line before it`);
+        throw new Error(`line ${index + 1} of \`${this.#path}\` does not follow the line before it; keep the file for who audits it, and begin another`);
       }
       this.#waiting.add(record);
       this.#last = headAfter(record);
@@ -192,66 +198,4 @@ function syncFolder(path: string): void {
   } finally {
     closeSync(folder);
   }
-}
-
-function lock(path: string): void {
-  const name = `${path}.lock`;
-  for (let attempt = 0; ; attempt += 1) {
-    try {
-      const file = openSync(name, "wx", 0o600);
-      writeSync(file, JSON.stringify({ pid: process.pid, host: hostname() }));
-      closeSync(file);
-      ours.add(path);
-      return;
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "EEXIST" || attempt > 0) throw error;
-      const holder = holderOf(name);
-      if (ours.has(path) || holder !== null) {
-        throw new Error(`\`${path}\` is in use by ${ours.has(path) ? "another governor of this process" : holder}`, { cause: error });
-      }
-      rmSync(name, { force: true });
-    }
-  }
-}
-
-/** Who has the lock; null for one that a process left behind. */
-function holderOf(name: string): string | null {
-  let pid = 0;
-  let host = "";
-  try {
-    ({ pid, host } = JSON.parse(readFileSync(name, "utf8")) as { pid: number; host: string });
-  } catch {
-    // Cut off by a crash; its age tells.
-  }
-  if (host === hostname() && pid > 0) return pid !== process.pid && isAlive(pid) ? `process ${pid}` : null;
-  let age: number;
-  try {
-    age = Date.now() - statSync(name).mtimeMs;
-  } catch {
-    return null;
-  }
-  return age < LOCK_STALE_MS ? `process ${pid} on \`${host}\`` : null;
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
-  }
-}
-
-function renew(path: string): void {
-  const now = new Date();
-  try {
-    utimesSync(`${path}.lock`, now, now);
-  } catch {
-    // Somebody removed it; the file stays ours as long as nobody takes it.
-  }
-}
-
-function unlock(path: string): void {
-  ours.delete(path);
-  rmSync(`${path}.lock`, { force: true });
 }

@@ -35,10 +35,13 @@ export class ScriptedServer {
   readonly #server: Server;
   /** Records by stream, in the order in which they were taken; each once. */
   readonly taken = new Map<string, { seq: number; record_hash: string; prev_hash: string; kind: string; [field: string]: unknown }[]>();
+  readonly #keys = new Map<string, string>();
+  /** How long an approval lasts. */
+  approvalMs = 3_600_000;
   url = "";
 
   private constructor(policy: string) {
-    this.#policies = new Policies(policy);
+    this.#policies = new Policies({ "support-agent.yaml": policy });
     this.#server = createServer((request, response) => void this.#serve(request, response));
   }
 
@@ -97,7 +100,12 @@ export class ScriptedServer {
       id = `action-${this.actions.size}`;
       const decision = this.#policies.decide(seen.text);
       const status = { EXECUTE: "allowed", ABSTAIN: "pending_approval", HALT: "denied" }[decision.outcome];
-      this.actions.set(id, { id, ...(JSON.parse(seen.text) as object), ...decision, status });
+      const created = Date.now();
+      const times = { created_at: new Date(created).toISOString(), expires_at: status === "pending_approval" ? new Date(created + this.approvalMs).toISOString() : null };
+      const known = this.#keys.get(String(seen.headers["idempotency-key"]));
+      id = known ?? id;
+      this.#keys.set(String(seen.headers["idempotency-key"]), id);
+      if (known === undefined) this.actions.set(id, { id, ...(JSON.parse(seen.text) as object), ...decision, status, ...times });
     }
     const action = this.actions.get(id) ?? ({} as Action);
     const scripts = this.#scripts.get(seen.verb);
@@ -112,6 +120,14 @@ export class ScriptedServer {
       case "result":
         action.status = (JSON.parse(seen.text) as { success: boolean }).success ? "succeeded" : "failed";
         break;
+      case "withdraw":
+        if (!["pending_approval", "allowed", "approved"].includes(action.status)) {
+          return { status: 409, body: { code: "wrong_status", action_status: action.status } };
+        }
+        action.status = "withdrawn";
+        break;
+      case "decide":
+        return { body: this.#policies.decide(seen.text) };
       case "records":
         return this.take(seen);
     }
