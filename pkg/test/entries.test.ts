@@ -101,7 +101,7 @@ test("timers, clocks and randomness are not touched while a governor is made, as
     crypto.randomUUID = crypto.getRandomValues = forbidden;
     const keys = [{ kty: "OKP", crv: "Ed25519", x: "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo" }];
     createGovernor({ agentId: "a", bundle: createBundle({ keys, url: "http://127.0.0.1:1" }), server: "http://127.0.0.1:1" });
-    createGovernor({ agentId: "a", policy: "rules: []", server: "http://127.0.0.1:1", outbox: memoryOutbox() }).govern(() => 1, { tool: "t" });
+    createGovernor({ agentId: "a", policies: { "a.yaml": "rules: []" }, server: "http://127.0.0.1:1", outbox: memoryOutbox() }).govern(() => 1, { tool: "t" });
     console.log("made");`;
   assert.equal(run(code, "--no-warnings", "--input-type=module"), "made");
 });

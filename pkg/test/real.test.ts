@@ -147,12 +147,16 @@ test("local: a broker's answers are taken in as well", async () => {
 
 test("local: policies that the server never had stop the stream, and every record stays", async () => {
   const errors: FarameshError[] = [];
-  const governor = createGovernor({ agentId: AGENT, policy: REFUNDS, server: server.url, outbox: memoryOutbox(), onError: (error) => errors.push(error) });
+  const unknown = { "policy.yaml": REFUNDS };
+  const governor = createGovernor({ agentId: AGENT, policies: unknown, server: server.url, outbox: memoryOutbox(), onError: (error) => errors.push(error) });
   governor.decide({ tool: "process_refund", params: small });
   await assert.rejects(governor.flush(), { code: "unknown_policy" });
   assert.equal(governor.status().records?.stopped?.code, "unknown_policy");
   assert.equal(governor.status().records?.waiting, 2);
-  await governor.close();
+  // The server was looked at when the first action was decided.
+  await awaited(() => errors.some((error) => error.code === "policy_mismatch"));
+  assert.match(errors.find((error) => error.code === "policy_mismatch")?.message ?? "", /the policies here \(`policy\.yaml`; [0-9a-f]{12}\) are not those that the server has in force/);
+  await assert.rejects(governor.close(), { code: "unknown_policy" });
 });
 
 test("local: a stream in a file goes on after a restart", async () => {

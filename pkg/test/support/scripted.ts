@@ -63,9 +63,10 @@ export class ScriptedServer {
     await closed;
   }
 
-  /** Answers `verb` with these, in order; the last one stays. */
+  /** Answers `verb` with these, in order; the last one stays. Without any, as the server does by itself. */
   script(verb: string, ...replies: Script[]): void {
-    this.#scripts.set(verb, replies);
+    if (replies.length === 0) this.#scripts.delete(verb);
+    else this.#scripts.set(verb, replies);
   }
 
   verbs(): string[] {
