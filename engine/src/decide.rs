@@ -107,7 +107,7 @@ fn strictest<'p>(opinions: &[Opinion<'p>], action: &Action) -> Basis<'p> {
     let mut all: Vec<Basis<'p>> = opinions.iter().filter_map(Opinion::basis).collect();
     if opinions.iter().all(|opinion| opinion.matched.is_none()) {
         let denying = all.into_iter().find(|floor| floor.outcome == Outcome::Halt);
-        return denying.unwrap_or_else(|| Basis::default_deny(action));
+        return denying.unwrap_or_else(|| Basis::default_deny(action, opinions));
     }
     // The first of the equally strict wins: a rule that matches before one that cannot be told, then by the files'
     // names, in whose order the opinions come.
@@ -115,7 +115,7 @@ fn strictest<'p>(opinions: &[Opinion<'p>], action: &Action) -> Basis<'p> {
     let requirement = ApprovalRequirement::of_all(all.iter().filter_map(|basis| basis.approval.as_ref()));
     let strictest =
         all.into_iter().reduce(|first, next| if next.outcome > first.outcome { next } else { first });
-    let mut strictest = strictest.unwrap_or_else(|| Basis::default_deny(action));
+    let mut strictest = strictest.unwrap_or_else(|| Basis::default_deny(action, opinions));
     strictest.approval = requirement.filter(|_| strictest.outcome == Outcome::Abstain);
     strictest
 }
@@ -194,8 +194,12 @@ impl<'p> Basis<'p> {
         matches!(self.code, ReasonCode::UndeterminedDeny | ReasonCode::UndeterminedRequireApproval)
     }
 
-    fn default_deny(action: &Action) -> Self {
-        let reason = format!("no rule permits `{}` with these arguments", action.tool());
+    fn default_deny(action: &Action, opinions: &[Opinion<'_>]) -> Self {
+        let mut reason = format!("no rule permits `{}` with these arguments", action.tool());
+        if let Some(near) = opinions.iter().find_map(Opinion::near_miss) {
+            reason += "; ";
+            reason += &near;
+        }
         Basis { reason, ..Basis::halt() }
     }
 

@@ -55,12 +55,28 @@ pub enum Code {
     UndeclaredParam,
     /// A rule compares a declared parameter with a type that it never has.
     ImpossibleType,
+    /// A name that ends in what was meant as part of an operator.
+    UnknownOperator,
+    /// A condition that reads a parameter and is named like a part of the action.
+    ActionField,
+    /// A text with a control character in it.
+    ControlCharacter,
+    /// A `not` with more than one condition.
+    SeveralInNot,
     /// Something that this version does not do.
     Unsupported,
     /// A value that YAML 1.1 readers see as something else.
     AmbiguousScalar,
     /// Numbers of a parameter that no rule speaks of.
     NumericGap,
+    /// A rule that permits numbers without a least one.
+    NoLowerBound,
+    /// A rule that restricts what a parameter is not, and not its absence.
+    AbsentUnderGlob,
+    /// A rule that restricts a length without saying whether of a text or of a list.
+    UndeclaredLength,
+    /// A condition on an argument that is called `agent_id`.
+    AgentIdInParams,
 }
 
 /// How bad it is.
@@ -311,6 +327,32 @@ pub(crate) fn impossible_type(span: Span, tool: &str, param: &str, declared: &st
     error(Code::ImpossibleType, span, message, some("change the condition, or the declaration of the tool"))
 }
 
+pub(crate) fn unknown_operator(span: Span, key: &str, path: &str, help: String) -> Finding {
+    let message = format!("`{key}` would read a parameter `{path}`, whose end is no operator");
+    error(Code::UnknownOperator, span, message, Some(help))
+}
+
+pub(crate) fn action_field(span: Span, key: &str, field: &str, help: String) -> Finding {
+    let message = format!("`{key}` would read an argument `{field}` and not the `{field}` of the action");
+    error(Code::ActionField, span, message, Some(help))
+}
+
+pub(crate) fn control_character(span: Span, found: char) -> Finding {
+    let message = format!("the text holds the control character U+{:04X}", u32::from(found));
+    error(
+        Code::ControlCharacter,
+        span,
+        message,
+        some("use single quotes, where a backslash stays a backslash"),
+    )
+}
+
+pub(crate) fn several_in_not(span: Span) -> Finding {
+    let message = "`not` has more than one condition, which reads as none of them or as not all".to_owned();
+    let help = "write `not: { any: [...] }` for none of them, or `not: { all: [...] }` for not all";
+    error(Code::SeveralInNot, span, message, some(help))
+}
+
 pub(crate) fn unsupported_limits(span: Span) -> Finding {
     let message = "`limits` are not supported by this version".to_owned();
     error(Code::Unsupported, span, message, some("remove them, or hold the actions with `require_approval`"))
@@ -321,24 +363,48 @@ pub(crate) fn unsupported_version(span: Span, found: &str) -> Finding {
     error(Code::Unsupported, span, message, some("the only version so far is 1"))
 }
 
+fn warning(code: Code, span: Span, message: String, help: String) -> Finding {
+    Finding { code, severity: Severity::Warning, message, help: Some(help), span }
+}
+
 pub(crate) fn ambiguous_scalar(span: Span, written: &str, read: &str, elsewhere: &str) -> Finding {
-    Finding {
-        code: Code::AmbiguousScalar,
-        severity: Severity::Warning,
-        message: format!("`{written}` is {read} here, and {elsewhere} to readers of YAML 1.1"),
-        help: some(
-            "put text into quotes, and write booleans as `true` or `false` and numbers in plain decimal",
-        ),
-        span,
-    }
+    let message = format!("`{written}` is {read} here, and {elsewhere} to readers of YAML 1.1");
+    let help = "put text into quotes, and write booleans as `true` or `false` and numbers in plain decimal";
+    warning(Code::AmbiguousScalar, span, message, help.to_owned())
 }
 
 pub(crate) fn numeric_gap(span: Span, tool: &str, param: &str, gap: &str) -> Finding {
-    Finding {
-        code: Code::NumericGap,
-        severity: Severity::Warning,
-        message: format!("no rule speaks of `{tool}` with `{param}` {gap}"),
-        help: some("such a call is denied by default; add a rule for it, or one that says why not"),
-        span,
-    }
+    let message = format!("no rule speaks of `{tool}` with `{param}` {gap}");
+    let help = "such a call is denied by default; add a rule for it, or one that says why not";
+    warning(Code::NumericGap, span, message, help.to_owned())
+}
+
+pub(crate) fn no_lower_bound(span: Span, param: &str) -> Finding {
+    let message = format!("this rule permits every negative `{param}`");
+    let help = format!("add `{param}_gte: 0`, or declare the parameter with `min: 0`");
+    warning(Code::NoLowerBound, span, message, help)
+}
+
+pub(crate) fn absent_under_glob(span: Span, param: &str, one: bool) -> Finding {
+    let message = format!("this rule does not restrict a call without `{param}`");
+    let (negation, equality) = if one { ("ne", "eq") } else { ("not_in", "in") };
+    let help = format!(
+        "to restrict it too, write `not` around `{equality}`; if that is not meant, write `exists: true` beside \
+         `{negation}`"
+    );
+    warning(Code::AbsentUnderGlob, span, message, help)
+}
+
+pub(crate) fn undeclared_length(span: Span, param: &str) -> Finding {
+    let message = format!("this rule counts the elements of `{param}` where it is a list of texts");
+    let help = format!(
+        "declare it: `tools: {{ TOOL: {{ params: {{ {param}: {{ type: string }} }} }} }}`, or `type: array`"
+    );
+    warning(Code::UndeclaredLength, span, message, help)
+}
+
+pub(crate) fn agent_id_in_params(span: Span) -> Finding {
+    let message = "this reads an argument `agent_id`, which the agent writes itself".to_owned();
+    let help = "write `agent_id: NAME` beside `tool` for the agent that proposes the action";
+    warning(Code::AgentIdInParams, span, message, help.to_owned())
 }

@@ -11,7 +11,7 @@ use crate::canonical::Canonical;
 use crate::decide::decide;
 use crate::decision::{Decision, Effect};
 use crate::json::{self, JsonError};
-use crate::policy::condition::{Condition, ConditionKind, Input, Match, found_truth};
+use crate::policy::condition::{Asked, Condition, ConditionKind, Input, Match, Scope};
 use crate::policy::path::Found;
 use crate::policy::{Policy, PolicySet};
 use crate::risk::RiskScore;
@@ -150,9 +150,10 @@ fn policy_trace(policy: &Policy, input: &Input<'_>) -> PolicyTrace {
         trace.violations = tool.violations(params);
     }
     for rule in &policy.rules {
-        let truth = rule.matcher.evaluate(input, false).truth;
+        let scope = policy.scope(input.action, rule.effect == Effect::Allow);
+        let truth = rule.matcher.evaluate(input, scope).truth;
         trace.rules.push(RuleTrace {
-            conditions: match_trace(&rule.matcher, input, false),
+            conditions: match_trace(&rule.matcher, input, scope),
             effect: rule.effect,
             id: rule.id.clone(),
             line: rule.line,
@@ -162,27 +163,28 @@ fn policy_trace(policy: &Policy, input: &Input<'_>) -> PolicyTrace {
             break;
         }
     }
+    let scope = policy.scope(input.action, false);
     trace.risk_rules = policy
         .risk_rules
         .iter()
         .map(|rule| RiskTrace {
-            conditions: match_trace(&rule.when, input, false),
+            conditions: match_trace(&rule.when, input, scope),
             line: rule.line,
             name: rule.name.clone(),
             score: rule.score,
-            truth: rule.when.evaluate(input, false).truth,
+            truth: rule.when.evaluate(input, scope).truth,
         })
         .collect();
     trace
 }
 
-fn match_trace(matcher: &Match, input: &Input<'_>, exact: bool) -> Vec<ConditionTrace> {
-    let exact = exact || matcher.names_tool_exactly(input.action.tool());
-    matcher.conditions.iter().map(|condition| condition_trace(condition, input, exact)).collect()
+fn match_trace(matcher: &Match, input: &Input<'_>, scope: Scope<'_>) -> Vec<ConditionTrace> {
+    let scope = matcher.scope(input, scope);
+    matcher.conditions.iter().map(|condition| condition_trace(condition, input, scope)).collect()
 }
 
-fn condition_trace(condition: &Condition, input: &Input<'_>, exact: bool) -> ConditionTrace {
-    let evaluation = condition.evaluate(input, exact);
+fn condition_trace(condition: &Condition, input: &Input<'_>, scope: Scope<'_>) -> ConditionTrace {
+    let evaluation = condition.evaluate(input, scope);
     let truth = evaluation.truth;
     let cause = evaluation.cause.map(|cause| cause.clause());
     let mut saw = Vec::new();
@@ -194,27 +196,26 @@ fn condition_trace(condition: &Condition, input: &Input<'_>, exact: bool) -> Con
             saw.push(value);
             why
         }
-        ConditionKind::Value { source, path, test, every } => {
+        ConditionKind::Value { source, path, test, negated, permits } => {
+            let asked = Asked::new(*source, path, test, *permits, scope);
             let mut parts = Vec::new();
-            path.visit(source.of(input.action), &mut |found| {
-                let (one, _) = found_truth(found, test, exact);
-                parts.push((one, found));
-            });
+            path.visit(source.of(input.action), &mut |found| parts.push((asked.of(found).0, found)));
+            let asked_for = if *negated { !truth } else { truth };
             saw.extend(parts.iter().filter_map(|(_, found)| match found {
                 Found::Value(value) => Some((*value).clone()),
-                Found::Missing | Found::Blocked(_) => None,
+                Found::Missing | Found::Blocked(_) | Found::NoList(_) => None,
             }));
-            let decisive = parts.iter().find(|(one, _)| *one == truth).map(|(_, found)| *found);
+            let decisive = parts.iter().find(|(one, _)| *one == asked_for).map(|(_, found)| *found);
             let seen = match decisive {
                 Some(Found::Value(value)) => format!("`{}` is {}", path.as_str(), shown(value)),
                 Some(Found::Missing) => format!("`{}` is missing", path.as_str()),
-                Some(Found::Blocked(kind)) => {
+                Some(Found::Blocked(kind) | Found::NoList(kind)) => {
                     format!("`{}` leads through {}", path.as_str(), kind.described())
                 }
-                None => format!("the list of `{}` is empty", path.as_str()),
+                None => format!("a list of `{}` is empty", path.as_str()),
             };
             let seen = cause.unwrap_or(seen);
-            match (path.visits_each(), every, parts.len()) {
+            match (path.visits_each(), permits != negated, parts.len()) {
                 (true, true, count @ 1..) => format!("of {count} elements every one must hold: {seen}"),
                 (true, false, count @ 1..) => format!("of {count} elements one is enough: {seen}"),
                 _ => seen,
@@ -233,15 +234,15 @@ fn condition_trace(condition: &Condition, input: &Input<'_>, exact: bool) -> Con
             None => "the time is not known".to_owned(),
         },
         ConditionKind::Any(inner) | ConditionKind::All(inner) => {
-            matches.extend(inner.iter().map(|one| match_trace(one, input, exact)));
+            matches.extend(inner.iter().map(|one| match_trace(one, input, scope)));
             cause.unwrap_or_else(|| {
                 let holding =
-                    inner.iter().filter(|one| one.evaluate(input, exact).truth == Truth::True).count();
+                    inner.iter().filter(|one| one.evaluate(input, scope).truth == Truth::True).count();
                 format!("{holding} of {} hold", inner.len())
             })
         }
         ConditionKind::Not(inner) => {
-            matches.push(match_trace(inner, input, exact));
+            matches.push(match_trace(inner, input, scope));
             cause.unwrap_or_else(|| {
                 let holds = if truth == Truth::True { "does not hold" } else { "holds" };
                 format!("what it negates {holds}")

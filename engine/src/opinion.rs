@@ -15,6 +15,8 @@ pub(crate) struct Opinion<'p> {
     pub(crate) matched: Option<&'p Rule>,
     /// The strictest rule before it that restricts and cannot be evaluated: the least strict outcome it leaves.
     floor: Option<(&'p Rule, Cause<'p>)>,
+    /// The first rule that would permit the action, and cannot be evaluated.
+    near: Option<(&'p Rule, Cause<'p>)>,
     /// The highest risk among the matching rule and those before it that cannot be evaluated.
     pub(crate) own_risk: Option<RiskLevel>,
     /// What every rule that holds the action asks for.
@@ -23,9 +25,11 @@ pub(crate) struct Opinion<'p> {
 
 /// Asks the rules of `policy` in order.
 pub(crate) fn opinion_of<'p>(policy: &'p Policy, input: &Input<'_>) -> Opinion<'p> {
-    let mut opinion = Opinion { policy, matched: None, floor: None, own_risk: None, approvals: Vec::new() };
+    let mut opinion =
+        Opinion { policy, matched: None, floor: None, near: None, own_risk: None, approvals: Vec::new() };
     for rule in &policy.rules {
-        let evaluation = rule.matcher.evaluate(input, false);
+        let scope = policy.scope(input.action, rule.effect == Effect::Allow);
+        let evaluation = rule.matcher.evaluate(input, scope);
         match (evaluation.truth, evaluation.cause) {
             (Truth::False, _) => continue,
             (Truth::True, _) => {
@@ -35,6 +39,9 @@ pub(crate) fn opinion_of<'p>(policy: &'p Policy, input: &Input<'_>) -> Opinion<'
             }
             (Truth::Undetermined, cause) => {
                 opinion.counts(rule);
+                if let Some(cause) = cause.filter(|_| rule.effect != Effect::Deny) {
+                    opinion.near.get_or_insert((rule, cause));
+                }
                 let floor = opinion.floor.map_or(Outcome::Execute, |(rule, _)| rule.effect.outcome());
                 if let Some(cause) = cause.filter(|_| rule.effect.outcome() > floor) {
                     opinion.floor = Some((rule, cause));
@@ -52,6 +59,13 @@ impl<'p> Opinion<'p> {
             let requires = vec![rule.quorum.clone()];
             self.approvals.push(ApprovalRequirement { expires_ms: rule.expires_ms, requires });
         }
+    }
+
+    /// What keeps the first rule that would permit the action from doing so, as a clause.
+    pub(crate) fn near_miss(&self) -> Option<String> {
+        let (rule, cause) = self.near?;
+        let would = if rule.effect == Effect::Allow { "permit it" } else { "hold it for approval" };
+        Some(format!("`{}` would {would}, but {}", short(&rule.id), short(&cause.clause())))
     }
 
     /// The matching rule, unless the floor is stricter; the floor alone where no rule matches; none without either.
@@ -96,10 +110,17 @@ impl<'p> Opinion<'p> {
     }
 }
 
+/// The beginning of a text that the author of a policy chose, so that a reason stays readable.
+fn short(text: &str) -> &str {
+    const SHOWN_CHARS: usize = 120;
+    text.char_indices().nth(SHOWN_CHARS).and_then(|(end, _)| text.get(..end)).unwrap_or(text)
+}
+
 /// The risk rules that hold, or might.
 pub(crate) fn counted_risk_rules<'p>(
     policy: &'p Policy,
     input: &Input<'_>,
 ) -> impl Iterator<Item = &'p RiskRule> {
-    policy.risk_rules.iter().filter(|rule| rule.when.evaluate(input, false).truth != Truth::False)
+    let scope = policy.scope(input.action, false);
+    policy.risk_rules.iter().filter(move |rule| rule.when.evaluate(input, scope).truth != Truth::False)
 }

@@ -14,7 +14,9 @@ pub mod yaml;
 
 mod compile;
 mod gaps;
+mod lints;
 mod matcher;
+mod names;
 mod reader;
 #[cfg(any(test, feature = "schema"))]
 pub mod schema;
@@ -23,15 +25,17 @@ mod words;
 
 use std::collections::BTreeMap;
 
+use crate::action::Action;
 use crate::canonical::Canonical;
 use crate::decision::{Effect, Quorum, RuleRef};
 use crate::diagnostic::{self, Diagnostic, Severity};
 use crate::hash::{FileHash, PolicyHash};
+use crate::order;
 use crate::provenance::Provenance;
 use crate::risk::{RiskLevel, RiskScore, Thresholds};
 use crate::span::{LineIndex, Span};
 use crate::value::{Object, Value};
-use condition::Match;
+use condition::{Match, Scope};
 use glob::Glob;
 use tool::ToolDecl;
 
@@ -133,6 +137,8 @@ pub struct RiskRule {
     pub name: String,
     /// The line on which it starts.
     pub line: u32,
+    /// Its first key.
+    pub span: Span,
     /// When it counts.
     pub when: Match,
     /// How much.
@@ -140,6 +146,11 @@ pub struct RiskRule {
 }
 
 impl Policy {
+    /// What the conditions of one of its rules need to know of it.
+    pub fn scope(&self, action: &Action, allows: bool) -> Scope<'_> {
+        Scope { allows, names_tool: false, tool: self.tools.get(action.tool()) }
+    }
+
     /// Whether it speaks of the agent.
     pub fn speaks_of(&self, agent_id: &str) -> bool {
         self.agents.is_empty() || self.agents.iter().any(|glob| glob.matches(agent_id))
@@ -157,10 +168,11 @@ impl PolicySet {
     ///
     /// The set is there only when no finding is an error.
     pub fn load<'f>(files: impl IntoIterator<Item = (&'f str, &'f [u8])>) -> (Option<Self>, Vec<Diagnostic>) {
-        let mut sorted: BTreeMap<&str, &[u8]> = BTreeMap::new();
+        let mut sorted: Vec<(&str, &[u8])> = files.into_iter().collect();
+        order::sort_by(&mut sorted, |one, other| one.0.cmp(other.0));
         let mut diagnostics = Vec::new();
-        for (name, bytes) in files {
-            if sorted.insert(name, bytes).is_some() {
+        for ((name, _), (next, _)) in sorted.iter().zip(sorted.iter().skip(1)) {
+            if name == next {
                 let finding = diagnostic::duplicate_key(Span::default(), name, 1);
                 diagnostics.push(finding.located(name, &LineIndex::new("")));
             }
@@ -176,8 +188,8 @@ impl PolicySet {
         if diagnostics.iter().any(|finding| finding.severity == Severity::Error) {
             return (None, diagnostics);
         }
-        for (index, finding) in gaps::find(&policies) {
-            if let Some((name, bytes)) = sorted.iter().nth(index) {
+        for (index, finding) in gaps::find(&policies).into_iter().chain(lints::find(&policies)) {
+            if let Some((name, bytes)) = sorted.get(index) {
                 let text = std::str::from_utf8(bytes).unwrap_or_default();
                 diagnostics.push(finding.located(name, &LineIndex::new(text)));
             }

@@ -56,7 +56,10 @@ pub(super) fn file(name: &str, bytes: &[u8], hash: FileHash) -> (Option<Policy>,
         },
     };
     match &document.root {
-        Some(root) => compiler.root(root),
+        Some(root) => {
+            compiler.reader.no_control_characters(root);
+            compiler.root(root);
+        }
         // A file that was cut to nothing must not replace the policy in force.
         None => compiler.reader.report(diagnostic::wrong_type_with_help(
             Span::default(),
@@ -160,16 +163,15 @@ impl Compiler<'_> {
             return;
         }
         let declared = std::mem::take(&mut self.policy.tools);
-        let mut first_lines: BTreeMap<String, u32> = BTreeMap::new();
+        let mut first_lines: BTreeMap<String, usize> = BTreeMap::new();
         for (index, item) in items.iter().enumerate() {
             let Some(rule) = self.rule(item, index, &declared) else { continue };
             match first_lines.get(&rule.id) {
                 Some(line) => {
                     let span = id_span(item);
-                    let line = usize::try_from(*line).unwrap_or(0);
-                    self.reader.report(diagnostic::duplicate_id(span, &rule.id, line));
+                    self.reader.report(diagnostic::duplicate_id(span, &rule.id, *line));
                 }
-                None => _ = first_lines.insert(rule.id.clone(), rule.line),
+                None => _ = first_lines.insert(rule.id.clone(), as_usize(rule.line)),
             }
             self.policy.rules.push(rule);
         }
@@ -202,8 +204,8 @@ impl Compiler<'_> {
                 None
             }
         };
-        let every = matches!(named.as_slice(), [(Effect::Allow, _)]);
-        let place = Place { every, depth: 0, declared, tools: Vec::new() };
+        let permits = matches!(named.as_slice(), [(Effect::Allow, _)]);
+        let place = Place { permits, depth: 0, declared, tools: Vec::new() };
         let matcher = match entry(entries, "match") {
             Some(one) => matcher::read(&mut self.reader, &one.value, "match", &place),
             None => {
@@ -332,15 +334,14 @@ impl Compiler<'_> {
             return;
         }
         let declared = std::mem::take(&mut self.policy.tools);
-        let mut first_lines: BTreeMap<String, u32> = BTreeMap::new();
+        let mut first_lines: BTreeMap<String, usize> = BTreeMap::new();
         for item in items {
             let Some(rule) = self.risk_rule(item, &declared) else { continue };
             match first_lines.get(&rule.name) {
                 Some(line) => {
-                    let line = usize::try_from(*line).unwrap_or(0);
-                    self.reader.report(diagnostic::duplicate_id(id_span(item), &rule.name, line));
+                    self.reader.report(diagnostic::duplicate_id(id_span(item), &rule.name, *line));
                 }
-                None => _ = first_lines.insert(rule.name.clone(), rule.line),
+                None => _ = first_lines.insert(rule.name.clone(), as_usize(rule.line)),
             }
             self.policy.risk_rules.push(rule);
         }
@@ -363,7 +364,7 @@ impl Compiler<'_> {
         if let Some(one) = entry(entries, "description") {
             self.reader.text(&one.value, "description", "a text")?;
         }
-        let place = Place { every: false, depth: 0, declared, tools: Vec::new() };
+        let place = Place { permits: false, depth: 0, declared, tools: Vec::new() };
         let span = first_line_span(node, entries);
         let when = match entry(entries, "when") {
             Some(one) => matcher::read(&mut self.reader, &one.value, "when", &place),
@@ -391,8 +392,13 @@ impl Compiler<'_> {
             }
         };
         let line = self.line(node);
-        Some(RiskRule { name, line, when: when?, score: score? })
+        Some(RiskRule { name, line, span, when: when?, score: score? })
     }
+}
+
+/// A line as the index counts them.
+fn as_usize(line: u32) -> usize {
+    usize::try_from(line).unwrap_or(0)
 }
 
 /// The id's place; the rule's first key where it has none.

@@ -5,13 +5,14 @@
 use std::cell::OnceCell;
 
 use super::glob::Glob;
-use super::operator::{Pattern, Test, Why, truth};
+use super::operator::{Pattern, Reading, Test, Why, truth};
 use super::path::{Found, Path};
+use super::tool::{ToolDecl, only_kind};
 use super::window::Window;
 use crate::action::Action;
 use crate::canonical::Canonical;
 use crate::truth::Truth;
-use crate::value::Value;
+use crate::value::{Type, Value};
 
 /// What conditions look at: the action, and the time if the host gave one.
 #[derive(Debug)]
@@ -77,13 +78,16 @@ pub enum ConditionKind {
         path: Path,
         /// What to ask.
         test: Test,
-        /// For a path with `[]`: whether every element must pass, or one is enough.
-        every: bool,
+        /// Whether `not` stands around the test.
+        negated: bool,
+        /// Whether a true test opens something: in an `allow` rule, and on the other side of each `not`. For a
+        /// path with `[]` every element must pass then, and elsewhere one is enough.
+        permits: bool,
     },
-    /// A text occurs anywhere in `params`.
-    Contains(String),
-    /// A pattern is found anywhere in `params`.
-    Pattern(Pattern),
+    /// One of these texts occurs anywhere in `params`.
+    Contains(Vec<String>),
+    /// One of these patterns is found anywhere in `params`.
+    Pattern(Vec<Pattern>),
     /// It is this time of the week.
     Time(Window),
     /// One of these holds.
@@ -112,6 +116,17 @@ pub enum Source {
     Params,
     /// `context`
     Context,
+}
+
+/// What a condition needs to know of the rule around it.
+#[derive(Debug, Clone, Copy)]
+pub struct Scope<'p> {
+    /// Whether the rule permits.
+    pub allows: bool,
+    /// Whether a match around the condition names the action's tool without a glob.
+    pub names_tool: bool,
+    /// How the file declares the action's tool.
+    pub tool: Option<&'p ToolDecl>,
 }
 
 /// Why a match is undetermined: the first condition that cannot be told.
@@ -167,12 +182,12 @@ impl<'p> Evaluation<'p> {
 }
 
 impl Match {
-    /// Whether all conditions hold. `exact` tells that an enclosing mapping names the action's tool without a glob.
-    pub fn evaluate<'p>(&'p self, input: &Input<'_>, exact: bool) -> Evaluation<'p> {
-        let exact = exact || self.names_tool_exactly(input.action.tool());
+    /// Whether all conditions hold.
+    pub fn evaluate<'p>(&'p self, input: &Input<'_>, scope: Scope<'_>) -> Evaluation<'p> {
+        let scope = self.scope(input, scope);
         let mut all = Evaluation::known(Truth::True);
         for condition in &self.conditions {
-            all = all.with(condition.evaluate(input, exact), Truth::and);
+            all = all.with(condition.evaluate(input, scope), Truth::and);
             if all.truth == Truth::False {
                 break;
             }
@@ -198,34 +213,82 @@ impl Match {
         }
     }
 
-    /// Whether a `tool` condition of this mapping has `tool` itself in it, not only a glob over it.
-    pub fn names_tool_exactly(&self, tool: &str) -> bool {
+    /// The scope of the conditions of this match, inside of `around`.
+    pub fn scope<'p>(&self, input: &Input<'_>, around: Scope<'p>) -> Scope<'p> {
+        Scope { names_tool: around.names_tool || self.names(input.action.tool()), ..around }
+    }
+
+    /// Whether every way in which this match can hold for `tool` names it, and not only a glob over it.
+    fn names(&self, tool: &str) -> bool {
         self.conditions.iter().any(|condition| match &condition.kind {
             ConditionKind::Name(Name::Tool, globs) => {
                 globs.iter().any(|glob| glob.is_exact() && glob.as_str() == tool)
             }
-            _ => false,
+            ConditionKind::All(matches) => matches.iter().any(|one| one.names(tool)),
+            ConditionKind::Any(matches) => {
+                let mut possible = matches.iter().filter(|one| one.of_tool(tool) != Truth::False).peekable();
+                let always = matches.iter().any(|one| one.of_tool(tool) == Truth::True && one.names(tool));
+                always || (possible.peek().is_some() && possible.all(|one| one.names(tool)))
+            }
+            ConditionKind::Not(_)
+            | ConditionKind::Name(..)
+            | ConditionKind::Value { .. }
+            | ConditionKind::Contains(_)
+            | ConditionKind::Pattern(_)
+            | ConditionKind::Time(_) => false,
         })
+    }
+
+    /// Whether this match holds for `tool` whatever else the action is: what is not about the tool is left open.
+    fn of_tool(&self, tool: &str) -> Truth {
+        let each = self.conditions.iter().map(|condition| match &condition.kind {
+            ConditionKind::Name(Name::Tool, globs) => {
+                Truth::known(globs.iter().any(|glob| glob.matches(tool)))
+            }
+            ConditionKind::All(matches) => {
+                matches.iter().map(|one| one.of_tool(tool)).fold(Truth::True, Truth::and)
+            }
+            ConditionKind::Any(matches) => {
+                matches.iter().map(|one| one.of_tool(tool)).fold(Truth::False, Truth::or)
+            }
+            ConditionKind::Not(inner) => !inner.of_tool(tool),
+            ConditionKind::Name(..)
+            | ConditionKind::Value { .. }
+            | ConditionKind::Contains(_)
+            | ConditionKind::Pattern(_)
+            | ConditionKind::Time(_) => Truth::Undetermined,
+        });
+        each.fold(Truth::True, Truth::and)
     }
 }
 
 impl Condition {
     /// Whether it holds.
-    pub fn evaluate<'p>(&'p self, input: &Input<'_>, exact: bool) -> Evaluation<'p> {
+    pub fn evaluate<'p>(&'p self, input: &Input<'_>, scope: Scope<'_>) -> Evaluation<'p> {
         match &self.kind {
             ConditionKind::Name(name, globs) => {
                 let value = name.of(input.action);
                 Evaluation::known(Truth::known(globs.iter().any(|glob| glob.matches(value))))
             }
-            ConditionKind::Value { source, path, test, every } => {
-                let (truth, why) = value_truth(source.of(input.action), path, test, *every, exact);
-                Evaluation { truth, cause: why.map(|why| Cause { condition: self, why }) }
+            ConditionKind::Value { source, path, test, negated, permits } => {
+                let asked = Asked::new(*source, path, test, *permits, scope);
+                let mut cause = None;
+                let truth = path.truth(source.of(input.action), *permits, &mut |found| {
+                    let (one, why) = asked.of(found);
+                    cause = cause.or(why);
+                    one
+                });
+                let cause = cause.filter(|_| truth == Truth::Undetermined);
+                let truth = if *negated { !truth } else { truth };
+                Evaluation { truth, cause: cause.map(|why| Cause { condition: self, why }) }
             }
-            ConditionKind::Contains(text) => {
-                Evaluation::known(Truth::known(input.anywhere(&|found| found.contains(text.as_str()))))
+            ConditionKind::Contains(texts) => {
+                let holds = input.anywhere(&|found| texts.iter().any(|text| found.contains(text.as_str())));
+                Evaluation::known(Truth::known(holds))
             }
-            ConditionKind::Pattern(pattern) => {
-                Evaluation::known(Truth::known(input.anywhere(&|found| pattern.is_found_in(found))))
+            ConditionKind::Pattern(patterns) => {
+                let holds = input.anywhere(&|found| patterns.iter().any(|one| one.is_found_in(found)));
+                Evaluation::known(Truth::known(holds))
             }
             ConditionKind::Time(window) => match input.now {
                 Some(now) => Evaluation::known(Truth::known(window.holds(now))),
@@ -235,15 +298,15 @@ impl Condition {
                 },
             },
             ConditionKind::Any(matches) => {
-                let each = matches.iter().map(|one| one.evaluate(input, exact));
+                let each = matches.iter().map(|one| one.evaluate(input, scope));
                 each.fold(Evaluation::known(Truth::False), |sum, one| sum.with(one, Truth::or))
             }
             ConditionKind::All(matches) => {
-                let each = matches.iter().map(|one| one.evaluate(input, exact));
+                let each = matches.iter().map(|one| one.evaluate(input, scope));
                 each.fold(Evaluation::known(Truth::True), |sum, one| sum.with(one, Truth::and))
             }
             ConditionKind::Not(inner) => {
-                let inner = inner.evaluate(input, exact);
+                let inner = inner.evaluate(input, scope);
                 Evaluation { truth: !inner.truth, cause: inner.cause }
             }
         }
@@ -271,30 +334,39 @@ impl Source {
     }
 }
 
-fn value_truth(root: &Value, path: &Path, test: &Test, every: bool, exact: bool) -> (Truth, Option<Why>) {
-    let mut all: Option<Truth> = None;
-    let mut cause = None;
-    path.visit(root, &mut |found| {
-        let (one, why) = found_truth(found, test, exact);
-        all = Some(match all {
-            None => one,
-            Some(sum) if every => sum.and(one),
-            Some(sum) => sum.or(one),
-        });
-        cause = cause.or(why);
-    });
-    // An empty list satisfies neither "every" nor "one".
-    let all = all.unwrap_or(Truth::False);
-    (all, if all == Truth::Undetermined { cause } else { None })
+/// A test with all that its answer depends on beside the value.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Asked<'p> {
+    test: &'p Test,
+    reading: Reading,
+    /// Whether a parameter that is not there leaves the test open: in an `allow`, and where the tool is named.
+    absence_is_open: bool,
 }
 
-/// The truth of a test over what a path leads to.
-pub(crate) fn found_truth(found: Found<'_>, test: &Test, exact: bool) -> (Truth, Option<Why>) {
-    match (found, test) {
-        (Found::Missing | Found::Blocked(_), Test::Exists(expected)) => (Truth::known(!expected), None),
-        (Found::Missing, _) if exact => (Truth::Undetermined, Some(Why::Missing)),
-        (Found::Missing, _) => (Truth::False, None),
-        (Found::Blocked(kind), _) => (Truth::Undetermined, Some(Why::WrongType(kind))),
-        (Found::Value(value), _) => truth(test.of(value)),
+impl<'p> Asked<'p> {
+    /// The test of a condition in a scope.
+    pub(crate) fn new(source: Source, path: &Path, test: &'p Test, permits: bool, scope: Scope<'_>) -> Self {
+        let declared = scope.tool.filter(|_| source == Source::Params).and_then(|tool| only_kind(tool, path));
+        let kind_is_known = matches!(declared, Some(Type::String | Type::Array));
+        Asked {
+            test,
+            reading: Reading { permits, both_lengths: scope.allows && !kind_is_known },
+            absence_is_open: scope.allows || scope.names_tool,
+        }
+    }
+
+    /// The answer for what a path leads to, and why there is none.
+    pub(crate) fn of(&self, found: Found<'_>) -> (Truth, Option<Why>) {
+        match (found, self.test) {
+            (Found::Missing | Found::Blocked(_), Test::Exists(expected)) => (Truth::known(!expected), None),
+            // Elements that might be somewhere else in it are neither there nor absent where that opens something.
+            (Found::NoList(_), Test::Exists(_)) => (Truth::known(!self.reading.permits), None),
+            (Found::Missing, _) if self.absence_is_open => (Truth::Undetermined, Some(Why::Missing)),
+            (Found::Missing, _) => (Truth::False, None),
+            (Found::Blocked(kind) | Found::NoList(kind), _) => {
+                (Truth::Undetermined, Some(Why::WrongType(kind)))
+            }
+            (Found::Value(value), test) => truth(test.of(value, self.reading)),
+        }
     }
 }

@@ -74,18 +74,20 @@ fn compared(matcher: &Match) -> Vec<(&str, &str)> {
 /// The numbers that a condition on a parameter lets through; none when it does not compare a parameter with a
 /// number.
 fn bound(condition: &Condition) -> Option<Interval> {
-    let ConditionKind::Value { source: Source::Params, path, test, .. } = &condition.kind else {
+    let ConditionKind::Value { source: Source::Params, path, test, negated, .. } = &condition.kind else {
         return None;
     };
+    let Test::Number(relation, number) = test else { return None };
     if path.visits_each() {
         return None;
     }
-    Some(match test {
-        Test::Number(Relation::Gt, number) => Interval { low: *number, low_in: false, ..ALL },
-        Test::Number(Relation::Gte, number) => Interval { low: *number, low_in: true, ..ALL },
-        Test::Number(Relation::Lt, number) => Interval { high: *number, high_in: false, ..ALL },
-        Test::Number(Relation::Lte, number) => Interval { high: *number, high_in: true, ..ALL },
-        _ => return None,
+    let relation = if *negated { relation.negation() } else { *relation };
+    Some(match relation {
+        Relation::Gt => Interval { low: *number, low_in: false, ..ALL },
+        Relation::Gte => Interval { low: *number, low_in: true, ..ALL },
+        Relation::Lt => Interval { high: *number, high_in: false, ..ALL },
+        Relation::Lte => Interval { high: *number, high_in: true, ..ALL },
+        Relation::Eq | Relation::Ne => return None,
     })
 }
 

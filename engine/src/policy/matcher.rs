@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use super::MAX_CONDITION_DEPTH;
 use super::condition::{Condition, ConditionKind, Match, Name, Source};
 use super::glob::Glob;
+use super::names;
 use super::net::{self, Network};
-use super::operator::{Relation, SUFFIXES, Test};
+use super::operator::{Operator, Relation, SUFFIXES, Test};
 use super::path::Path;
 use super::reader::{Reader, entry, nearest};
 use super::tool::{ParamSpec, ToolDecl};
@@ -20,8 +21,8 @@ use crate::value::{Type, Value};
 /// Where a match stands: what that means for its conditions.
 #[derive(Debug, Clone)]
 pub(super) struct Place<'t> {
-    /// Whether `[]` means every element (in an `allow` rule) or one (elsewhere); `not` turns it round.
-    pub(super) every: bool,
+    /// Whether a true condition opens something (in an `allow` rule) or restricts; `not` turns it round.
+    pub(super) permits: bool,
     /// How deep in `any`, `all` and `not`.
     pub(super) depth: usize,
     /// All tools that the file declares.
@@ -99,20 +100,14 @@ impl<'t> Builder<'_, '_, 't> {
             "agent_id" => ConditionKind::Name(Name::AgentId, self.reader.globs(node, key)?),
             "params" => return self.explicit(node, key, Source::Params),
             "context" => return self.explicit(node, key, Source::Context),
-            "method" => {
-                let word = self.reader.text(node, key, "a text")?.to_owned();
-                return self.value(
-                    key,
-                    "method",
-                    one.key_span,
-                    node,
-                    Test::EqIgnoringCase(word),
-                    Source::Params,
-                );
-            }
-            "branch" => {
-                let test = Test::Eq(Value::from(self.reader.text(node, key, "a text")?));
-                return self.value(key, "branch", one.key_span, node, test, Source::Params);
+            "method" | "branch" => {
+                let texts = owned(self.reader.texts(node, key, "a text, or a list of them")?);
+                let test = if key == "method" {
+                    Test::EqIgnoringCase(texts)
+                } else {
+                    Test::In(texts.into_iter().map(Value::String).collect())
+                };
+                return self.value(key, key, one.key_span, node, test, false, Source::Params);
             }
             "field" => return self.field(one, all),
             "value" => {
@@ -124,24 +119,25 @@ impl<'t> Builder<'_, '_, 't> {
                 return Some(());
             }
             "contains" => {
-                let text = self.reader.text(node, key, "a text")?;
-                if text.is_empty() {
+                let texts = self.reader.texts(node, key, "a text, or a list of them")?;
+                if let Some((_, span)) = texts.iter().find(|(text, _)| text.is_empty()) {
                     let message = "`contains` is empty, so it would always hold".to_owned();
-                    self.reader.report(diagnostic::invalid(node.span, message, "write the text to look for"));
+                    self.reader.report(diagnostic::invalid(*span, message, "write the text to look for"));
                     return None;
                 }
-                ConditionKind::Contains(text.to_owned())
+                ConditionKind::Contains(owned(texts))
             }
-            "pattern" => {
-                let text = self.reader.text(node, key, "a regular expression")?;
-                ConditionKind::Pattern(self.reader.pattern(text, node.span)?)
-            }
+            "pattern" => ConditionKind::Pattern(self.reader.patterns(node, key)?),
             "time" => ConditionKind::Time(self.window(node)?),
             "any" => ConditionKind::Any(self.matches(node, key)?),
             "all" => ConditionKind::All(self.matches(node, key)?),
             "not" => {
-                let inner = self.inner(!self.place.every);
-                ConditionKind::Not(Box::new(read(self.reader, node, key, &inner)?))
+                let inner = read(self.reader, node, key, &self.inner(!self.place.permits))?;
+                if inner.conditions.len() > 1 {
+                    self.reader.report(diagnostic::several_in_not(one.key_span));
+                    return None;
+                }
+                ConditionKind::Not(Box::new(inner))
             }
             _ => return self.parameter(one),
         };
@@ -149,8 +145,8 @@ impl<'t> Builder<'_, '_, 't> {
         Some(())
     }
 
-    fn inner(&self, every: bool) -> Place<'t> {
-        Place { every, depth: self.place.depth.saturating_add(1), ..self.place.clone() }
+    fn inner(&self, permits: bool) -> Place<'t> {
+        Place { permits, depth: self.place.depth.saturating_add(1), ..self.place.clone() }
     }
 
     fn matches(&mut self, node: &Node, key: &str) -> Option<Vec<Match>> {
@@ -159,7 +155,7 @@ impl<'t> Builder<'_, '_, 't> {
             self.reader.report(diagnostic::empty_match(node.span, key));
             return None;
         }
-        let place = self.inner(self.place.every);
+        let place = self.inner(self.place.permits);
         let read: Vec<Match> = items.iter().filter_map(|item| read(self.reader, item, key, &place)).collect();
         (read.len() == items.len()).then_some(read)
     }
@@ -176,23 +172,49 @@ impl<'t> Builder<'_, '_, 't> {
             self.reader.report(diagnostic::missing_value(value.key_span, "value", "any value"));
             return None;
         }
+        if let Some(field) = names::action_field(&path) {
+            let help = names::both_spellings(field, &path, Operator::EQ, &value.value);
+            self.reader.report(diagnostic::action_field(one.value.span, "field", field, help));
+            return None;
+        }
         let test = Test::Eq(value.value.to_value());
-        self.value("field", &path, one.value.span, &value.value, test, Source::Params)
+        self.value("field", &path, one.value.span, &value.value, test, false, Source::Params)
     }
 
     /// `PARAM_OP: value`.
     fn parameter(&mut self, one: &Entry) -> Option<()> {
-        let split = SUFFIXES.iter().find_map(|operator| {
-            let path = one.key.strip_suffix(operator)?.strip_suffix('_')?;
-            (!path.is_empty()).then_some((path, *operator))
-        });
-        let Some((path, operator)) = split else {
+        let Some((path, operator)) = Operator::at_the_end_of(&one.key) else {
             let help = unknown_condition_help(&one.key);
             self.reader.report(diagnostic::unknown_key(one.key_span, &one.key, "a match", Some(help)));
             return None;
         };
-        let test = self.test(operator, &one.key, &one.value)?;
-        self.value(&one.key, path, one.key_span, &one.value, test, Source::Params)
+        if let Some(field) = names::action_field(path) {
+            let help = names::both_spellings(field, path, operator, &one.value);
+            self.reader.report(diagnostic::action_field(one.key_span, &one.key, field, help));
+            return None;
+        }
+        if names::ends_like_an_operator(path) && !self.is_declared(path) {
+            let help = names::right_operator(path, operator);
+            self.reader.report(diagnostic::unknown_operator(one.key_span, &one.key, path, help));
+            return None;
+        }
+        let test = self.test(operator.word, &one.key, &one.value)?;
+        self.value(&one.key, path, one.key_span, &one.value, test, operator.negated, Source::Params)
+    }
+
+    /// Whether a tool of this file has a parameter of that name.
+    fn is_declared(&self, name: &str) -> bool {
+        self.place.declared.values().any(|tool| tool.params.contains_key(name))
+    }
+
+    /// The operator that somebody meant by a name in the explicit form: `env_in: [a, b]` reads a parameter `env_in`.
+    fn meant_operator<'e>(&self, one: &'e Entry) -> Option<(&'e str, Operator)> {
+        let (path, operator) = Operator::at_the_end_of(&one.key)?;
+        let mut reader = Reader::default();
+        let mut trial =
+            Builder { reader: &mut reader, place: self.place, conditions: Vec::new(), complete: true };
+        let takes_it = trial.test(operator.word, &one.key, &one.value).is_some();
+        (takes_it && !self.is_declared(&one.key)).then_some((path, operator))
     }
 
     /// `params: { PATH: { OP: value } }` or `{ PATH: literal }`.
@@ -215,18 +237,26 @@ impl<'t> Builder<'_, '_, 't> {
                     self.reader.report(diagnostic::missing_value(one.key_span, &one.key, takes));
                     None
                 }
-                _ => {
-                    let test = Test::Eq(one.value.to_value());
-                    self.value(
-                        &format!("{key}.{}", one.key),
-                        &one.key,
-                        one.key_span,
-                        &one.value,
-                        test,
-                        source,
-                    )
-                }
+                _ => match self.meant_operator(one) {
+                    Some((path, operator)) => {
+                        let help = names::explicit_operator(path, operator, &one.key);
+                        self.reader.report(diagnostic::unknown_operator(
+                            one.key_span,
+                            &one.key,
+                            &one.key,
+                            help,
+                        ));
+                        None
+                    }
+                    None => {
+                        let (written, test) = (format!("{key}.{}", one.key), Test::Eq(one.value.to_value()));
+                        self.value(&written, &one.key, one.key_span, &one.value, test, false, source)
+                    }
+                },
             };
+            if source == Source::Params && one.key == "agent_id" {
+                self.reader.report(diagnostic::agent_id_in_params(one.key_span));
+            }
             complete = complete.and(read);
         }
         complete
@@ -235,7 +265,7 @@ impl<'t> Builder<'_, '_, 't> {
     fn operators(&mut self, key: &str, one: &Entry, tests: &[Entry], source: Source) -> Option<()> {
         let mut complete = Some(());
         for test in tests {
-            let Some(operator) = SUFFIXES.iter().find(|operator| **operator == test.key) else {
+            let Some(operator) = Operator::named(&test.key) else {
                 let help = match nearest(&test.key, SUFFIXES.into_iter()) {
                     Some(word) => format!("did you mean `{word}`?"),
                     None => format!("the operators are {}", alternatives(&SUFFIXES)),
@@ -245,15 +275,17 @@ impl<'t> Builder<'_, '_, 't> {
                 complete = None;
                 continue;
             };
-            let read = self.test(operator, &test.key, &test.value).and_then(|read| {
+            let read = self.test(operator.word, &test.key, &test.value).and_then(|read| {
                 let written = format!("{key}.{}.{}", one.key, test.key);
-                self.value(&written, &one.key, one.key_span, &test.value, read, source)
+                let negated = operator.negated;
+                self.value(&written, &one.key, one.key_span, &test.value, read, negated, source)
             });
             complete = complete.and(read);
         }
         complete
     }
 
+    #[expect(clippy::too_many_arguments, reason = "each is one part of what is written")]
     fn value(
         &mut self,
         key: &str,
@@ -261,6 +293,7 @@ impl<'t> Builder<'_, '_, 't> {
         span: Span,
         operand: &Node,
         test: Test,
+        negated: bool,
         source: Source,
     ) -> Option<()> {
         let path = match Path::parse(path) {
@@ -276,11 +309,8 @@ impl<'t> Builder<'_, '_, 't> {
                 check_declared(self.reader, name, tool, &path, &test, span)?;
             }
         }
-        self.push(
-            key.to_owned(),
-            operand,
-            ConditionKind::Value { source, path, test, every: self.place.every },
-        );
+        let permits = self.place.permits != negated;
+        self.push(key.to_owned(), operand, ConditionKind::Value { source, path, test, negated, permits });
         Some(())
     }
 
@@ -303,30 +333,29 @@ impl<'t> Builder<'_, '_, 't> {
                 let values = items.iter().map(Node::to_value).collect();
                 if operator == "in" { Test::In(values) } else { Test::NotIn(values) }
             }
-            "gt" => Test::Number(Relation::Gt, reader.number(node, key)?),
-            "gte" => Test::Number(Relation::Gte, reader.number(node, key)?),
-            "lt" => Test::Number(Relation::Lt, reader.number(node, key)?),
-            "lte" => Test::Number(Relation::Lte, reader.number(node, key)?),
-            "len_gt" => Test::Length(Relation::Gt, f64::from(reader.whole(node, key, 0, u32::MAX)?)),
-            "len_gte" => Test::Length(Relation::Gte, f64::from(reader.whole(node, key, 0, u32::MAX)?)),
-            "len_lt" => Test::Length(Relation::Lt, f64::from(reader.whole(node, key, 0, u32::MAX)?)),
-            "len_lte" => Test::Length(Relation::Lte, f64::from(reader.whole(node, key, 0, u32::MAX)?)),
+            "gt" | "gte" | "lt" | "lte" => {
+                Test::Number(Relation::named(operator)?, reader.number(node, key)?)
+            }
+            "len_eq" | "len_ne" | "len_gt" | "len_gte" | "len_lt" | "len_lte" => {
+                let relation = Relation::named(operator.strip_prefix("len_")?)?;
+                Test::Length(relation, f64::from(reader.whole(node, key, 0, u32::MAX)?))
+            }
             "contains" => match &node.kind {
                 Kind::Nothing => {
                     reader.report(diagnostic::missing_value(node.span, key, "a text or an element"));
                     return None;
                 }
-                _ => Test::Contains(node.to_value()),
+                Kind::List(items) if items.is_empty() => {
+                    reader.report(diagnostic::empty_list(node.span, key, "the texts or elements"));
+                    return None;
+                }
+                Kind::List(items) => Test::Contains(items.iter().map(Node::to_value).collect()),
+                _ => Test::Contains(vec![node.to_value()]),
             },
             "starts_with" => Test::StartsWith(owned(reader.texts(node, key, "a text, or a list of them")?)),
             "ends_with" => Test::EndsWith(owned(reader.texts(node, key, "a text, or a list of them")?)),
             "glob" => Test::Glob(reader.globs(node, key)?),
-            "matches" => {
-                let texts = reader.texts(node, key, "a regular expression, or a list of them")?;
-                let patterns: Vec<_> =
-                    texts.iter().filter_map(|(text, span)| reader.pattern(text, *span)).collect();
-                (patterns.len() == texts.len()).then_some(Test::Matches(patterns))?
-            }
+            "matches" => Test::Matches(reader.patterns(node, key)?),
             "exists" => Test::Exists(reader.boolean(node, key)?),
             "cidr" => {
                 let texts = reader.texts(node, key, "a network, or a list of them")?;

@@ -13,8 +13,8 @@ pub const MAX_PATTERN_BYTES: usize = 4096;
 /// The most bytes that a compiled expression may take, so that `(a{999}){999}` is refused.
 const MAX_COMPILED_BYTES: usize = 1 << 20;
 
-/// The words that may end a key, longest first, so that `size_len_gt` is `len_gt` over `size`.
-pub const SUFFIXES: [&str; 20] = [
+/// The operators' words. Each has its negation, the word with `not_` before it.
+pub const SUFFIXES: [&str; 22] = [
     "starts_with",
     "ends_with",
     "contains",
@@ -23,6 +23,8 @@ pub const SUFFIXES: [&str; 20] = [
     "len_lte",
     "not_in",
     "exists",
+    "len_eq",
+    "len_ne",
     "len_gt",
     "len_lt",
     "domain",
@@ -37,6 +39,41 @@ pub const SUFFIXES: [&str; 20] = [
     "in",
 ];
 
+/// The prefix of a negation.
+const NOT: &str = "not_";
+
+/// An operator as a policy writes it: `starts_with`, `not_starts_with`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Operator {
+    /// One of [`SUFFIXES`].
+    pub word: &'static str,
+    /// Whether `not` stands around it.
+    pub negated: bool,
+}
+
+impl Operator {
+    /// `eq`, which a plain value means.
+    pub const EQ: Operator = Operator { word: "eq", negated: false };
+
+    /// The operator that `word` names.
+    pub fn named(word: &str) -> Option<Self> {
+        let find = |word: &str| SUFFIXES.into_iter().find(|known| *known == word);
+        match find(word) {
+            Some(word) => Some(Operator { word, negated: false }),
+            None => Some(Operator { word: find(word.strip_prefix(NOT)?)?, negated: true }),
+        }
+    }
+
+    /// A key as the path of a parameter and the operator at its end. The longest operator that leaves a path wins:
+    /// `size_not_len_gt` is `not_len_gt` over `size`.
+    pub fn at_the_end_of(key: &str) -> Option<(&str, Self)> {
+        let ends = key.match_indices('_').filter(|(at, _)| *at > 0);
+        let mut split =
+            ends.filter_map(|(at, _)| Some((key.get(..at)?, Self::named(key.get(at.saturating_add(1)..)?)?)));
+        split.next()
+    }
+}
+
 /// What a condition asks of a value.
 #[derive(Debug, Clone)]
 pub enum Test {
@@ -50,8 +87,8 @@ pub enum Test {
     NotIn(Vec<Value>),
     /// A number so related to this one.
     Number(Relation, f64),
-    /// Text that holds this text, or a list that has this element.
-    Contains(Value),
+    /// Text that holds one of these texts, or a list that has one of these elements.
+    Contains(Vec<Value>),
     /// Text that starts with one of these.
     StartsWith(Vec<String>),
     /// Text that ends with one of these.
@@ -68,8 +105,18 @@ pub enum Test {
     Cidr(Vec<Network>),
     /// A URL or e-mail address whose host is one of these or under it.
     Domain(Vec<String>),
-    /// Equal but for the case of ASCII letters.
-    EqIgnoringCase(String),
+    /// Equal to one of these but for the case of ASCII letters.
+    EqIgnoringCase(Vec<String>),
+}
+
+/// How a value is read where two readings differ.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reading {
+    /// Whether a true condition opens something here: in an `allow`, and under `not` anywhere else.
+    pub permits: bool,
+    /// Whether a length counts both as that of a text and as that of a list: in an `allow`, where no declaration
+    /// says which the parameter is.
+    pub both_lengths: bool,
 }
 
 /// How two numbers stand to each other.
@@ -83,15 +130,48 @@ pub enum Relation {
     Lt,
     /// Less or equal.
     Lte,
+    /// Equal.
+    Eq,
+    /// Not equal.
+    Ne,
 }
 
 impl Relation {
+    /// The relation of which `word` ends an operator: `gte` of `gte` and `len_gte`.
+    pub fn named(word: &str) -> Option<Self> {
+        Some(match word {
+            "gt" => Relation::Gt,
+            "gte" => Relation::Gte,
+            "lt" => Relation::Lt,
+            "lte" => Relation::Lte,
+            "eq" => Relation::Eq,
+            "ne" => Relation::Ne,
+            _ => return None,
+        })
+    }
+
+    /// The relation that holds where this one does not.
+    #[must_use]
+    pub fn negation(self) -> Self {
+        match self {
+            Relation::Gt => Relation::Lte,
+            Relation::Gte => Relation::Lt,
+            Relation::Lt => Relation::Gte,
+            Relation::Lte => Relation::Gt,
+            Relation::Eq => Relation::Ne,
+            Relation::Ne => Relation::Eq,
+        }
+    }
+
+    #[expect(clippy::float_cmp, reason = "numbers are compared as the doubles that they are")]
     fn holds(self, left: f64, right: f64) -> bool {
         match self {
             Relation::Gt => left > right,
             Relation::Gte => left >= right,
             Relation::Lt => left < right,
             Relation::Lte => left <= right,
+            Relation::Eq => left == right,
+            Relation::Ne => left != right,
         }
     }
 }
@@ -144,6 +224,8 @@ pub enum Why {
     NotAnAddress,
     /// It is text, but has no host.
     NoHost,
+    /// Its length is one thing read as text and another read as a list, and no declaration says which is meant.
+    TwoLengths,
     /// The state holds no time.
     NoTime,
 }
@@ -156,38 +238,15 @@ impl Why {
             Why::WrongType(found) => format!("is {}, which this condition cannot compare", found.described()),
             Why::NotAnAddress => "is not an IP address".to_owned(),
             Why::NoHost => "has no host".to_owned(),
+            Why::TwoLengths => {
+                "is not declared as a text or as a list, which have different lengths".to_owned()
+            }
             Why::NoTime => "is not known".to_owned(),
         }
     }
 }
 
 impl Test {
-    /// The operator's word.
-    pub fn word(&self) -> &'static str {
-        match self {
-            Test::Eq(_) | Test::EqIgnoringCase(_) => "eq",
-            Test::Ne(_) => "ne",
-            Test::In(_) => "in",
-            Test::NotIn(_) => "not_in",
-            Test::Number(Relation::Gt, _) => "gt",
-            Test::Number(Relation::Gte, _) => "gte",
-            Test::Number(Relation::Lt, _) => "lt",
-            Test::Number(Relation::Lte, _) => "lte",
-            Test::Contains(_) => "contains",
-            Test::StartsWith(_) => "starts_with",
-            Test::EndsWith(_) => "ends_with",
-            Test::Glob(_) => "glob",
-            Test::Matches(_) => "matches",
-            Test::Exists(_) => "exists",
-            Test::Length(Relation::Gt, _) => "len_gt",
-            Test::Length(Relation::Gte, _) => "len_gte",
-            Test::Length(Relation::Lt, _) => "len_lt",
-            Test::Length(Relation::Lte, _) => "len_lte",
-            Test::Cidr(_) => "cidr",
-            Test::Domain(_) => "domain",
-        }
-    }
-
     /// The types of values that it can compare.
     pub fn comparable(&self) -> Vec<Type> {
         match self {
@@ -199,8 +258,10 @@ impl Test {
                 kinds
             }
             Test::Number(..) => vec![Type::Number],
-            Test::Contains(Value::String(_)) | Test::Length(..) => vec![Type::String, Type::Array],
-            Test::Contains(_) => vec![Type::Array],
+            Test::Contains(operands) if operands.iter().all(|one| one.kind() != Type::String) => {
+                vec![Type::Array]
+            }
+            Test::Contains(_) | Test::Length(..) => vec![Type::String, Type::Array],
             Test::Exists(_) => {
                 vec![Type::Null, Type::Boolean, Type::Number, Type::String, Type::Array, Type::Object]
             }
@@ -215,7 +276,7 @@ impl Test {
     }
 
     /// Asks it of a value that is there.
-    pub fn of(&self, value: &Value) -> Result<bool, Why> {
+    pub fn of(&self, value: &Value, reading: Reading) -> Result<bool, Why> {
         match self {
             Test::Eq(operand) => equal(value, operand),
             Test::Ne(operand) => equal(value, operand).map(|same| !same),
@@ -225,7 +286,7 @@ impl Test {
                 Value::Number(number) => Ok(relation.holds(*number, *operand)),
                 other => Err(Why::WrongType(other.kind())),
             },
-            Test::Contains(operand) => contains(value, operand),
+            Test::Contains(operands) => contains(value, operands, reading.permits),
             Test::StartsWith(starts) => {
                 text(value).map(|text| starts.iter().any(|start| text.starts_with(start.as_str())))
             }
@@ -238,13 +299,17 @@ impl Test {
             }
             Test::Exists(expected) => Ok(*expected),
             Test::Length(relation, operand) => {
-                #[expect(clippy::cast_precision_loss, reason = "no value has 2^53 parts")]
-                let length = match value {
-                    Value::String(text) => text.chars().count() as f64,
-                    Value::Array(items) => items.len() as f64,
+                let holds = |length: usize| relation.holds(as_number(length), *operand);
+                let mut all = match value {
+                    Value::String(text) => vec![text.chars().count()],
+                    Value::Array(items) => vec![items.len()],
                     other => return Err(Why::WrongType(other.kind())),
                 };
-                Ok(relation.holds(length, *operand))
+                if reading.both_lengths {
+                    other_lengths(value, &mut all);
+                }
+                let holding = all.iter().filter(|length| holds(**length)).count();
+                if holding > 0 && holding < all.len() { Err(Why::TwoLengths) } else { Ok(holding > 0) }
             }
             Test::Cidr(networks) => {
                 let address = text(value)?.parse().map_err(|_| Why::NotAnAddress)?;
@@ -254,7 +319,9 @@ impl Test {
                 let host = net::host(text(value)?).ok_or(Why::NoHost)?;
                 Ok(domains.iter().any(|domain| net::is_under(&host, domain)))
             }
-            Test::EqIgnoringCase(word) => text(value).map(|text| text.eq_ignore_ascii_case(word)),
+            Test::EqIgnoringCase(words) => {
+                text(value).map(|text| words.iter().any(|word| text.eq_ignore_ascii_case(word)))
+            }
         }
     }
 }
@@ -276,21 +343,53 @@ fn among(value: &Value, operands: &[Value]) -> Result<bool, Why> {
 }
 
 /// Over a list, the Kleene-or of `eq` over its elements: an element of another type might be what is looked for,
-/// unless some element certainly is.
-fn contains(value: &Value, operand: &Value) -> Result<bool, Why> {
-    match (value, operand) {
-        (Value::String(text), Value::String(part)) => Ok(text.contains(part.as_str())),
-        (Value::Array(items), _) => {
-            if items.contains(operand) {
+/// unless some element certainly is. Where a true condition restricts, a text is looked for inside the elements
+/// too: `["sudo rm -rf /"]` is no way around a rule about `rm -rf`.
+fn contains(value: &Value, operands: &[Value], permits: bool) -> Result<bool, Why> {
+    let within = |one: &Value| {
+        let Value::String(text) = one else { return false };
+        operands.iter().any(|operand| operand.as_str().is_some_and(|part| text.contains(part)))
+    };
+    let parts = match value {
+        Value::String(_) if within(value) => return Ok(true),
+        Value::String(_) => std::slice::from_ref(value),
+        Value::Array(items) => {
+            if items.iter().any(|item| operands.contains(item) || (!permits && within(item))) {
                 return Ok(true);
             }
-            match items.iter().find(|item| item.kind() != operand.kind()) {
-                Some(other) => Err(Why::WrongType(other.kind())),
-                None => Ok(false),
-            }
+            items
         }
-        (other, _) => Err(Why::WrongType(other.kind())),
+        other => return Err(Why::WrongType(other.kind())),
+    };
+    let odd = parts.iter().find(|part| operands.iter().any(|operand| operand.kind() != part.kind()));
+    odd.map_or(Ok(false), |odd| Err(Why::WrongType(odd.kind())))
+}
+
+/// What else the length of a value might be: a text alone is a list of one, and a list may be meant for the texts
+/// and lists in it, however deep.
+fn other_lengths(value: &Value, into: &mut Vec<usize>) {
+    match value {
+        Value::String(_) => into.push(1),
+        Value::Array(items) => items.iter().for_each(|item| inner_lengths(item, into)),
+        _ => {}
     }
+}
+
+fn inner_lengths(value: &Value, into: &mut Vec<usize>) {
+    match value {
+        Value::String(text) => into.push(text.chars().count()),
+        Value::Array(items) => {
+            into.push(items.len());
+            items.iter().for_each(|item| inner_lengths(item, into));
+        }
+        Value::Object(object) => object.iter().for_each(|(_, member)| inner_lengths(member, into)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "no value has 2^53 parts")]
+fn as_number(length: usize) -> f64 {
+    length as f64
 }
 
 /// The truth of an answer that may not be possible.

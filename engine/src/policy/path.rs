@@ -1,5 +1,6 @@
 //! Paths into `params` and `context`: `amount`, `customer.tier`, `items.0.sku`, `items[].price`.
 
+use crate::truth::Truth;
 use crate::value::{Type, Value};
 
 /// A path as a policy writes it.
@@ -26,6 +27,8 @@ pub enum Found<'v> {
     Missing,
     /// The way leads through a value of a type that has no such part.
     Blocked(Type),
+    /// Every element is asked for, of a value that is no list.
+    NoList(Type),
 }
 
 impl Path {
@@ -84,32 +87,43 @@ impl Path {
         self.steps.contains(&Step::Each)
     }
 
+    /// What `ask` says of what stands at the end of the path in `root`. With a `[]` it is asked of every element,
+    /// and all must hold (`every`) or one. An empty list satisfies neither, on whatever level of lists it is.
+    pub fn truth<'v>(&self, root: &'v Value, every: bool, ask: &mut dyn FnMut(Found<'v>) -> Truth) -> Truth {
+        walk(&self.steps, root, every, ask)
+    }
+
     /// Calls `visit` with what stands at the end of the path in `root`, once for every element that a `[]` leads
     /// to. Not at all for an empty list.
     pub fn visit<'v>(&self, root: &'v Value, visit: &mut dyn FnMut(Found<'v>)) {
-        walk(&self.steps, root, visit);
+        self.truth(root, true, &mut |found| {
+            visit(found);
+            Truth::Undetermined
+        });
     }
 }
 
-fn walk<'v>(steps: &[Step], value: &'v Value, visit: &mut dyn FnMut(Found<'v>)) {
-    let Some((step, rest)) = steps.split_first() else {
-        visit(Found::Value(value));
-        return;
-    };
+fn walk<'v>(steps: &[Step], value: &'v Value, every: bool, ask: &mut dyn FnMut(Found<'v>) -> Truth) -> Truth {
+    let Some((step, rest)) = steps.split_first() else { return ask(Found::Value(value)) };
     match (step, value) {
-        (Step::Each, Value::Array(items)) => items.iter().for_each(|item| walk(rest, item, visit)),
+        (Step::Each, Value::Array(items)) => {
+            let each = items.iter().map(|item| walk(rest, item, every, ask));
+            let all = each.reduce(|sum, one| if every { sum.and(one) } else { sum.or(one) });
+            all.unwrap_or(Truth::False)
+        }
+        (Step::Each, _) => ask(Found::NoList(value.kind())),
         (Step::Name(name), Value::Object(object)) => match object.get(name) {
-            Some(member) => walk(rest, member, visit),
-            None => visit(Found::Missing),
+            Some(member) => walk(rest, member, every, ask),
+            None => ask(Found::Missing),
         },
         (Step::Name(name), Value::Array(items)) => match index(name) {
             Some(index) => match items.get(index) {
-                Some(item) => walk(rest, item, visit),
-                None => visit(Found::Missing),
+                Some(item) => walk(rest, item, every, ask),
+                None => ask(Found::Missing),
             },
-            None => visit(Found::Blocked(value.kind())),
+            None => ask(Found::Blocked(value.kind())),
         },
-        _ => visit(Found::Blocked(value.kind())),
+        _ => ask(Found::Blocked(value.kind())),
     }
 }
 
@@ -141,7 +155,7 @@ mod tests {
         assert_eq!(at("a.01", r#"{"a":{"01":2}}"#), ["Value(Number(2.0))"]);
         assert_eq!(at("a[].b", r#"{"a":[{"b":1},{}]}"#), ["Value(Number(1.0))", "Missing"]);
         assert_eq!(at("a[]", r#"{"a":[]}"#), Vec::<String>::new());
-        assert_eq!(at("a[].b", r#"{"a":{"b":1}}"#), ["Blocked(Object)"]);
+        assert_eq!(at("a[].b", r#"{"a":{"b":1}}"#), ["NoList(Object)"]);
         assert_eq!(at("a.b", r#"{"a":"x"}"#), ["Blocked(String)"]);
         assert_eq!(at("a[][]", r#"{"a":[[1],[2]]}"#).len(), 2);
         assert_eq!(at("b.c", r#"{"a":1}"#), ["Missing"]);

@@ -19,6 +19,29 @@ impl Reader {
         self.findings.push(finding);
     }
 
+    /// Reports every text and key that has a control character in it. `"\b"` in double quotes is a backspace, and a
+    /// rule that looks for one never fires; in a reason it could rewrite the terminal of whoever approves.
+    pub(super) fn no_control_characters(&mut self, node: &Node) {
+        match &node.kind {
+            Kind::Text(text) => self.no_control_character(text, node.span),
+            Kind::List(items) => items.iter().for_each(|item| self.no_control_characters(item)),
+            Kind::Map(entries) => {
+                for one in entries {
+                    self.no_control_character(&one.key, one.key_span);
+                    self.no_control_characters(&one.value);
+                }
+            }
+            Kind::Nothing | Kind::Null | Kind::Bool(_) | Kind::Number(_) => {}
+        }
+    }
+
+    fn no_control_character(&mut self, text: &str, span: Span) {
+        let odd = |char: &char| char.is_control() && !matches!(char, '\t' | '\r' | '\n');
+        if let Some(found) = text.chars().find(odd) {
+            self.report(diagnostic::control_character(span, found));
+        }
+    }
+
     /// The entries of a mapping; a finding when it is something else.
     pub(super) fn map<'n>(&mut self, node: &'n Node, key: &str, takes: &str) -> Option<&'n [Entry]> {
         match &node.kind {
@@ -148,6 +171,13 @@ impl Reader {
     pub(super) fn globs(&mut self, node: &Node, key: &str) -> Option<Vec<Glob>> {
         let texts = self.texts(node, key, "a name or glob, or a list of them")?;
         Some(texts.into_iter().map(|(text, _)| Glob::new(text)).collect())
+    }
+
+    /// One pattern or a list of them, all of which compile.
+    pub(super) fn patterns(&mut self, node: &Node, key: &str) -> Option<Vec<Pattern>> {
+        let texts = self.texts(node, key, "a regular expression, or a list of them")?;
+        let patterns: Vec<_> = texts.iter().filter_map(|(text, span)| self.pattern(text, *span)).collect();
+        (patterns.len() == texts.len()).then_some(patterns)
     }
 
     /// A pattern that compiles.

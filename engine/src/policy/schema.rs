@@ -123,7 +123,7 @@ fn rule() -> Result<Json, String> {
                 reference("match").with(
                     "description",
                     "Which actions the rule is about. All conditions must hold. Example: \
-                     `match: { tool: process_refund, amount_lte: 150 }`",
+                     `match: { tool: process_refund, amount_gt: 150 }`",
                 ),
             ),
             ("allow", effect("Allow", "The effect: the action may run. Always `allow: true`.")),
@@ -155,7 +155,7 @@ fn rule() -> Result<Json, String> {
     let about = described(
         "Rule",
         "A match and exactly one effect. Example: \
-         `{ id: small-refunds, match: { tool: process_refund, amount_lte: 150 }, allow: true }`",
+         `{ id: small-refunds, match: { tool: process_refund, amount_gte: 0, amount_lte: 150 }, allow: true }`",
     );
     let effects = words::EFFECTS.map(|effect: Effect| required(&[effect.as_str()]));
     Ok(closed(about, properties).with("required", Json::list(["match"])).with("oneOf", Json::list(effects)))

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::operator::Pattern;
+use super::path::Path;
 use crate::canonical::Canonical;
 use crate::value::{Object, Type, Value};
 
@@ -126,6 +127,19 @@ impl ToolDecl {
         }
         found
     }
+}
+
+/// The only kind of value that a declaration lets stand at the end of a path; none where there are several, or none
+/// is declared.
+pub fn only_kind(tool: &ToolDecl, path: &Path) -> Option<Type> {
+    let spec = tool.params.get(path.root())?;
+    let spec = match path.starts_with_each() {
+        _ if path.is_root() => spec,
+        (true, true) => spec.items.as_deref()?,
+        _ => return None,
+    };
+    let (first, others) = spec.types.split_first()?;
+    others.iter().all(|other| other.kind() == first.kind()).then(|| first.kind())
 }
 
 impl ParamSpec {

@@ -144,7 +144,7 @@ pub fn parse(text: &str) -> Result<Document, Finding> {
         parser: Parser::new_from_str(body),
         offsets,
         lines,
-        anchors: BTreeMap::new(),
+        anchors: Vec::new(),
         nodes: 0,
         aliased: 0,
         warnings: Vec::new(),
@@ -182,7 +182,8 @@ struct Reader<'a> {
     parser: Parser<'a, saphyr_parser::StrInput<'a>>,
     offsets: Offsets,
     lines: LineIndex<'a>,
-    anchors: BTreeMap<usize, Node>,
+    /// By the parser's number, which counts from one.
+    anchors: Vec<Option<Node>>,
     nodes: usize,
     aliased: usize,
     warnings: Vec<Finding>,
@@ -253,7 +254,10 @@ impl<'a> Reader<'a> {
             _ => return Err(diagnostic::yaml_syntax(span, "a value is expected")),
         };
         if anchor != 0 {
-            self.anchors.insert(anchor, node.clone());
+            if self.anchors.len() <= anchor {
+                self.anchors.resize(anchor.saturating_add(1), None);
+            }
+            self.anchors.iter_mut().skip(anchor).take(1).for_each(|place| *place = Some(node.clone()));
         }
         Ok(node)
     }
@@ -263,7 +267,7 @@ impl<'a> Reader<'a> {
     }
 
     fn alias(&mut self, anchor: usize, span: Span) -> Result<Node, Finding> {
-        let Some(node) = self.anchors.get(&anchor) else {
+        let Some(Some(node)) = self.anchors.get(anchor) else {
             return Err(diagnostic::yaml_syntax(span, "an alias inside of what it stands for"));
         };
         self.aliased = self.aliased.saturating_add(node.size());

@@ -12,8 +12,16 @@ pub(crate) enum Cond {
     Gt(&'static str, i32),
     Lte(&'static str, i32),
     In(&'static str, Vec<Value>),
+    NotIn(&'static str, Vec<Value>),
     Exists(&'static str, bool),
-    Each(&'static str, i32),
+    /// Over the elements of a list, or of the lists in it: the number of `[]`.
+    Each(&'static str, u8, i32),
+    /// `len_` and the rest of the operator.
+    Length(&'static str, &'static str, u8),
+    /// `contains` of a parameter.
+    Has(&'static str, Vec<&'static str>),
+    /// A condition on a parameter with `not_` before its operator.
+    Negated(Box<Cond>),
     Contains(&'static str),
     Any(Vec<Vec<Cond>>),
     All(Vec<Vec<Cond>>),
@@ -58,6 +66,11 @@ pub(crate) fn value() -> impl Strategy<Value = Value> {
     prop_oneof![
         4 => scalar(),
         1 => prop::collection::vec(scalar(), 0..3).prop_map(Value::Array),
+        1 => prop::collection::vec(prop::collection::vec(scalar(), 0..2).prop_map(Value::Array), 0..3)
+            .prop_map(Value::Array),
+        1 => prop::collection::vec(text(), 1..3).prop_map(|texts| {
+            Value::Array(texts.into_iter().map(Value::from).collect())
+        }),
         1 => scalar().prop_map(|inner| object(vec![("k", inner)])),
     ]
 }
@@ -79,17 +92,36 @@ fn param() -> impl Strategy<Value = &'static str> {
     prop::sample::select(&PARAMS[..])
 }
 
+fn text() -> impl Strategy<Value = &'static str> {
+    prop::sample::select(&["x", "y", "xy", "1"][..])
+}
+
 fn leaf() -> impl Strategy<Value = Cond> {
     prop_oneof![
         2 => prop::sample::select(&["t", "u", "t*", "*"][..]).prop_map(Cond::Tool),
+        9 => of_param(),
+        3 => of_param().prop_map(|condition| match condition {
+            // The word is taken by an operator of its own.
+            Cond::In(p, vs) => Cond::NotIn(p, vs),
+            other => Cond::Negated(Box::new(other)),
+        }),
+        1 => prop::sample::select(&["x", "a", "["][..]).prop_map(Cond::Contains),
+    ]
+}
+
+fn of_param() -> impl Strategy<Value = Cond> {
+    prop_oneof![
         2 => (param(), scalar()).prop_map(|(p, v)| Cond::Eq(p, v)),
         1 => (param(), scalar()).prop_map(|(p, v)| Cond::Ne(p, v)),
         3 => (param(), -2..4_i32).prop_map(|(p, n)| Cond::Gt(p, n)),
         3 => (param(), -2..4_i32).prop_map(|(p, n)| Cond::Lte(p, n)),
         1 => (param(), prop::collection::vec(scalar(), 1..3)).prop_map(|(p, vs)| Cond::In(p, vs)),
+        1 => (param(), prop::collection::vec(scalar(), 1..3)).prop_map(|(p, vs)| Cond::NotIn(p, vs)),
         1 => (param(), any::<bool>()).prop_map(|(p, there)| Cond::Exists(p, there)),
-        1 => (param(), -2..4_i32).prop_map(|(p, n)| Cond::Each(p, n)),
-        1 => prop::sample::select(&["x", "a", "["][..]).prop_map(Cond::Contains),
+        2 => (param(), 1..3_u8, -2..4_i32).prop_map(|(p, levels, n)| Cond::Each(p, levels, n)),
+        2 => (param(), prop::sample::select(&["eq", "ne", "gte", "lt"][..]), 0..3_u8)
+            .prop_map(|(p, op, n)| Cond::Length(p, op, n)),
+        2 => (param(), prop::collection::vec(text(), 1..3)).prop_map(|(p, texts)| Cond::Has(p, texts)),
     ]
 }
 
@@ -112,7 +144,7 @@ pub(crate) fn matcher() -> impl Strategy<Value = Vec<Cond>> {
         prop_oneof![
             list.clone().prop_map(Cond::Any),
             list.prop_map(Cond::All),
-            conditions(inner).prop_map(Cond::Not),
+            inner.prop_map(|one| Cond::Not(vec![one])),
         ]
     });
     conditions(nested)
@@ -167,7 +199,12 @@ impl Cond {
             Cond::Lte(p, _) => format!("{p}_lte"),
             Cond::In(p, _) => format!("{p}_in"),
             Cond::Exists(p, _) => format!("{p}_exists"),
-            Cond::Each(p, _) => format!("\"{p}[]_gt\""),
+            Cond::NotIn(p, _) => format!("{p}_not_in"),
+            Cond::Each(p, levels, _) => format!("\"{p}{}_gt\"", "[]".repeat(usize::from(*levels))),
+            Cond::Length(p, op, _) => format!("{p}_len_{op}"),
+            Cond::Has(p, _) => format!("{p}_contains"),
+            // Behind the name, which has no underscore.
+            Cond::Negated(inner) => inner.key().replacen('_', "_not_", 1),
             Cond::Contains(_) => "contains".into(),
             Cond::Any(_) => "any".into(),
             Cond::All(_) => "all".into(),
@@ -176,22 +213,28 @@ impl Cond {
     }
 
     fn yaml(&self) -> String {
+        format!("{}: {}", self.key(), self.operand())
+    }
+
+    fn operand(&self) -> String {
         let json = |value: &Value| engine::canonical::Canonical::of(value).into_string();
         let list = |matches: &[Vec<Cond>]| {
             let each: Vec<String> = matches.iter().map(|one| flow(one)).collect();
             format!("[{}]", each.join(", "))
         };
-        let operand = match self {
+        match self {
             Cond::Tool(glob) => format!("{glob:?}"),
             Cond::Eq(_, v) | Cond::Ne(_, v) => json(v),
-            Cond::Gt(_, n) | Cond::Lte(_, n) | Cond::Each(_, n) => n.to_string(),
-            Cond::In(_, vs) => json(&Value::Array(vs.clone())),
+            Cond::Gt(_, n) | Cond::Lte(_, n) | Cond::Each(_, _, n) => n.to_string(),
+            Cond::Length(_, _, n) => n.to_string(),
+            Cond::Has(_, texts) => format!("{texts:?}"),
+            Cond::Negated(inner) => inner.operand(),
+            Cond::In(_, vs) | Cond::NotIn(_, vs) => json(&Value::Array(vs.clone())),
             Cond::Exists(_, there) => there.to_string(),
             Cond::Contains(text) => format!("{text:?}"),
             Cond::Any(matches) | Cond::All(matches) => list(matches),
             Cond::Not(inner) => flow(inner),
-        };
-        format!("{}: {operand}", self.key())
+        }
     }
 }
 
@@ -204,6 +247,7 @@ fn flow(conditions: &[Cond]) -> String {
 fn determinable(conditions: Vec<Cond>) -> Vec<Cond> {
     let kept = conditions.into_iter().filter_map(|condition| match condition {
         Cond::Exists(..) | Cond::Contains(_) => None,
+        Cond::Negated(inner) if matches!(*inner, Cond::Exists(..)) => None,
         Cond::Any(matches) => Some(Cond::Any(matches.into_iter().map(determinable).collect())),
         Cond::All(matches) => Some(Cond::All(matches.into_iter().map(determinable).collect())),
         Cond::Not(inner) => Some(Cond::Not(determinable(inner))),

@@ -51,7 +51,7 @@ test("minutes 7 to 9", async (minute) => {
     const item = approvals.getByRole("article", { name: /process_refund/ });
     await seen(item);
     const text = await words(item);
-    for (const part of [/"amount": 340/, /"customer_id": "c-1042"/, /mid-refunds support-agent\.yaml:12/, /low 0/, /support-agent-prod/, /Mid-range refunds require manager review/, /left/, /0 of 1 approval/]) {
+    for (const part of [/"amount": 340/, /"customer_id": "c-1042"/, /mid-refunds support-agent\.yaml:13/, /low 0/, /support-agent-prod/, /Mid-range refunds require manager review/, /left/, /0 of 1 approval/]) {
       assert.match(text, part);
     }
     await until(() => approvals.title(), /1/);
@@ -113,7 +113,7 @@ test("minutes 7 to 9", async (minute) => {
     assert.match(finding, /no rule speaks of `process_refund` with `amount` up to 50/);
     assert.match(finding, /such a call is denied by default; add a rule for it, or one that says why not/);
     await until(() => words(headline(editor)), /^2 of 3 recorded actions change: .*EXECUTE → HALT/);
-    await until(() => words(samples(editor).getByRole("status")), /3 of 4 samples not as expected/);
+    await until(() => words(samples(editor).getByRole("status")), /4 of 5 samples not as expected/);
     const first = recorded(editor).getByRole("table").last().getByRole("row").nth(1);
     assert.match(await words(first), /ABSTAIN.*HALT.*no-refunds-over-50|EXECUTE.*HALT.*default deny/, "changes are not on top");
     assert.equal(server.readPolicy(NAME), GOOD);

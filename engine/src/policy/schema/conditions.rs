@@ -73,9 +73,16 @@ fn matcher() -> Result<Json, String> {
             ),
             (
                 "method",
-                text("Method", "The parameter `method` is this text, without ASCII case. Example: `method: GET`"),
+                texts(
+                    "Method",
+                    "The parameter `method` is this text, or one of these, without ASCII case. Example: \
+                     `method: [GET, HEAD]`",
+                ),
             ),
-            ("branch", text("Branch", "The parameter `branch` is this text. Example: `branch: main`")),
+            (
+                "branch",
+                texts("Branch", "The parameter `branch` is this text, or one of these. Example: `branch: main`"),
+            ),
             (
                 "field",
                 text(
@@ -88,22 +95,23 @@ fn matcher() -> Result<Json, String> {
             ("value", described("Value", "What the parameter that `field` names must equal. Any value.")),
             (
                 "contains",
-                text(
+                texts(
                     "Contains",
-                    "A text that occurs anywhere in the arguments: in some text or key at any depth, or in their \
-                     canonical JSON. Good for denying, a poor ground for an `allow`. Example: \
+                    "This text, or one of these, occurs anywhere in the arguments: in some text or key at any \
+                     depth, or in their canonical JSON. Good for denying, a poor ground for an `allow`. Example: \
                      `contains: BEGIN PRIVATE KEY`",
                 )
                 .with("minLength", 1),
             ),
             (
                 "pattern",
-                reference("regex").with("title", "Pattern").with(
-                    "description",
-                    "A regex that is found anywhere in the arguments: in some text or key at any depth, or in \
-                     their canonical JSON. Good for denying, a poor ground for an `allow`. Example: \
+                described(
+                    "Pattern",
+                    "This regex, or one of these, is found anywhere in the arguments: in some text or key at any \
+                     depth, or in their canonical JSON. Good for denying, a poor ground for an `allow`. Example: \
                      `pattern: '\\bsk-[A-Za-z0-9]{8,}'`",
-                ),
+                )
+                .with("anyOf", Json::list([reference("regex"), list_of("regex")])),
             ),
             ("time", reference("time")),
             (
@@ -124,7 +132,18 @@ fn matcher() -> Result<Json, String> {
                 "not",
                 reference("match")
                     .with("title", "Not")
-                    .with("description", "This match does not hold. Example: `not: { branch: main }`"),
+                    .with(
+                        "description",
+                        "This match, of one condition, does not hold. Several go into `any` or `all` inside. \
+                         Example: `not: { branch: main }`",
+                    )
+                    .with(
+                        "anyOf",
+                        Json::list([
+                            Json::object([("maxProperties", 1)]),
+                            required(&["field", "value"]).with("maxProperties", 2),
+                        ]),
+                    ),
             ),
         ],
     )?;
@@ -133,10 +152,10 @@ fn matcher() -> Result<Json, String> {
         "Which actions are meant: all conditions must hold. `PARAM_OP: value` compares a parameter, such as \
          `amount_lte: 150`. To speak of every action, write `tool: \"*\"`.",
     );
-    let by_suffix = SUFFIXES.map(|operator| (key_pattern(operator), operator_reference(operator)));
+    let by_suffix = words().into_iter().map(|word| (key_pattern(&word), operator_reference(&word)));
     let together = Json::object([("field", Json::list(["value"])), ("value", Json::list(["field"]))]);
     Ok(closed(about, properties)
-        .with("patternProperties", Json::object(by_suffix))
+        .with("patternProperties", Json::object(by_suffix.collect::<Vec<_>>()))
         .with("minProperties", 1)
         .with("dependentRequired", together)
         .with("not", required(&["operation", "op"])))
@@ -145,9 +164,16 @@ fn matcher() -> Result<Json, String> {
 /// The keys `PARAM_OP` of one operator. A longer operator at the end of the key takes it away from a shorter one,
 /// unless it would leave no name: `x_len_gt` is `len_gt` over `x`, and `len_gt` is `gt` over `len`.
 fn key_pattern(operator: &str) -> String {
-    let longer = SUFFIXES.iter().filter(|other| other.ends_with(&format!("_{operator}")));
+    let words = words();
+    let longer = words.iter().filter(|other| other.ends_with(&format!("_{operator}")));
     let others: String = longer.map(|other| format!("(?!.+_{other}$)")).collect();
     format!("^{others}{PATH}_{operator}$")
+}
+
+/// The operators and their negations.
+fn words() -> Vec<String> {
+    let negations = SUFFIXES.iter().map(|word| format!("not_{word}")).filter(|word| word != "not_in");
+    SUFFIXES.iter().map(|word| (*word).to_owned()).chain(negations).collect()
 }
 
 fn operator_reference(operator: &str) -> Json {
@@ -219,7 +245,9 @@ fn operators() -> Result<Json, String> {
                 "contains",
                 described(
                     "Contains",
-                    "The text has this part, or the list has this element. Example: `body_contains: password`",
+                    "The text has this part, or the list has this element; of a list of them any. A rule that \
+                     restricts looks for a text inside the elements of a list too. Example: \
+                     `body_contains: password`",
                 ),
             ),
             (
@@ -256,6 +284,8 @@ fn operators() -> Result<Json, String> {
                 )
                 .with("type", "boolean"),
             ),
+            ("len_eq", length("As long as", "exactly", "len_eq")),
+            ("len_ne", length("Not as long as", "more or less than", "len_ne")),
             ("len_gt", length("Longer than", "more than", "len_gt")),
             ("len_gte", length("At least as long", "at least", "len_gte")),
             ("len_lt", length("Shorter than", "less than", "len_lt")),
@@ -282,7 +312,18 @@ fn operators() -> Result<Json, String> {
         "Operators",
         "What is asked of the value; all must hold. Example: `amount: { gt: 150, lte: 1000 }`",
     );
-    Ok(closed(about, properties).with("minProperties", 1))
+    let negations = words().into_iter().filter(|word| !SUFFIXES.contains(&word.as_str()));
+    let negations: Vec<(String, Json)> = negations
+        .map(|word| {
+            let plain = word.strip_prefix("not_").unwrap_or_default();
+            let meaning = format!("`not` around `{plain}`.");
+            let about = operator_reference(plain).with("title", format!("Not {plain}"));
+            (word.clone(), about.with("description", meaning))
+        })
+        .collect();
+    let mut all: Vec<(&str, Json)> = properties;
+    all.extend(negations.iter().map(|(word, about)| (word.as_str(), about.clone())));
+    Ok(closed(about, all).with("minProperties", 1))
 }
 
 fn regex() -> Json {
