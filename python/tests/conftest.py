@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -18,6 +19,8 @@ import rfc8785
 from faramesh import govern
 
 JsonObject = dict[str, Any]
+KEPT = ("FARAMESH_BIN", "FARAMESH_LONG")
+"""What tells the tests themselves something."""
 AGENT = "support-agent-prod"
 
 
@@ -84,6 +87,10 @@ class FakeServer:
             match seen.verb:
                 case "start":
                     action["status"] = "executing"
+                case "withdraw" if action["status"] in ("pending_approval", "allowed", "approved"):
+                    action["status"] = "withdrawn"
+                case "withdraw":
+                    return Reply(409, {"code": "not_withdrawable", "action_status": action["status"]})
                 case "result":
                     action["status"] = "succeeded" if seen.body["success"] else "failed"
                 case "policies":
@@ -211,11 +218,11 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeServer]:
 @pytest.fixture(autouse=True)
 def calm(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
     """No setting of this machine, and no waiting between tries."""
-    for name in ("FARAMESH_API_KEY", "FARAMESH_TOKEN", "FARAMESH_URL", "FARAMESH_ENGINE_WASM"):
-        monkeypatch.delenv(name, raising=False)
+    for name in [name for name in os.environ if name.startswith("FARAMESH_") and name not in KEPT]:
+        monkeypatch.delenv(name)
     monkeypatch.setenv("FARAMESH_CACHE_DIR", str(tmp_path_factory.getbasetemp() / "engines"))
-    monkeypatch.setattr("faramesh._client.RETRY_DELAYS", (0.0, 0.0, 0.0))
-    monkeypatch.setattr("faramesh._road.SHORTEST_POLL", 0.01)
+    monkeypatch.setattr("faramesh._settings.RETRY_DELAYS", (0.0, 0.0, 0.0))
+    monkeypatch.setattr("faramesh._held.SHORTEST_POLL", 0.01)
 
 
 Refund = Callable[..., str]
@@ -239,18 +246,18 @@ def refund(flavour: str, ran: list[tuple[str, float]]) -> Callable[..., Refund]:
     def make(**terms: Any) -> Refund:
         if flavour == "sync":
 
-            @govern(agent_id=AGENT, **terms)
             def process_refund(customer_id: str, amount: float = 45) -> str:
                 ran.append((customer_id, amount))
                 return f"refunded {amount}"
 
-            return process_refund
+            synchronous: Refund = govern(process_refund, agent_id=AGENT, **terms)
+            return synchronous
 
         async def arefund(customer_id: str, amount: float = 45) -> str:
             ran.append((customer_id, amount))
             return f"refunded {amount}"
 
-        governed = govern(arefund, agent_id=AGENT, tool="process_refund", **terms)
+        governed: Callable[..., Any] = govern(arefund, agent_id=AGENT, tool="process_refund", **terms)
         return lambda *args, **kwargs: asyncio.run(governed(*args, **kwargs))
 
     return make

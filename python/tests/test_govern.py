@@ -118,12 +118,19 @@ def test_a_wait_survives_a_restart_of_the_server(fake: FakeServer, refund: Any, 
     assert ran == [("c-1", 340)]
 
 
-def test_a_server_that_stays_away_ends_the_wait(fake: FakeServer, refund: Any, ran: Any) -> None:
-    fake.decide = lambda body: hold()
+def test_a_server_that_stays_away_beyond_the_approval_ends_the_wait(
+    fake: FakeServer, refund: Any, ran: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("faramesh._held.GRACE", 0.1)
+    fake.decide = lambda body: {
+        **hold(),
+        "created_at": "2026-11-25T10:00:00Z",
+        "expires_at": "2026-11-25T10:00:00.500Z",
+    }
     fake.script("wait", Reply(503, {}))
     with pytest.raises(ServerUnavailableError):
         refund()("c-1", 340)
-    assert ran == []
+    assert (ran, fake.verbs()[-1]) == ([], "withdraw")
 
 
 GARBAGE = [
@@ -153,7 +160,7 @@ REFUSALS = [
         "invalid_action",
         id="422",
     ),
-    pytest.param(Reply(429, {}), RequestRefusedError, "request_refused", id="429"),
+    pytest.param(Reply(429, {}), ServerUnavailableError, "server_unavailable", id="429"),
     pytest.param(Reply(500, b"oops"), ServerUnavailableError, "server_unavailable", id="500"),
     pytest.param(Reply(503, {"code": "store_failure"}), ServerUnavailableError, "store_failure", id="503"),
 ]
@@ -199,7 +206,7 @@ def test_an_answer_about_another_held_action_ends_the_wait_at_once(fake: FakeSer
     fake.script("wait", turned(id="action-9999"))
     with pytest.raises(ServerUnavailableError, match="another action"):
         refund()("c-1")
-    assert (fake.verbs(), ran) == (["submit", "wait"], [])
+    assert (fake.verbs(), ran) == (["submit", "wait", "withdraw"], [])
 
 
 @pytest.mark.parametrize("verb", ["submit", "wait", "start"])
@@ -376,14 +383,14 @@ def test_arguments_that_change_while_the_policy_is_checked_halt(
     fake.script("policies", change)
     with pytest.raises(ArgumentsChangedError):
         govern(ran.append, agent_id=AGENT, tool="order", policy=policy)(order)
-    assert (ran, fake.verbs()) == ([], ["policies", "submit"])
+    assert (ran, fake.verbs()) == ([], ["policies", "submit", "withdraw"])
 
 
 def test_nobody_is_waited_for_about_other_arguments(fake: FakeServer, refund: Any, ran: Any) -> None:
     fake.decide = lambda body: {**hold(), "request_hash": "0" * 64}
     with pytest.raises(ArgumentsChangedError):
         refund(approval_timeout=0.2)("c-1", 340)
-    assert (ran, fake.verbs()) == ([], ["submit"])
+    assert (ran, fake.verbs()) == ([], ["submit", "withdraw"])
 
 
 @pytest.mark.parametrize("value", [2**53, float("nan"), "\ud800", {1: 2}, object(), threading.Lock()])

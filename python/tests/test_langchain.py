@@ -176,7 +176,7 @@ def test_every_way_of_not_running_has_a_text_of_its_own(fake: FakeServer, ran: l
         fake.script("wait", answer)
         call = {"customer_id": "c-1", "amount": 340}
         texts.append(told(MAKERS["above @tool"](), call, era="current", synchronous=synchronous))
-    assert ["under review" in text for text in texts] == [True, False, False, False, False]
+    assert ["not reviewed in time and is withdrawn" in text for text in texts] == [True, False, False, False, False]
     assert ["a person reviewed this call and rejected it" in text for text in texts] == [False, True] + [False] * 3
     assert ["expired before a person answered" in text for text in texts] == [False, False, True, False, False]
     assert ["are not the ones that were decided" in text for text in texts] == [False] * 3 + [True, False]

@@ -33,7 +33,7 @@ from faramesh import (
     govern,
 )
 from faramesh._local import LARGE, LocalPolicy
-from faramesh._road import CONFIGURED, Terms
+from faramesh._terms import CONFIGURED, Terms
 from faramesh.integrations.langchain import FarameshMiddleware, faramesh_tool, wrap_tools
 from scripted import ScriptedModel
 from test_engine import LARGE as LARGE_ACTION
@@ -196,7 +196,7 @@ class TestTerms:
         with pytest.raises(ServerUnavailableError):
             refund(policy=file)("c-1")
         assert Terms.check(agent_id="a").server is None
-        assert repr(CONFIGURED) == "<the server that the environment names>"
+        assert repr(CONFIGURED) == "<the server that the settings name>"
 
     def test_a_server_can_be_named(self, fake: FakeServer, refund: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("FARAMESH_URL", "http://127.0.0.1:1")

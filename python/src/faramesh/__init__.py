@@ -5,11 +5,14 @@
 run.
 """
 
+import faramesh._installation  # noqa: F401 - looks whether the package is whole, before anything else is done
 from faramesh._canonical import request_hash
 from faramesh._client import AsyncClient, Client
 from faramesh._engine import Engine, PolicySet
 from faramesh._errors import (
     AccessRefusedError,
+    ActionWithdrawnError,
+    AlreadyStartedError,
     ApprovalExpiredError,
     ApprovalRejectedError,
     ApprovalRequiredError,
@@ -18,11 +21,13 @@ from faramesh._errors import (
     EngineUnavailableError,
     FarameshError,
     InvalidActionError,
+    PermitLapsedError,
     PolicyInvalidError,
     PolicyMismatchError,
     PolicyUnavailableError,
     RequestRefusedError,
     ServerUnavailableError,
+    SettingsError,
     ToolDeniedError,
 )
 from faramesh._govern import govern
@@ -49,6 +54,8 @@ __all__ = [
     "AccessRefusedError",
     "Action",
     "ActionPage",
+    "ActionWithdrawnError",
+    "AlreadyStartedError",
     "ApprovalExpiredError",
     "ApprovalRejectedError",
     "ApprovalRequiredError",
@@ -65,6 +72,7 @@ __all__ = [
     "FarameshError",
     "InvalidActionError",
     "Outcome",
+    "PermitLapsedError",
     "PoliciesInForce",
     "PolicyInvalidError",
     "PolicyMismatchError",
@@ -76,6 +84,7 @@ __all__ = [
     "RiskLevel",
     "Rule",
     "ServerUnavailableError",
+    "SettingsError",
     "Severity",
     "ShadowOpinion",
     "Span",

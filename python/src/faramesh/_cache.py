@@ -15,6 +15,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from faramesh._settings import setting
+
 VARIABLE: Final = "FARAMESH_CACHE_DIR"
 """Names the folder, as it does for the server."""
 
@@ -25,9 +27,10 @@ def folder() -> Path | None:
     """Where compiled engines are kept for this user; nothing where none may be."""
     if not hasattr(os, "geteuid"):
         return None
-    if named := os.environ.get(VARIABLE):
-        return Path(named)
-    if caches := os.environ.get("XDG_CACHE_HOME"):
+    if named := setting(VARIABLE):
+        return Path(named).absolute()
+    # A relative one is to be ignored, says the XDG Base Directory Specification.
+    if (caches := os.environ.get("XDG_CACHE_HOME")) and Path(caches).is_absolute():
         return Path(caches) / "faramesh"
     try:
         return Path.home() / ".cache" / "faramesh"

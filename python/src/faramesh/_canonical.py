@@ -35,6 +35,10 @@ MAX_SAFE_INTEGER: Final = 2**53 - 1
 """The largest integer that every reader based on doubles agrees about."""
 
 
+class NoDataError(InvalidActionError):
+    """A value is an object of the program, such as a session or a lock; callers see it as its base."""
+
+
 def request_hash(
     agent_id: str,
     tool: str,
@@ -147,7 +151,7 @@ def _container(value: Any, path: str, depth: int) -> Any:
     # A pydantic model, of version 2 or 1, iterates over all its fields, those that its dumps leave out too.
     if hasattr(type(value), "model_fields") or hasattr(type(value), "__fields__"):
         return _container(dict(value), path, depth)
-    raise InvalidActionError(f"`{path}` is a `{type(value).__name__}`, which has no JSON form")
+    raise NoDataError(f"`{path}` is a `{type(value).__name__}`, which has no JSON form")
 
 
 def _object(name: str, value: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -177,14 +181,33 @@ def _integer(value: int, path: str) -> int:
     return int(value)
 
 
+def refuse_unsafe(value: Any, path: str) -> None:
+    """Raise for a float over 2^53 - 1 in plain JSON.
+
+    Every one of this size is whole, and its canonical form is an integer that not every reader takes to the digit. Such
+    a number has a hash, and no tool is run with it, in any language.
+    """
+    match value:
+        case float() if abs(value) > MAX_SAFE_INTEGER:
+            raise InvalidActionError(f"`{path}` is a number over 2^53 - 1, so readers would disagree about it")
+        case dict():
+            for key, item in value.items():
+                refuse_unsafe(item, f"{path}.{key}")
+        case list():
+            for index, item in enumerate(value):
+                refuse_unsafe(item, f"{path}.{index}")
+
+
 def _decimal(value: decimal.Decimal, path: str) -> float:
-    number = float(value)
+    number = float(value) if value.is_finite() else math.nan
     if not math.isfinite(number) or decimal.Decimal(repr(number)) != value:
         raise InvalidActionError(f"`{path}` is the decimal `{value}`, which no JSON number holds to the digit")
     return number
 
 
-def _check_name(field: str, value: str, *, least: int) -> None:
+def _check_name(field: str, value: object, *, least: int) -> None:
+    if not isinstance(value, str):
+        raise InvalidActionError(f"`{field}` is a `{type(value).__name__}`, and it must be a text")
     size = len(_text(value, field).encode())
     if not least <= size <= MAX_NAME_BYTES:
         raise InvalidActionError(f"`{field}` has {size} bytes, and {least} to {MAX_NAME_BYTES} are allowed")

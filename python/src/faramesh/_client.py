@@ -8,72 +8,28 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import os
 import ssl
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from ipaddress import ip_address
 from types import TracebackType
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 import httpx
 from typing_extensions import Self
 
-from faramesh import _canonical, _wire
+from faramesh import _canonical, _drive, _held, _wire
+from faramesh._settings import DEFAULT_TIMEOUT, Settings, is_loopback
 from faramesh._types import Action, ActionPage, Outcome, PoliciesInForce, RiskLevel, Status
 from faramesh._wire import Request
 
 T = TypeVar("T")
 
-DEFAULT_URL: Final = "http://127.0.0.1:8000"
-DEFAULT_TIMEOUT: Final = 10.0
-RETRY_DELAYS: Final = (0.1, 0.5, 2.0)
-"""Seconds before each further try; long enough for a server to restart, short enough for a person to wait."""
-
-
-@dataclass(frozen=True)
-class Settings:
-    """Where the server is and how to talk to it."""
-
-    base_url: str
-    api_key: str | None = field(repr=False)
-    timeout: float
-    retry_delays: tuple[float, ...]
-
-    @classmethod
-    def gather(cls, base_url: str | None = None, api_key: str | None = None, timeout: float = DEFAULT_TIMEOUT) -> Self:
-        """What was given, else what the environment says, else the defaults."""
-        url = base_url or os.environ.get("FARAMESH_URL") or DEFAULT_URL
-        key = api_key or os.environ.get("FARAMESH_API_KEY") or os.environ.get("FARAMESH_TOKEN") or None
-        return cls(url.rstrip("/"), key, timeout, RETRY_DELAYS)
-
-    def for_httpx(self) -> dict[str, Any]:
-        """The keyword arguments that both flavours of httpx's client take."""
-        headers = {"Accept": "application/json"}
-        if self.api_key:
-            headers["Authorization"] = f"Bearer {self.api_key}"
-        return {
-            "base_url": _parsed(self.base_url),
-            "headers": headers,
-            "timeout": self.timeout,
-            # Every held action keeps a connection of its own while it waits, and they must not wait for each other.
-            "limits": httpx.Limits(max_connections=None, max_keepalive_connections=20),
-            # A proxy is for servers elsewhere: what is on this machine is asked on this machine.
-            "trust_env": not _is_loopback(_parsed(self.base_url).host),
-            "verify": _tls_context(),
-        }
-
-    def timeout_of(self, request: Request[Any]) -> httpx.Timeout:
-        """The timeouts of one request."""
-        return httpx.Timeout(self.timeout, read=self.timeout + request.patience)
-
 
 class Client:
     """The Faramesh server, for synchronous code; safe to use from many threads at once.
 
-    `base_url` defaults to `FARAMESH_URL`, then `http://127.0.0.1:8000`; `api_key` to `FARAMESH_API_KEY`, then
-    `FARAMESH_TOKEN`, then none; `timeout` is in seconds.
+    `base_url` and `api_key` default to what the environment says, then `.env` in the current folder, by the rules of
+    `docs/SETTINGS.md`; `timeout` is in seconds.
 
     >>> with Client() as client:  # doctest: +SKIP
     ...     action = client.submit("support-agent", "process_refund", {"amount": 45})
@@ -89,8 +45,19 @@ class Client:
         timeout: float = DEFAULT_TIMEOUT,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
-        self._settings = Settings.gather(base_url, api_key, timeout)
-        self._http = httpx.Client(**self._settings.for_httpx(), transport=transport)
+        self._open(Settings.gather(base_url, api_key, timeout), transport)
+
+    @classmethod
+    def with_settings(cls, settings: Settings) -> Self:
+        """A client by settings that were gathered already."""
+        client = cls.__new__(cls)
+        client._open(settings, None)
+        return client
+
+    def _open(self, settings: Settings, transport: httpx.BaseTransport | None) -> None:
+        self._settings = settings
+        self._transport = transport
+        self._http = httpx.Client(**_for_httpx(settings), transport=transport)
 
     def __enter__(self) -> Self:
         return self
@@ -145,6 +112,17 @@ class Client:
         """The action as soon as it leaves `pending_approval`, or as it stands after `timeout` seconds."""
         return self._send(_wire.wait(action_id, timeout))
 
+    def resume(self, action_id: str, timeout: float | None = None) -> Action:
+        """The action as soon as nobody has to answer it any more, through outages of the server.
+
+        Without `timeout`, in seconds, the end of its approval is waited for; then it is as it stands.
+        """
+        return _drive.drive(self, _held.fate(action_id, timeout))
+
+    def withdraw(self, action_id: str, *, reason: str | None = None) -> Action:
+        """Give up an action that this caller proposed, so that it does not wait for people any more."""
+        return self._send(_wire.withdraw(action_id, reason))
+
     def approve(self, action_id: str, *, reason: str | None = None, token: str | None = None) -> Action:
         """Approve a held action; needs a key with the approver role, or a one-time token."""
         return self._send(_wire.approval(action_id, approve=True, reason=reason, token=token))
@@ -174,7 +152,7 @@ class Client:
             except httpx.HTTPError as error:
                 came_back = error
             except (httpx.InvalidURL, UnicodeError) as error:
-                raise _wire.unreachable(self._settings.base_url, error) from error
+                raise _wire.unreachable(_asked(self._settings), error) from error
             delay = next(delays, None)
             if delay is None or not _wire.is_worth_another_try(request, came_back):
                 return _answer(self._settings, request, came_back)
@@ -195,8 +173,19 @@ class AsyncClient:
         timeout: float = DEFAULT_TIMEOUT,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        self._settings = Settings.gather(base_url, api_key, timeout)
-        self._http = httpx.AsyncClient(**self._settings.for_httpx(), transport=transport)
+        self._open(Settings.gather(base_url, api_key, timeout), transport)
+
+    @classmethod
+    def with_settings(cls, settings: Settings) -> Self:
+        """A client by settings that were gathered already."""
+        client = cls.__new__(cls)
+        client._open(settings, None)
+        return client
+
+    def _open(self, settings: Settings, transport: httpx.AsyncBaseTransport | None) -> None:
+        self._settings = settings
+        self._transport = transport
+        self._http = httpx.AsyncClient(**_for_httpx(settings), transport=transport)
 
     async def __aenter__(self) -> Self:
         return self
@@ -251,6 +240,17 @@ class AsyncClient:
         """The action as soon as it leaves `pending_approval`, or as it stands after `timeout` seconds."""
         return await self._send(_wire.wait(action_id, timeout))
 
+    async def resume(self, action_id: str, timeout: float | None = None) -> Action:
+        """The action as soon as nobody has to answer it any more, through outages of the server.
+
+        Without `timeout`, in seconds, the end of its approval is waited for; then it is as it stands.
+        """
+        return await _drive.adrive(self, _held.fate(action_id, timeout))
+
+    async def withdraw(self, action_id: str, *, reason: str | None = None) -> Action:
+        """Give up an action that this caller proposed, so that it does not wait for people any more."""
+        return await self._send(_wire.withdraw(action_id, reason))
+
     async def approve(self, action_id: str, *, reason: str | None = None, token: str | None = None) -> Action:
         """Approve a held action; needs a key with the approver role, or a one-time token."""
         return await self._send(_wire.approval(action_id, approve=True, reason=reason, token=token))
@@ -280,7 +280,7 @@ class AsyncClient:
             except httpx.HTTPError as error:
                 came_back = error
             except (httpx.InvalidURL, UnicodeError) as error:
-                raise _wire.unreachable(self._settings.base_url, error) from error
+                raise _wire.unreachable(_asked(self._settings), error) from error
             delay = next(delays, None)
             if delay is None or not _wire.is_worth_another_try(request, came_back):
                 return _answer(self._settings, request, came_back)
@@ -294,29 +294,47 @@ def _arguments(settings: Settings, request: Request[Any]) -> dict[str, Any]:
         "params": request.query,
         "content": request.body,
         "headers": request.headers,
-        "timeout": settings.timeout_of(request),
+        "timeout": _timeout(settings, request),
         "follow_redirects": False,
     }
 
 
 def _answer(settings: Settings, request: Request[T], came_back: httpx.Response | httpx.HTTPError) -> T:
     if isinstance(came_back, httpx.Response):
-        return _wire.read(request, came_back)
-    raise _wire.unreachable(settings.base_url, came_back) from came_back
+        return _wire.read(request, came_back, _asked(settings), settings.withheld)
+    raise _wire.unreachable(_asked(settings), came_back) from came_back
 
 
-def _parsed(url: str) -> httpx.URL:
+def _asked(settings: Settings) -> str:
+    """The server as messages name it, with where its address comes from."""
+    return f"the faramesh server at `{settings.base_url}` ({settings.origin})"
+
+
+def _timeout(settings: Settings, request: Request[Any]) -> httpx.Timeout:
+    if request.within is not None:
+        return httpx.Timeout(request.within)
+    return httpx.Timeout(settings.timeout, read=settings.timeout + request.patience)
+
+
+def _for_httpx(settings: Settings) -> dict[str, Any]:
+    """The keyword arguments that both flavours of httpx's client take."""
+    headers = {"Accept": "application/json"}
+    if settings.api_key:
+        headers["Authorization"] = f"Bearer {settings.api_key}"
     try:
-        return httpx.URL(url)
+        url = httpx.URL(settings.base_url)
     except httpx.InvalidURL as error:
-        raise _wire.unreachable(url, error) from error
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False
+        raise _wire.unreachable(_asked(settings), error) from error
+    return {
+        "base_url": url,
+        "headers": headers,
+        "timeout": settings.timeout,
+        # Every held action keeps a connection of its own while it waits, and they must not wait for each other.
+        "limits": httpx.Limits(max_connections=None, max_keepalive_connections=20),
+        # A proxy is for servers elsewhere: what is on this machine is asked on this machine.
+        "trust_env": not is_loopback(url.host),
+        "verify": _tls_context(),
+    }
 
 
 @functools.cache

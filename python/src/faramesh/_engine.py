@@ -26,6 +26,7 @@ from faramesh._errors import (
     InvalidActionError,
     PolicyInvalidError,
 )
+from faramesh._settings import setting
 from faramesh._types import Decision, Diagnostic, Outcome
 
 if TYPE_CHECKING:
@@ -301,7 +302,7 @@ def _wasm_bytes(path: str | os.PathLike[str] | None) -> bytes:
     packed = importlib.resources.files("faramesh").joinpath("engine.wasm")
     if path is None and packed.is_file():
         return packed.read_bytes()
-    named = path or os.environ.get(VARIABLE)
+    named = path or setting(VARIABLE)
     if not named:
         raise EngineUnavailableError(
             "this installation of faramesh comes without `engine.wasm`; in a checkout, `cargo xtask build` makes it "

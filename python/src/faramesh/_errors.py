@@ -5,12 +5,16 @@
     ├── ApprovalRequiredError        held for a person, and nobody has answered yet
     ├── ApprovalRejectedError        a person said no
     ├── ApprovalExpiredError         the server stopped waiting for a person
+    ├── PermitLapsedError            permitted, and not started in time, or no longer permitted at its start
+    ├── ActionWithdrawnError         the call was given up before it was started
+    ├── AlreadyStartedError          this very call was started before, so it is not run a second time
     ├── ArgumentsChangedError        what was decided is not what would run
     ├── InvalidActionError           the arguments have no canonical form
     └── PolicyUnavailableError       nothing was decided
         ├── ServerUnavailableError   no answer in time, a failing server, an answer that makes no sense
         ├── AccessRefusedError       the server does not know this key, or the key may not do this
         ├── RequestRefusedError      the server refused the request, above all a `start`
+        ├── SettingsError            the environment or `.env` contradicts itself, or has a value that cannot be used
         ├── PolicyMismatchError      the file named by `policy=` is not what the server has in force
         ├── PolicyInvalidError       the policies have errors, which it carries
         ├── EngineUnavailableError   the engine cannot be started in this process
@@ -32,7 +36,8 @@ class FarameshError(Exception):
     """The base of all errors of this package.
 
     `code` is stable and for programs; `decision` is what was decided, where anything was; `action` is the same as the
-    server holds it, where a server was asked.
+    server holds it, where a server was asked, and `action_id` its id, by which `resume` takes it up again. `help` is
+    advice for the developer, which no model is told.
     """
 
     default_code: ClassVar[str] = "error"
@@ -42,12 +47,29 @@ class FarameshError(Exception):
     code: str
     decision: Decision | None
     action: Action | None
+    help: str | None
 
-    def __init__(self, message: str, *, code: str | None = None, action: Decision | None = None) -> None:
+    def __init__(
+        self, message: str, *, code: str | None = None, action: Decision | None = None, help: str | None = None
+    ) -> None:
         super().__init__(message)
         self.code = code or self.default_code
         self.decision = action
         self.action = action if isinstance(action, Action) else None
+        self.help = help
+
+    def __str__(self) -> str:
+        return f"{self.message}; {self.help}" if self.help else self.message
+
+    @property
+    def message(self) -> str:
+        """What went wrong, without the advice."""
+        return str(self.args[0]) if self.args else ""
+
+    @property
+    def action_id(self) -> str | None:
+        """The id of the action on the server, where there is one."""
+        return None if self.action is None else self.action.id
 
 
 class ToolDeniedError(FarameshError):
@@ -72,6 +94,28 @@ class ApprovalExpiredError(FarameshError):
     """Nobody answered before the approval expired on the server; this is no rejection."""
 
     default_code = "approval_expired"
+
+
+class PermitLapsedError(FarameshError):
+    """The action was permitted and may not start any more; `code` is `permit_expired` or `policy_changed`.
+
+    The same call may be proposed again.
+    """
+
+    default_code = "permit_expired"
+    retryable = True
+
+
+class ActionWithdrawnError(FarameshError):
+    """The call was given up, and its action withdrawn, before it was started; this is no rejection."""
+
+    default_code = "withdrawn"
+
+
+class AlreadyStartedError(FarameshError):
+    """The tool was started for this very call before, here or elsewhere, so it is not run a second time."""
+
+    default_code = "already_started"
 
 
 class ArgumentsChangedError(FarameshError):
@@ -109,6 +153,12 @@ class RequestRefusedError(PolicyUnavailableError):
     """The server answered with another 4xx; 409 on `start` means that the permit is not there to redeem."""
 
     default_code = "request_refused"
+
+
+class SettingsError(PolicyUnavailableError):
+    """The environment or `.env` contradicts itself, or has a value that cannot be used; nothing was asked."""
+
+    default_code = "settings_invalid"
 
 
 class PolicyMismatchError(PolicyUnavailableError):

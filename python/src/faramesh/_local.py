@@ -12,12 +12,12 @@ import logging
 import os
 import time
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Final
 
 from faramesh import _engine, _files
 from faramesh._engine import PolicySet
 from faramesh._errors import PolicyUnavailableError
+from faramesh._policy import named
 from faramesh._types import Decision
 
 log = logging.getLogger("faramesh")
@@ -41,9 +41,11 @@ class LocalPolicy:
     """A policy file or folder on this machine that decides here."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self._path = Path(path)
+        self._shown = named(path)
+        # INVARIANT: resolved once, when the tool is wrapped, as in `_policy`.
+        self._path = self._shown.absolute()
         if not self._path.exists():
-            raise FileNotFoundError(f"`policy=` names `{self._path}`, and there is no such file or folder")
+            raise FileNotFoundError(f"`policy=` names `{self._shown}`, and there is no such file or folder")
         self._engine = _engine.shared()
         stamp, files = _files.stamp(self._path), _files.read(self._path)
         self._in_force = _InForce(self._load(files), _lasting(stamp), _files.digest(files))
@@ -66,7 +68,7 @@ class LocalPolicy:
                 return known.policies
             files = _files.read(self._path)
         except OSError as error:
-            return self._stay(known, None, None, f"`{self._path}` cannot be read: {error}")
+            return self._stay(known, None, None, f"`{self._shown}` cannot be read: {error}")
         digest = _files.digest(files)
         if digest == known.digest:
             self._in_force = replace(known, stamp=_lasting(stamp))
@@ -74,8 +76,8 @@ class LocalPolicy:
         try:
             policies = self._load(files)
         except PolicyUnavailableError as error:
-            return self._stay(known, _lasting(stamp), digest, f"`{self._path}` was changed, and {error}")
-        log.warning("`%s` was changed and is in force, with the policy_hash %s", self._path, policies.policy_hash)
+            return self._stay(known, _lasting(stamp), digest, f"`{self._shown}` was changed, and {error}")
+        log.warning("`%s` was changed and is in force, with the policy_hash %s", self._shown, policies.policy_hash)
         self._in_force = _InForce(policies, _lasting(stamp), digest)
         return policies
 

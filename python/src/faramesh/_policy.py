@@ -6,6 +6,7 @@ Only hashes are compared. The file itself is never read as a policy here.
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Generator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,8 +15,6 @@ from faramesh import _canonical, _wire
 from faramesh._errors import PolicyMismatchError
 
 if TYPE_CHECKING:
-    import os
-
     from faramesh._types import Action, PoliciesInForce
     from faramesh._wire import Request
 
@@ -24,9 +23,16 @@ class PolicyFile:
     """A policy file on this machine that must be in force, byte for byte, wherever its actions are decided."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self._path = Path(path)
+        self._shown = named(path)
+        # INVARIANT: a path is resolved once, when the tool is wrapped; the folder that a later call is made in must
+        # not choose another file. Links are not, since a file may be replaced by moving the link to it.
+        self._path = self._shown.absolute()
+        if self._path.is_dir():
+            raise IsADirectoryError(
+                f"`policy=` names the folder `{self._shown}`, and beside a server it names one file"
+            )
         if not self._path.is_file():
-            raise FileNotFoundError(f"`policy=` names `{self._path}`, and there is no such file")
+            raise FileNotFoundError(f"`policy=` names `{self._shown}`, and there is no such file")
         self._verified: tuple[str, str] | None = None
 
     def expect(self) -> Generator[Request[PoliciesInForce], Any, None]:
@@ -63,16 +69,37 @@ class PolicyFile:
             raise PolicyMismatchError(f"the server has no policy `{self._path.name}` in force", action=action)
         if there != here:
             raise PolicyMismatchError(
-                f"the server does not have `{self._path}` in force as it is here: the file has the SHA-256 "
+                f"the server does not have `{self._shown}` in force as it is here: the file has the SHA-256 "
                 f"{here[:12]}, and the one in force has {there[:12]}",
                 action=action,
+                help=self._line_ends(there),
             )
 
     def _hash(self, action: Action | None) -> str:
+        return hashlib.sha256(self._content(action)).hexdigest()
+
+    def _content(self, action: Action | None) -> bytes:
         try:
-            return hashlib.sha256(self._path.read_bytes()).hexdigest()
+            return self._path.read_bytes()
         except OSError as error:
-            raise PolicyMismatchError(f"`{self._path}` cannot be read: {error.strerror}", action=action) from error
+            raise PolicyMismatchError(f"`{self._shown}` cannot be read: {error.strerror}", action=action) from error
+
+    def _line_ends(self, there: str) -> str | None:
+        """A hint where the two files differ in the ends of their lines only, as after a checkout on Windows."""
+        unix = self._content(None).replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        for content, kind in ((unix, "LF"), (unix.replace(b"\n", b"\r\n"), "CRLF")):
+            if hashlib.sha256(content).hexdigest() == there:
+                return f"they differ in the ends of their lines only: the one in force has {kind}"
+        return None
+
+
+def named(path: str | os.PathLike[str]) -> Path:
+    """The path that `policy=` names; an error that says so for what is no path, such as the text of a policy."""
+    if not isinstance(path, str | os.PathLike):
+        raise TypeError(f"`policy` is a `{type(path).__name__}`, and it takes the path of a file")
+    if "\n" in os.fspath(path):
+        raise ValueError("`policy` is the text of a policy, and it takes the path of a file")
+    return Path(path)
 
 
 def _hash_over(in_force: PoliciesInForce) -> str:

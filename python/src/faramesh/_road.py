@@ -8,26 +8,26 @@
 Without a server the road is short: decide in this process, compare the hash, and only `EXECUTE` runs.
 
 INVARIANT: a tool runs only after a `start` that was answered with the very action, by the very hash; without a server
-only after an `EXECUTE` for the very hash. Every other end of the road is an exception. What is shown to a model, and
-how a framework is hooked, is not known here.
+only after an `EXECUTE` for the very hash. Every other end of the road is an exception, and an action that is left on
+the way is withdrawn. What is shown to a model, and how a framework is hooked, is not known here.
 """
 
 from __future__ import annotations
 
+import collections
 import copy
-import enum
+import hashlib
 import logging
-import os
-import time
-from collections.abc import Generator, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Final, Literal, ParamSpec, TypeVar
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 
 from typing_extensions import assert_never
 
-from faramesh import _canonical, _wire
-from faramesh._client import AsyncClient, Client
+from faramesh import _arguments, _canonical, _held, _wire
 from faramesh._errors import (
+    ActionWithdrawnError,
+    AlreadyStartedError,
     ApprovalExpiredError,
     ApprovalRejectedError,
     ApprovalRequiredError,
@@ -35,109 +35,47 @@ from faramesh._errors import (
     EngineFailureError,
     FarameshError,
     InvalidActionError,
+    PermitLapsedError,
+    RequestRefusedError,
     ServerUnavailableError,
     ToolDeniedError,
 )
-from faramesh._local import LocalPolicy
-from faramesh._policy import PolicyFile
+from faramesh._held import Road
+from faramesh._terms import Terms
 from faramesh._types import Action, Decision
-from faramesh._wire import Request
 
-P = ParamSpec("P")
-R = TypeVar("R")
-T = TypeVar("T")
+MOST_RENEWALS: Final = 100
+"""How often one tool call may be proposed anew, after its action was withdrawn or lapsed."""
+MOST_INTERRUPTED: Final = 10_000
+"""How many calls that a framework interrupted are remembered, so that ones which are never resumed take no room."""
 
-DEFAULT_APPROVAL_TIMEOUT: Final = 300.0
-LONGEST_POLL: Final = 30.0
-"""Seconds of one long poll; short enough for the proxies on the way."""
-SHORTEST_POLL: Final = 0.5
-"""A server that answers a long poll sooner, and with nothing new, is not asked again at once."""
-POLL_FAILURES: Final = 3
-"""How many polls in a row may fail before the wait is given up: a server may restart while a person thinks."""
+_LAPSES: Final = ("permit_expired", "policy_changed")
 
 log = logging.getLogger("faramesh")
 
 
-class Configured(enum.Enum):
-    """Stands for the server that the environment names, where `None` means none at all."""
-
-    SERVER = "the server that the environment names"
-
-    def __repr__(self) -> str:
-        return f"<{self.value}>"
-
-
-CONFIGURED: Final = Configured.SERVER
-Server = str | Literal[Configured.SERVER] | None
-"""Who decides: the server at this URL, the one that the environment names, or, for `None`, this process."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Terms:
-    """What a tool is governed by."""
-
-    agent_id: str
-    operation: str = "call"
-    context: Mapping[str, Any] = field(default_factory=dict)
-    policy: PolicyFile | None = None
-    local: LocalPolicy | None = None
-    """Decides in this process; then no server is asked."""
-    server: str | None = None
-    """The server's URL, where it is another than the environment names."""
-    approval_timeout: float = DEFAULT_APPROVAL_TIMEOUT
-    report_result: bool = False
-    client: Client | None = None
-    async_client: AsyncClient | None = None
-
-    @classmethod
-    def check(
-        cls,
-        *,
-        agent_id: str,
-        operation: str = "call",
-        context: Mapping[str, Any] | None = None,
-        policy: str | os.PathLike[str] | None = None,
-        server: Server = CONFIGURED,
-        approval_timeout: float = DEFAULT_APPROVAL_TIMEOUT,
-        report_result: bool = False,
-        client: Client | None = None,
-        async_client: AsyncClient | None = None,
-    ) -> Terms:
-        """The terms, with everything checked that can be checked before the first call."""
-        _canonical.action_body(agent_id, "any", None, operation=operation, context=context)
-        if not approval_timeout >= 0:
-            raise ValueError(f"`approval_timeout` is {approval_timeout}, and it must not be negative")
-        if server is not CONFIGURED and (client or async_client):
-            raise ValueError("`server` and a client both say where to decide; give one of them")
-        if server is None and policy is None:
-            raise ValueError("with `server=None` this process decides, and `policy` must say by what")
-        if server is None and report_result:
-            raise ValueError("with `server=None` there is nobody to report a result to")
-        return cls(
-            agent_id=agent_id,
-            operation=operation,
-            context=copy.deepcopy(dict(context or {})),
-            policy=None if policy is None or server is None else PolicyFile(policy),
-            local=None if policy is None or server is not None else LocalPolicy(policy),
-            server=server if isinstance(server, str) else None,
-            approval_timeout=approval_timeout,
-            report_result=report_result,
-            client=client,
-            async_client=async_client,
-        )
-
-
 class Call:
-    """One tool call: the arguments as they were when it was made, which nobody else holds."""
+    """One tool call: the arguments as they were when it was made, which nobody else holds.
 
-    def __init__(self, terms: Terms, tool: str, arguments: Mapping[str, Any]) -> None:
+    `identity` is what makes the call the same one when it is made again, such as a thread and the id of a tool call;
+    without it every call is one of its own. `derive` makes what is decided, where that is not the arguments.
+    """
+
+    def __init__(
+        self,
+        terms: Terms,
+        tool: str,
+        arguments: Mapping[str, Any],
+        *,
+        identity: tuple[str, ...] | None = None,
+        derive: Callable[[], Mapping[str, Any]] | None = None,
+    ) -> None:
         self.terms = terms
         self.tool = tool
-        try:
-            self.arguments: dict[str, Any] = copy.deepcopy(dict(arguments))
-        except Exception as error:
-            raise InvalidActionError(f"the arguments of `{tool}` cannot be copied: {error}") from error
+        self._derive = derive
+        self.arguments: dict[str, Any] = _copied(tool, arguments)
         self.body = self._body()
+        self.identity = None if identity is None else _digest("call", terms.agent_id, *identity, self.request_hash())
 
     def request_hash(self) -> str:
         """The hash of the arguments as they are now."""
@@ -145,19 +83,17 @@ class Call:
 
     def _body(self) -> dict[str, Any]:
         terms = self.terms
-        return _canonical.action_body(
-            terms.agent_id, self.tool, self.arguments, operation=terms.operation, context=terms.context
-        )
-
-
-@dataclass(frozen=True)
-class Pause:
-    """A step of the road on which nothing is asked."""
-
-    seconds: float
-
-
-Road = Generator[Request[Any] | Pause, Any, T]
+        params = self.arguments if self._derive is None else self._derive()
+        try:
+            body = _canonical.action_body(
+                terms.agent_id, self.tool, params, operation=terms.operation, context=terms.context
+            )
+        except _canonical.NoDataError:
+            for name, value in params.items():
+                _arguments.plain(name, value)
+            raise
+        _canonical.refuse_unsafe(body["params"], "params")
+        return body
 
 
 def admission(call: Call) -> Road[Action]:
@@ -165,41 +101,18 @@ def admission(call: Call) -> Road[Action]:
     if call.terms.policy is not None:
         # Asked first, so that a call that would never run leaves no decision behind that says it may.
         yield from call.terms.policy.expect()
-    action: Action = yield _wire.submit(call.body, None)
-    yield from _check(call, action, action.id)
-    if action.outcome == "ABSTAIN":
-        held = action
-        action = yield from _answer_of_a_person(call, held)
-        yield from _check(call, action, held.id)
-    match action.outcome:
-        case "EXECUTE" if action.status in ("allowed", "approved"):
-            pass
-        case "EXECUTE":
-            raise ServerUnavailableError(
-                f"`{call.tool}` was answered with EXECUTE and the status `{action.status}`, which makes no sense",
-                code="invalid_answer",
-                action=action,
-            )
-        case "ABSTAIN":
-            raise ApprovalRequiredError(
-                f"`{call.tool}` is waiting for approval, and nobody has answered within "
-                f"{call.terms.approval_timeout:g} s: {why(action)}",
-                action=action,
-            )
-        case "HALT":
-            raise _denied(call, action)
-        case _:
-            assert_never(action.outcome)
+    action, is_started = yield from _proposed(call)
+    if is_started:
+        _check_hash(call, action)
+        return action
+    return (yield from _carried_on(call, action))
+
+
+def resumption(call: Call, action_id: str) -> Road[Action]:
+    """`admission` for an action that was proposed before, by this call of the tool."""
+    action: Action = yield _wire.get(action_id)
     _check_hash(call, action)
-    started: Action = yield _wire.start(action.id)
-    if started.id != action.id or started.status != "executing":
-        raise ServerUnavailableError(
-            f"the start of `{call.tool}` was answered with the status `{started.status}`, which makes no sense",
-            code="invalid_answer",
-            action=action,
-        )
-    _check_hash(call, started)
-    return started
+    return (yield from _carried_on(call, action))
 
 
 def judge(call: Call, decision: Decision) -> None:
@@ -227,40 +140,170 @@ def why(decision: Decision) -> str:
     return f"{decision.reason or 'no reason was given'} ({decision.reason_code}{rule})"
 
 
-def _answer_of_a_person(call: Call, held: Action) -> Road[Action]:
-    """The action once it is no longer held, or as it stands when `approval_timeout` is over."""
-    deadline = time.monotonic() + call.terms.approval_timeout
-    action, failures = held, 0
-    while action.outcome == "ABSTAIN" and (left := deadline - time.monotonic()) > 0:
-        asked = time.monotonic()
-        try:
-            action = yield _wire.wait(held.id, min(left, LONGEST_POLL))
-            failures = 0
-        except ServerUnavailableError:
-            failures += 1
-            if failures > POLL_FAILURES or time.monotonic() + SHORTEST_POLL > deadline:
-                raise
-        _check_id(action, held.id)
-        if action.outcome == "ABSTAIN" and time.monotonic() - asked < SHORTEST_POLL:
-            yield Pause(SHORTEST_POLL)
+class _Interrupted:
+    """The calls that a framework interrupted while their tool ran, and will make again: each has its permit already."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._actions: collections.OrderedDict[str, str] = collections.OrderedDict()
+
+    def remember(self, call: Call, started: Action) -> None:
+        if call.identity is None:
+            return
+        with self._lock:
+            self._actions[call.identity] = started.id
+            while len(self._actions) > MOST_INTERRUPTED:
+                self._actions.popitem(last=False)
+
+    def take(self, call: Call) -> str | None:
+        """The action of a call that was interrupted; only one caller gets it."""
+        with self._lock:
+            return None if call.identity is None else self._actions.pop(call.identity, None)
+
+
+interrupted: Final = _Interrupted()
+
+
+def _proposed(call: Call) -> Road[tuple[Action, bool]]:
+    """The action of a call, and whether it was started already, by a run of this very call that was interrupted."""
+    if call.identity is None:
+        action: Action = yield _wire.submit(call.body, None)
+        return action, False
+    was = interrupted.take(call)
+    key = call.identity
+    for _ in range(MOST_RENEWALS):
+        kept: Action = yield _wire.submit(call.body, key)
+        # What is answered under a known key may be what was answered long ago.
+        now: Action = yield _wire.get(kept.id)
+        _held.check_id(now, kept.id)
+        match now.status:
+            case "executing" if now.id == was:
+                return now, True
+            case "timeout" if now.id == was:
+                pass
+            case "withdrawn" | "lapsed":
+                pass
+            case "denied" if now.reason_code == "approval_expired":
+                pass
+            case _:
+                return now, False
+        key = _digest("again", key, now.id)
+    raise RequestRefusedError(f"`{call.tool}` was proposed {MOST_RENEWALS} times for one tool call", code="too_often")
+
+
+def _carried_on(call: Call, action: Action) -> Road[Action]:
+    """From an action as it stands to its start; an action that is left on the way is withdrawn."""
+    last = [action]
+    try:
+        return (yield from _started(call, last))
+    except (GeneratorExit, ApprovalRequiredError):
+        raise
+    except BaseException as error:
+        if last[0].status in ("pending_approval", "allowed", "approved"):
+            reason = "the call was cancelled" if not isinstance(error, FarameshError) else "the call was given up"
+            yield from _held.abandoned(last[0], reason)
+        raise
+
+
+def _started(call: Call, last: list[Action]) -> Road[Action]:
+    """Start the action; `last` always holds the last that is known of it."""
+    first = last[0]
+    yield from _check(call, first, first.id)
+    if first.status == "pending_approval" and first.outcome == "ABSTAIN":
+        last[0] = yield from _answered(call, first)
+        yield from _check(call, last[0], first.id)
+    action = last[0]
+    _refuse_ended(call, action)
+    match action.outcome:
+        case "EXECUTE" if action.status in ("allowed", "approved"):
+            pass
+        case "EXECUTE":
+            raise ServerUnavailableError(
+                f"`{call.tool}` was answered with EXECUTE and the status `{action.status}`, which makes no sense",
+                code="invalid_answer",
+                action=action,
+            )
+        case "ABSTAIN":
+            raise ApprovalRequiredError(
+                f"`{call.tool}` is waiting for approval, and nobody has answered yet: {why(action)}", action=action
+            )
+        case "HALT":
+            raise _denied(call, action)
+        case _:
+            assert_never(action.outcome)
+    _check_hash(call, action)
+    started = yield from _redeemed(call, action)
+    if started.id != action.id or started.status != "executing":
+        raise ServerUnavailableError(
+            f"the start of `{call.tool}` was answered with the status `{started.status}`, which makes no sense",
+            code="invalid_answer",
+            action=action,
+        )
+    last[0] = started
+    _check_hash(call, started)
+    return started
+
+
+def _answered(call: Call, held: Action) -> Road[Action]:
+    """The action once people have answered it; raises `ApprovalRequiredError` when nobody did in time."""
+    patience = call.terms.approval_timeout
+    if patience == 0:
+        return held
+    _held.announce(held, patience)
+    action = yield from _held.answer(held, patience, lambda seen: _held.check_id(seen, held.id))
+    if action.status != "pending_approval":
+        return action
+    assert patience is not None  # noqa: S101 - without one, an answer is waited for
+    action = yield from _held.given_up(action, f"nobody answered within {patience:g} s")
+    if action.id == held.id and action.status in ("pending_approval", "withdrawn"):
+        end = "it is withdrawn" if action.status == "withdrawn" else "it could not be withdrawn"
+        raise ApprovalRequiredError(
+            f"`{call.tool}` was waiting for approval, and nobody answered within {patience:g} s; {end}: {why(held)}",
+            action=action,
+        )
     return action
+
+
+def _redeemed(call: Call, action: Action) -> Road[Action]:
+    try:
+        started: Action = yield _wire.start(action.id)
+    except RequestRefusedError as error:
+        if error.code in _LAPSES:
+            raise _lapsed(call, action, error.code) from error
+        # Why a start is refused is told best by how the action stands.
+        now: Action = yield _wire.get(action.id)
+        if now.id == action.id:
+            _refuse_ended(call, now)
+        raise
+    return started
+
+
+def _refuse_ended(call: Call, action: Action) -> None:
+    """Raise for an action that is over, or under way elsewhere."""
+    match action.status:
+        case "withdrawn":
+            raise ActionWithdrawnError(f"`{call.tool}` was withdrawn before it was started", action=action)
+        case "lapsed":
+            raise _lapsed(call, action, action.reason_code)
+        case "executing" | "succeeded" | "failed" | "timeout":
+            raise AlreadyStartedError(
+                f"`{call.tool}` was started before for this call, and is `{action.status}`", action=action
+            )
+        case "allowed" | "pending_approval" | "approved" | "denied" | "unknown":
+            return
+        case _:
+            assert_never(action.status)
 
 
 def _check(call: Call, action: Action, action_id: str) -> Road[None]:
     """That an answer is about this call, decided under the policy that the caller relies on."""
-    _check_id(action, action_id)
+    _held.check_id(action, action_id)
     if action.outcome != "HALT":
         _check_hash(call, action)
+    if action.status in ("withdrawn", "lapsed"):
+        return
     if call.terms.policy is not None:
         yield from call.terms.policy.verify(action)
-
-
-def _check_id(action: Action, action_id: str) -> None:
-    if action.id != action_id:
-        raise ServerUnavailableError(
-            f"the server answered with another action than the one asked about (`{action.id}`)",
-            code="invalid_answer",
-        )
 
 
 def _check_hash(call: Call, decision: Decision) -> None:
@@ -283,3 +326,30 @@ def _denied(call: Call, decision: Decision) -> FarameshError:
             )
         case code:
             return ToolDeniedError(f"`{call.tool}` was denied: {why(decision)}", code=code, action=decision)
+
+
+def _lapsed(call: Call, action: Action, code: str) -> PermitLapsedError:
+    what = "by now the policies do not permit it any more" if code == "policy_changed" else "it was not started in time"
+    return PermitLapsedError(
+        f"`{call.tool}` was permitted, and {what}",
+        code=code if code in _LAPSES else None,
+        action=action,
+        help="it can be proposed again",
+    )
+
+
+def _copied(tool: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    try:
+        return copy.deepcopy(dict(arguments))
+    except Exception as error:
+        for name, value in arguments.items():
+            _arguments.plain(name, value)
+        raise InvalidActionError(f"the arguments of `{tool}` cannot be copied: {error}") from error
+
+
+def _digest(*parts: str) -> str:
+    hasher = hashlib.sha256()
+    for part in parts:
+        data = part.encode(errors="surrogatepass")
+        hasher.update(len(data).to_bytes(8, "little") + data)
+    return hasher.hexdigest()

@@ -9,12 +9,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from faramesh._errors import (
+    ActionWithdrawnError,
+    AlreadyStartedError,
     ApprovalExpiredError,
     ApprovalRejectedError,
     ApprovalRequiredError,
     ArgumentsChangedError,
     FarameshError,
     InvalidActionError,
+    PermitLapsedError,
     PolicyMismatchError,
     ToolDeniedError,
 )
@@ -31,8 +34,10 @@ def model_text(error: FarameshError, tool: str) -> str:
         lines += _facts(error.decision)
         if error.action is not None:
             lines.append(f"Action: {error.action.id}")
-    elif isinstance(error, InvalidActionError | PolicyMismatchError):
-        lines.append(f"Reason: {error}")
+    elif isinstance(error, InvalidActionError):
+        lines.append(f"Reason: {error.message}")
+    elif error.action is not None:
+        lines.append(f"Action: {error.action.id}")
     return "\n".join([*lines, to_do])
 
 
@@ -63,6 +68,14 @@ def _what_and_to_do(error: FarameshError) -> tuple[str, str]:
                     "and was not done; it was not rejected."
                 ),
             )
+        case ApprovalRequiredError() if error.action is not None and error.action.status == "withdrawn":
+            return (
+                "it needs approval by a person, and none answered in time.",
+                (
+                    "Do not retry with these arguments. Tell the user that the request was not reviewed in time and is "
+                    "withdrawn; it was not rejected."
+                ),
+            )
         case ApprovalRequiredError():
             return (
                 "it is under review, waiting for approval by a person who has not answered yet.",
@@ -83,6 +96,21 @@ def _what_and_to_do(error: FarameshError) -> tuple[str, str]:
                     "Do not retry with these arguments. Tell the user that nobody reviewed the request in time; "
                     "it was not rejected."
                 ),
+            )
+        case PermitLapsedError():
+            return (
+                "it was permitted, and the permission ended before it was started.",
+                "You may call the tool once more with the same arguments; it is then decided anew.",
+            )
+        case ActionWithdrawnError():
+            return (
+                "the call was withdrawn before it was started.",
+                "Do not retry now. Tell the user that this was not done; it was not rejected.",
+            )
+        case AlreadyStartedError():
+            return (
+                "this very call was started before, and is not carried out twice.",
+                "Do not retry. Tell the user that this was begun earlier, and that its result is to be looked up.",
             )
         case ArgumentsChangedError():
             return (

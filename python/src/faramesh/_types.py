@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, get_args
 
+import faramesh._installation  # noqa: F401 - the modules below look too, whatever `__init__.py` is there
+
 Outcome = Literal["EXECUTE", "ABSTAIN", "HALT"]
 """What becomes of an action, from the loosest to the strictest."""
 
@@ -27,6 +29,8 @@ Status = Literal[
     "failed",
     "timeout",
     "denied",
+    "withdrawn",
+    "lapsed",
     "unknown",
 ]
 """Where an action stands in its life; `unknown` stands for a word that this version does not know."""
@@ -125,6 +129,15 @@ class Action(Decision):
     created_at: str | None = None
     updated_at: str | None = None
     expires_at: str | None = None
+    """Until when people may answer."""
+    start_by: str | None = None
+    """Until when `start` is accepted."""
+    waiting: bool | None = None
+    """Whether a caller waits for the answer; nothing when none is awaited."""
+    principal: str | None = None
+    """Who proposed it, where the server tells this caller."""
+    answerable: Mapping[str, Any] | None = None
+    """Whether an answer of this very caller would count, where it may answer at all."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -186,7 +199,7 @@ def parse_decision(value: object) -> Decision:
 def parse_action(value: object) -> Action:
     """Read an action from the server's JSON; raises `MalformedAnswerError` when it is none."""
     body = _mapping(value, "the answer")
-    duration = body.get("duration_us")
+    duration, waiting, answerable = body.get("duration_us"), body.get("waiting"), body.get("answerable")
     return Action(
         **_decided(body),
         id=_text(body, "id"),
@@ -206,6 +219,10 @@ def parse_action(value: object) -> Action:
         created_at=_text_or_none(body, "created_at"),
         updated_at=_text_or_none(body, "updated_at"),
         expires_at=_text_or_none(body, "expires_at"),
+        start_by=_text_or_none(body, "start_by"),
+        waiting=waiting if isinstance(waiting, bool) else None,
+        principal=_text_or_none(body, "principal"),
+        answerable=None if answerable is None else _mapping(answerable, "`answerable`"),
     )
 
 

@@ -9,7 +9,7 @@ import json
 import math
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Generic, TypeVar
 from urllib.parse import quote
 
@@ -45,6 +45,10 @@ class Request(Generic[T]):
     """Seconds beyond the usual timeout that the server may take; only a long poll asks for some."""
     persistent: bool = False
     """Whether a 5xx is worth another try too, and not a lost connection alone."""
+    within: float | None = None
+    """Seconds that it may take in the place of the usual timeout; such a request is sent once."""
+    once: bool = False
+    """Whether the caller itself sees to further tries."""
 
 
 def submit(body: Mapping[str, Any], idempotency_key: str | None) -> Request[Action]:
@@ -76,6 +80,17 @@ def wait(action_id: str, seconds: float) -> Request[Action]:
     )
 
 
+def poll(action_id: str, seconds: float) -> Request[Action]:
+    """`wait`, sent once: who polls goes on by itself."""
+    return replace(wait(action_id, seconds), once=True)
+
+
+def withdraw(action_id: str, reason: str | None, *, within: float | None = None) -> Request[Action]:
+    """`POST /v1/actions/{id}/withdraw`."""
+    request = _post(_action_path(action_id, "withdraw"), _present({"reason": reason}), _types.parse_action)
+    return replace(request, within=within, once=within is not None)
+
+
 def approval(action_id: str, *, approve: bool, reason: str | None, token: str | None) -> Request[Action]:
     """`POST /v1/actions/{id}/approval`."""
     body = {"approve": approve, "reason": reason, "token": token}
@@ -100,26 +115,31 @@ def policies() -> Request[PoliciesInForce]:
 
 def is_worth_another_try(request: Request[Any], came_back: httpx.Response | httpx.HTTPError) -> bool:
     """Whether to send `request` once more, under the same idempotency key."""
+    if request.once:
+        return False
     if isinstance(came_back, httpx.Response):
         return request.persistent and came_back.is_server_error
     return isinstance(came_back, httpx.NetworkError | httpx.RemoteProtocolError)
 
 
-def unreachable(base_url: str, error: Exception) -> ServerUnavailableError:
-    """What a failed attempt to talk to the server is raised as."""
+def unreachable(asked: str, error: Exception) -> ServerUnavailableError:
+    """What a failed attempt to talk to the server is raised as; `asked` names the server."""
     slow = isinstance(error, httpx.TimeoutException)
     what = "did not answer in time" if slow else "cannot be reached"
     detail = str(error) or type(error).__name__
     return ServerUnavailableError(
-        f"the faramesh server at `{base_url}` {what}: {detail}",
+        f"{asked} {what}: {detail}",
         code="server_timeout" if slow else "server_unreachable",
     )
 
 
-def read(request: Request[T], response: httpx.Response) -> T:
-    """The answer in `response`, or the error that it stands for."""
+def read(request: Request[T], response: httpx.Response, asked: str = "", withheld: str | None = None) -> T:
+    """The answer in `response`, or the error that it stands for.
+
+    `asked` names the server for messages, and `withheld` says which key was not sent to it.
+    """
     if response.status_code != httpx.codes.OK:
-        raise _problem(request, response)
+        raise _problem(request, response, asked, withheld)
     try:
         return request.parse(json.loads(response.content))
     except (ValueError, RecursionError) as error:
@@ -128,7 +148,7 @@ def read(request: Request[T], response: httpx.Response) -> T:
         ) from error
 
 
-def _problem(request: Request[Any], response: httpx.Response) -> FarameshError:
+def _problem(request: Request[Any], response: httpx.Response, asked: str, withheld: str | None) -> FarameshError:
     try:
         document = json.loads(response.content)
     except (ValueError, RecursionError):
@@ -140,7 +160,10 @@ def _problem(request: Request[Any], response: httpx.Response) -> FarameshError:
     kind: type[FarameshError]
     match response.status_code:
         case 401 | 403:
-            kind = AccessRefusedError
+            refused = f"{asked} answered with {response.status_code}: {detail}" if asked else message
+            return AccessRefusedError(refused, code=code if isinstance(code, str) else None, help=withheld)
+        case 408 | 425 | 429:
+            kind = ServerUnavailableError
         case 422:
             kind = InvalidActionError
         case status if 400 <= status < 500:  # noqa: PLR2004 - the bounds of the caller's mistakes

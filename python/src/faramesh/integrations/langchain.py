@@ -8,51 +8,54 @@ model do not change. The deciding, waiting and reporting is in `faramesh._govern
 from __future__ import annotations
 
 import functools
-import inspect
 import os
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextvars import ContextVar
-from typing import (
-    Any,
-    Final,
-    Literal,
-    ParamSpec,
-    TypeVar,
-    cast,
-    get_args,
-    get_origin,
-    get_type_hints,
-    overload,
-)
+from dataclasses import dataclass
+from typing import Any, ParamSpec, TypeVar, cast, overload
 
 from langchain.agents.middleware import AgentMiddleware
 from langchain.agents.middleware.types import ToolCallRequest
 from langchain_core.messages import ToolMessage
 from langchain_core.runnables import RunnableConfig
-from langchain_core.tools import BaseTool, InjectedToolArg, InjectedToolCallId, StructuredTool, Tool
+from langchain_core.tools import BaseTool, StructuredTool, Tool
 from langchain_core.tools import tool as as_tool
 from langgraph.types import Command
 
 from faramesh import _govern
-from faramesh._arguments import Arguments
+from faramesh._arguments import Arguments, Params, Shape
 from faramesh._client import AsyncClient, Client
-from faramesh._errors import FarameshError, PolicyUnavailableError
-from faramesh._road import CONFIGURED, DEFAULT_APPROVAL_TIMEOUT, Server, Terms, log
-from faramesh._text import model_text
+from faramesh._errors import FarameshError
+from faramesh._govern import CallId, Proposal, Refusal
+from faramesh._terms import CONFIGURED, OnDeny, Server, Terms
+from faramesh.integrations import _langchain
+from faramesh.integrations._langchain import ToolArguments
 
 __all__ = ["FarameshMiddleware", "faramesh_tool", "wrap_tools"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
 ToolT = TypeVar("ToolT", bound=BaseTool)
-OnDeny = Literal["result", "raise"]
 
-_UNGOVERNED: Final = "__faramesh_ungoverned__"
-"""Where a governed tool or function keeps what it governs, so that governing it again replaces its terms."""
 
-_FRAMEWORK_ARGUMENTS: Final = frozenset({"run_manager", "callbacks"})
+@dataclass(frozen=True)
+class _ToolCall:
+    """What LangChain says about the call of a tool that is under way."""
 
-_tool_call_id: ContextVar[str | None] = ContextVar("faramesh_tool_call_id", default=None)
+    call_id: str | None = None
+    config: Mapping[str, Any] | None = None
+    resumed: str | None = None
+
+    def identity(self) -> tuple[str, ...] | None:
+        """What makes the call the same one when it is made again; an id alone is used anew by scripted models."""
+        thread = _langchain.thread_of(self.config)
+        return None if thread is None or self.call_id is None else ("langgraph", thread, self.call_id)
+
+
+_tool_call: ContextVar[_ToolCall | None] = ContextVar("faramesh_tool_call", default=None)
+_resumed: ContextVar[str | None] = ContextVar("faramesh_resumed", default=None)
+_inside: ContextVar[BaseTool | None] = ContextVar("faramesh_inside", default=None)
+"""The tool whose gate was passed: what it calls of itself is a part of its effect."""
 
 
 @overload
@@ -66,9 +69,12 @@ def faramesh_tool(
     context: Mapping[str, Any] | None = None,
     policy: str | os.PathLike[str] | None = None,
     server: Server = CONFIGURED,
-    approval_timeout: float = DEFAULT_APPROVAL_TIMEOUT,
-    on_deny: OnDeny = "result",
+    approval_timeout: float | None = None,
+    on_deny: OnDeny = "return",
     report_result: bool = False,
+    exclude: Iterable[str] = (),
+    params: Params | None = None,
+    call_id: CallId | None = None,
     client: Client | None = None,
     async_client: AsyncClient | None = None,
 ) -> ToolT: ...
@@ -85,9 +91,12 @@ def faramesh_tool(
     context: Mapping[str, Any] | None = None,
     policy: str | os.PathLike[str] | None = None,
     server: Server = CONFIGURED,
-    approval_timeout: float = DEFAULT_APPROVAL_TIMEOUT,
-    on_deny: OnDeny = "result",
+    approval_timeout: float | None = None,
+    on_deny: OnDeny = "return",
     report_result: bool = False,
+    exclude: Iterable[str] = (),
+    params: Params | None = None,
+    call_id: CallId | None = None,
     client: Client | None = None,
     async_client: AsyncClient | None = None,
 ) -> Callable[P, R]: ...
@@ -104,9 +113,12 @@ def faramesh_tool(
     context: Mapping[str, Any] | None = None,
     policy: str | os.PathLike[str] | None = None,
     server: Server = CONFIGURED,
-    approval_timeout: float = DEFAULT_APPROVAL_TIMEOUT,
-    on_deny: OnDeny = "result",
+    approval_timeout: float | None = None,
+    on_deny: OnDeny = "return",
     report_result: bool = False,
+    exclude: Iterable[str] = (),
+    params: Params | None = None,
+    call_id: CallId | None = None,
     client: Client | None = None,
     async_client: AsyncClient | None = None,
 ) -> _Decorator: ...
@@ -118,17 +130,25 @@ def faramesh_tool(
     *,
     agent_id: str,
     tool: str | None = None,
-    on_deny: OnDeny = "result",
+    on_deny: OnDeny = "return",
+    exclude: Iterable[str] = (),
+    params: Params | None = None,
+    call_id: CallId | None = None,
     **terms: Any,
 ) -> Any:
     """Put a tool, or the function that becomes one, behind the gate.
 
     Works above and below `@tool`, and on any `BaseTool`. `tool` is the name in policies (the tool's own by default;
-    below `@tool("name")` it has to be said). `on_deny="result"` tells the model what was not run and why, as an error
+    below `@tool("name")` it has to be said). `on_deny="return"` tells the model what was not run and why, as an error
     message where the call's id is known and as text otherwise; `"raise"` raises a `FarameshError`. The other terms
     are those of `faramesh.govern`. A tool that is governed already gets these terms instead of its former ones.
+
+    A governed tool has `resume(action_id)` and `aresume(action_id)`, which go on with a call that was held. In a graph
+    with a thread, a tool call that is made again with the same id and arguments is the same action, and runs once.
     """
-    decorator = _Decorator(agent_id=agent_id, tool=tool, on_deny=on_deny, **terms)
+    decorator = _Decorator(
+        agent_id=agent_id, tool=tool, on_deny=on_deny, exclude=exclude, params=params, call_id=call_id, **terms
+    )
     return decorator if target is None else decorator(target)
 
 
@@ -140,8 +160,8 @@ def wrap_tools(
     server: Server = CONFIGURED,
     operation: str = "call",
     context: Mapping[str, Any] | None = None,
-    approval_timeout: float = DEFAULT_APPROVAL_TIMEOUT,
-    on_deny: OnDeny = "result",
+    approval_timeout: float | None = None,
+    on_deny: OnDeny = "return",
     report_result: bool = False,
     client: Client | None = None,
     async_client: AsyncClient | None = None,
@@ -164,7 +184,17 @@ def wrap_tools(
         client=client,
         async_client=async_client,
     )
-    return [govern(tool if isinstance(tool, BaseTool) else as_tool(tool)) for tool in tools]
+    if isinstance(tools, BaseTool | str | Mapping) or callable(tools):
+        raise TypeError("`tools` is a list of tools; write `[refund]`")
+    return [govern(tool if isinstance(tool, BaseTool) else _as_tool(tool)) for tool in tools]
+
+
+def _as_tool(tool: Any) -> BaseTool:
+    if not callable(tool):
+        raise TypeError(
+            f"`{tool!r}` is neither a tool nor a function; what the model's provider runs cannot be governed"
+        )
+    return cast("BaseTool", as_tool(tool))
 
 
 class FarameshMiddleware(AgentMiddleware[Any, Any, Any]):
@@ -182,8 +212,8 @@ class FarameshMiddleware(AgentMiddleware[Any, Any, Any]):
         context: Mapping[str, Any] | None = None,
         policy: str | os.PathLike[str] | None = None,
         server: Server = CONFIGURED,
-        approval_timeout: float = DEFAULT_APPROVAL_TIMEOUT,
-        on_deny: OnDeny = "result",
+        approval_timeout: float | None = None,
+        on_deny: OnDeny = "return",
         report_result: bool = False,
         client: Client | None = None,
         async_client: AsyncClient | None = None,
@@ -208,15 +238,11 @@ class FarameshMiddleware(AgentMiddleware[Any, Any, Any]):
         """Run the governed tool in the place of the tool."""
         if request.tool is not None:
             return handler(self._governed(request, request.tool))
-        name, refused = self._unknown(request)
         call = request.tool_call
-        return _govern.run(
-            self._govern.terms,
-            name,
-            call["args"],
-            lambda params: handler(request.override(tool_call={**call, "args": params})),
-            refused,
+        answer: ToolMessage | Command[Any] = _govern.run(
+            self._unknown(request), lambda params: handler(request.override(tool_call={**call, "args": params}))
         )
+        return answer
 
     async def awrap_tool_call(
         self,
@@ -226,38 +252,48 @@ class FarameshMiddleware(AgentMiddleware[Any, Any, Any]):
         """Run the governed tool in the place of the tool."""
         if request.tool is not None:
             return await handler(self._governed(request, request.tool))
-        name, refused = self._unknown(request)
         call = request.tool_call
-        return await _govern.arun(
-            self._govern.terms,
-            name,
-            call["args"],
-            lambda params: handler(request.override(tool_call={**call, "args": params})),
-            refused,
+        answer: ToolMessage | Command[Any] = await _govern.arun(
+            self._unknown(request), lambda params: handler(request.override(tool_call={**call, "args": params}))
         )
+        return answer
 
     def _governed(self, request: ToolCallRequest, tool: BaseTool) -> ToolCallRequest:
         return request if _is_governed(tool) else request.override(tool=self._govern(tool))
 
-    def _unknown(
-        self, request: ToolCallRequest
-    ) -> tuple[str, Callable[[FarameshError], ToolMessage | Command[Any]] | None]:
-        name = request.tool_call["name"]
-        refusal = self._govern.refusal(name)
-        if refusal is None:
-            return name, None
-        return name, lambda error: cast("ToolMessage", refusal(error, request.tool_call["id"] or ""))
+    def _unknown(self, request: ToolCallRequest) -> Proposal:
+        """The call of a tool that the agent does not have: it is decided and recorded as any other."""
+        call = request.tool_call
+        call_id = call["id"] or ""
+        return Proposal(
+            terms=self._govern.terms,
+            tool=call["name"],
+            params=call["args"],
+            identity=_ToolCall(call["id"], getattr(request.runtime, "config", None)).identity(),
+            refused=self._govern.refusal(call["name"], lambda: call_id),
+        )
 
 
 class _Decorator:
     """What `faramesh_tool(agent_id=…)` returns: the terms, and how they are put on a target."""
 
-    def __init__(self, *, agent_id: str, tool: str | None = None, on_deny: OnDeny = "result", **terms: Any) -> None:
-        if on_deny not in get_args(OnDeny):
-            raise ValueError(f"`on_deny` is `{on_deny}`, and `result` and `raise` are what it can be")
-        self.terms = Terms.check(agent_id=agent_id, **terms)
+    def __init__(
+        self,
+        *,
+        agent_id: str,
+        tool: str | None = None,
+        on_deny: OnDeny = "return",
+        exclude: Iterable[str] = (),
+        params: Params | None = None,
+        call_id: CallId | None = None,
+        **terms: Any,
+    ) -> None:
+        self.terms = Terms.check(agent_id=agent_id, on_deny=on_deny, **terms)
         self._tool = tool
-        self._on_deny = on_deny
+        self._exclude = exclude if isinstance(exclude, str) else frozenset(exclude)
+        self._params = params
+        self._call_id = call_id
+        self._kinds: dict[type[BaseTool], type[BaseTool]] = {}
 
     @overload
     def __call__(self, target: ToolT, /) -> ToolT: ...
@@ -268,210 +304,229 @@ class _Decorator:
     def __call__(self, target: Any, /) -> Any:
         if isinstance(target, BaseTool):
             return self._governed_tool(target)
-        if callable(target):
+        if callable(target) or isinstance(target, staticmethod | classmethod):
             return self._governed_function(target)
         raise TypeError(f"`{target!r}` is neither a tool nor a function")
 
-    def refusal(self, tool: str) -> Callable[[FarameshError, str | None], ToolMessage | str] | None:
+    def refusal(self, tool: str, call_id: Callable[[], str | None], *, pair: bool = False) -> Refusal | None:
         """What a refused call of `tool` answers, or nothing where it raises."""
-        if self._on_deny == "raise":
+        if self.terms.on_deny == "raise":
             return None
+        text_for_model = _govern.text_for_model(tool)
 
-        def refused(error: FarameshError, tool_call_id: str | None) -> ToolMessage | str:
-            if isinstance(error, PolicyUnavailableError):
-                log.error("`%s` was not run: %s", tool, error)
-            text = model_text(error, tool)
-            if tool_call_id is None:
-                return text
-            return ToolMessage(text, tool_call_id=tool_call_id, name=tool, status="error")
+        def refused(error: FarameshError) -> Any:
+            text, known = text_for_model(error), call_id()
+            content = text if known is None else ToolMessage(text, tool_call_id=known, name=tool, status="error")
+            return (content, None) if pair else content
 
         return refused
 
-    def _governed_function(self, target: Callable[..., Any]) -> Callable[..., Any]:
-        fn = _ungoverned(target)
-        name = self._tool or fn.__name__
-        refusal = self.refusal(name)
-        pairs = _returns_a_pair(fn)
+    def _governed_function(self, target: Any) -> Any:
+        fn: Any = _govern.governed_by(target) or target
+        plain = fn.__func__ if isinstance(fn, staticmethod | classmethod) else fn
+        name = _govern.name_of(plain, self._tool)
+        pair = _langchain.returns_a_pair(plain)
 
-        def refused(arguments: Arguments, error: FarameshError) -> Any:
-            assert refusal is not None  # noqa: S101 - passed on only where there is one
-            content = refusal(error, _call_id_among(fn, arguments))
-            return (content, None) if pairs else content
+        def refused(arguments: Arguments) -> Refusal:
+            answer = self.refusal(name, lambda: _langchain.call_id_among(plain, arguments)[1], pair=pair)
+            assert answer is not None  # noqa: S101 - passed on only where there is one
+            return answer
 
-        governed = _govern.governed_function(
-            fn, self.terms, name, unseen=_injected(fn), refused=None if refusal is None else refused
+        def shape(fn: Callable[..., Any]) -> Shape:
+            hides = _langchain.injected_hider(fn)
+            return Shape.of(fn, exclude=self._exclude, params=self._params, hides=hides)
+
+        def identity(arguments: Arguments) -> tuple[str, ...] | None:
+            thread, call_id = _langchain.call_id_among(plain, arguments)
+            return None if thread is None or call_id is None else ("langgraph", thread, call_id)
+
+        return _govern.governed_function(
+            fn,
+            self.terms,
+            name,
+            shape=shape,
+            call_id=self._call_id,
+            identity=identity,
+            refused=None if self.terms.on_deny == "raise" else refused,
         )
-        setattr(governed, _UNGOVERNED, fn)
-        return governed
 
     def _governed_tool(self, target: BaseTool) -> BaseTool:
-        inner: BaseTool = _ungoverned(target)
-        name = self._tool or inner.name
-        terms, refusal = self.terms, self.refusal(name)
-        kind: type[Any] = type(inner)
-
-        def refused(error: FarameshError) -> Any:
-            assert refusal is not None  # noqa: S101 - passed on only where there is one
-            content = refusal(error, _tool_call_id.get())
-            return (content, None) if inner.response_format == "content_and_artifact" else content
-
-        answer = None if refusal is None else refused
-
-        class Governed(kind):  # type: ignore[misc] # the class is known only when there is a tool
-            """The tool's own class with the gate before what runs."""
-
-            def run(self, *args: Any, **kwargs: Any) -> Any:
-                token = _tool_call_id.set(kwargs.get("tool_call_id"))
-                try:
-                    return super().run(*args, **kwargs)
-                finally:
-                    _tool_call_id.reset(token)
-
-            async def arun(self, *args: Any, **kwargs: Any) -> Any:
-                token = _tool_call_id.set(kwargs.get("tool_call_id"))
-                try:
-                    return await super().arun(*args, **kwargs)
-                finally:
-                    _tool_call_id.reset(token)
-
-            def get_input_schema(self, config: RunnableConfig | None = None) -> Any:
-                return inner.get_input_schema(config)
-
-            @functools.wraps(kind._run)
-            def _run(self, *args: Any, **kwargs: Any) -> Any:
-                call = _ToolArguments(inner, _function_of(inner, asynchronous=False), args, kwargs)
-
-                def effect(params: dict[str, Any]) -> Any:
-                    args, kwargs = call.with_params(params)
-                    return inner._run(*args, **kwargs)
-
-                return _govern.run(terms, name, call.params, effect, answer)
-
-            @functools.wraps(kind._run if kind._arun is BaseTool._arun else kind._arun)
-            async def _arun(self, *args: Any, **kwargs: Any) -> Any:
-                call = _ToolArguments(inner, _function_of(inner, asynchronous=True), args, kwargs)
-
-                async def effect(params: dict[str, Any]) -> Any:
-                    args, kwargs = call.with_params(params)
-                    return await inner._arun(*args, **kwargs)
-
-                return await _govern.arun(terms, name, call.params, effect, answer)
-
-            if kind.ainvoke in (StructuredTool.ainvoke, Tool.ainvoke):
-                # Theirs sends a synchronous tool to a thread as a whole, where it would also wait for a person.
-                ainvoke = BaseTool.ainvoke
-
-        Governed.__name__, Governed.__qualname__, Governed.__module__ = (
-            kind.__name__,
-            kind.__qualname__,
-            kind.__module__,
-        )
-        setattr(Governed, _UNGOVERNED, inner)
-        governed = inner.model_copy()
-        object.__setattr__(governed, "__class__", Governed)
+        bare = _ungoverned(target)
+        self._check(bare)
+        governed = bare.model_copy()
+        kind = type(bare)
+        if kind not in self._kinds:
+            self._kinds[kind] = _governed_kind(kind, self)
+        object.__setattr__(governed, "__class__", self._kinds[kind])
         return governed
 
+    def _check(self, bare: BaseTool) -> None:
+        """Raise for a tool whose calls could not be decided soundly."""
+        _langchain.refuse_ways_around(bare)
+        _langchain.refuse_late_effects(bare)
+        self.terms.check_tool(self.name_of(bare), synchronous=True, asynchronous=True)
+        for asynchronous in (False, True):
+            Shape.of(
+                _langchain.function_of(bare, asynchronous=asynchronous), exclude=self._exclude, params=self._params
+            )
+        if self._exclude and (seen := frozenset(self._exclude) & _langchain.model_parameters(bare)):
+            raise TypeError(f"`exclude` names `{min(seen)}`, which the model fills in: no policy would see it")
 
-class _ToolArguments:
-    """The arguments of one `_run` or `_arun`, without what LangChain adds to them."""
+    def name_of(self, tool: BaseTool) -> str:
+        """The name of a tool in policies."""
+        return tool.name if self._tool is None else self._tool
 
-    def __init__(
-        self, tool: BaseTool, target: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
-    ) -> None:
-        added = {"run_manager", "config"} if isinstance(tool, StructuredTool | Tool) else set()
-        self._added = {key: value for key, value in kwargs.items() if key in added}
-        given = {key: value for key, value in kwargs.items() if key not in added}
-        unseen = _injected(target) | _injected_by_schema(tool) | {k for k, v in given.items() if _is_runtime(type(v))}
-        self._arguments = Arguments(inspect.signature(target), args, given, unseen=unseen, partial=True)
-        self.params = dict(self._arguments.params)
-        self._names = {name: name for name in self.params}
-        if args and self.params:
-            # A single input is passed by position; in policies it has the name that the model knows.
-            inside = next(iter(self.params))
-            outside = next(iter(tool.args), inside)
-            self._names[outside] = inside
-            self.params[outside] = self.params.pop(inside)
+    def proposal(
+        self, tool: BaseTool, args: tuple[Any, ...], kwargs: Mapping[str, Any], *, asynchronous: bool
+    ) -> tuple[Proposal, ToolArguments]:
+        """The call that a `_run` or `_arun` of a governed tool is, and the arguments that it was made with."""
+        call = _tool_call.get() or _ToolCall()
+        arguments = ToolArguments(
+            _bare(tool),
+            args,
+            kwargs,
+            asynchronous=asynchronous,
+            in_graph=_langchain.in_graph(call.config),
+            exclude=self._exclude,
+            params=self._params,
+        )
+        said = None
+        if self._call_id is not None:
+            said = self._call_id(*arguments.bound.args, **arguments.bound.kwargs)
+        name = self.name_of(tool)
+        proposal = Proposal(
+            terms=self.terms,
+            tool=name,
+            params=arguments.params,
+            derive=arguments.derive,
+            identity=call.identity() if said is None else ("call id", str(said)),
+            resumed=call.resumed,
+            refused=self.refusal(name, lambda: call.call_id, pair=tool.response_format == "content_and_artifact"),
+        )
+        return proposal, arguments
 
-    def with_params(self, params: Mapping[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """What to call `_run` or `_arun` with, so that the tool gets `params`."""
-        args, kwargs = self._arguments.with_params({self._names[name]: value for name, value in params.items()})
-        return args, {**kwargs, **self._added}
+
+def _governed_kind(kind: type[Any], gate: _Decorator) -> type[BaseTool]:
+    """The class of a tool with the gate before what runs."""
+
+    class Governed(kind):  # type: ignore[misc] # the class is known only when there is a tool
+        def run(self, *args: Any, **kwargs: Any) -> Any:
+            with _under_way(kwargs):
+                return super().run(*args, **kwargs)
+
+        async def arun(self, *args: Any, **kwargs: Any) -> Any:
+            with _under_way(kwargs):
+                return await super().arun(*args, **kwargs)
+
+        def get_input_schema(self, config: RunnableConfig | None = None) -> Any:
+            return _bare(self).get_input_schema(config)
+
+        @functools.wraps(kind._run)
+        def _run(self, *args: Any, **kwargs: Any) -> Any:
+            if _inside.get() is self:
+                return super()._run(*args, **kwargs)
+            proposal, arguments = gate.proposal(self, args, kwargs, asynchronous=False)
+
+            def effect(params: dict[str, Any]) -> Any:
+                args, kwargs = arguments.with_params(params)
+                token = _inside.set(self)
+                try:
+                    return super(Governed, self)._run(*args, **kwargs)
+                finally:
+                    _inside.reset(token)
+
+            return _govern.run(proposal, effect)
+
+        @functools.wraps(kind._run if kind._arun is BaseTool._arun else kind._arun)
+        async def _arun(self, *args: Any, **kwargs: Any) -> Any:
+            if _inside.get() is self:
+                return await super()._arun(*args, **kwargs)
+            proposal, arguments = gate.proposal(self, args, kwargs, asynchronous=True)
+
+            async def effect(params: dict[str, Any]) -> Any:
+                args, kwargs = arguments.with_params(params)
+                token = _inside.set(self)
+                try:
+                    return await super(Governed, self)._arun(*args, **kwargs)
+                finally:
+                    _inside.reset(token)
+
+            return await _govern.arun(proposal, effect)
+
+        def resume(self, action_id: str, config: RunnableConfig | None = None) -> Any:
+            """Go on with a call of this tool that was held: run it once, with the arguments that were decided."""
+            action = _govern.on_a_server(gate.terms).sync_client().get(action_id)
+            token = _resumed.set(action_id)
+            try:
+                return self.invoke(dict(action.params), config)
+            finally:
+                _resumed.reset(token)
+
+        async def aresume(self, action_id: str, config: RunnableConfig | None = None) -> Any:
+            """`resume` for an event loop."""
+            async with _govern.opened(gate.terms) as client:
+                action = await client.get(action_id)
+            token = _resumed.set(action_id)
+            try:
+                return await self.ainvoke(dict(action.params), config)
+            finally:
+                _resumed.reset(token)
+
+        if kind.ainvoke in (StructuredTool.ainvoke, Tool.ainvoke):
+            # Theirs sends a synchronous tool to a thread as a whole, where it would also wait for a person.
+            ainvoke = BaseTool.ainvoke
+
+    Governed.__name__, Governed.__qualname__, Governed.__module__ = kind.__name__, kind.__qualname__, kind.__module__
+    Governed.__doc__ = kind.__doc__
+    setattr(Governed, _KIND, kind)
+    return Governed
 
 
-def _ungoverned(target: Any) -> Any:
-    """What a governed tool or function governs; anything else is itself."""
-    target = getattr(target, _UNGOVERNED, target)
-    if not isinstance(target, StructuredTool | Tool):
-        return target
-    functions = {name: getattr(target, name) for name in ("func", "coroutine")}
-    bare = {name: getattr(fn, _UNGOVERNED) for name, fn in functions.items() if hasattr(fn, _UNGOVERNED)}
-    return cast("BaseTool", target).model_copy(update=bare) if bare else target
+_KIND = "__faramesh_kind__"
+"""Where the class of a governed tool keeps the class without the gate."""
+
+
+class _under_way:  # noqa: N801 - used as a function
+    """While a tool runs: what LangChain says about its call, which what it calls in turn knows nothing of."""
+
+    def __init__(self, said: Mapping[str, Any]) -> None:
+        self._call = _ToolCall(said.get("tool_call_id"), said.get("config"), _resumed.get())
+
+    def __enter__(self) -> None:
+        self._tokens = _tool_call.set(self._call), _resumed.set(None), _inside.set(None)
+
+    def __exit__(self, *error: object) -> None:
+        call, resumed, inside = self._tokens
+        _tool_call.reset(call)
+        _resumed.reset(resumed)
+        _inside.reset(inside)
+
+
+def _bare(tool: BaseTool) -> BaseTool:
+    """A governed tool as it is now, without the gate; anything else is itself."""
+    kind = type(tool).__dict__.get(_KIND)
+    if kind is None:
+        return tool
+    bare = tool.model_copy()
+    object.__setattr__(bare, "__class__", kind)
+    return bare
+
+
+def _ungoverned(target: BaseTool) -> BaseTool:
+    """A tool without any gate of ours that can be taken off: what other decorators stand before stays as it is."""
+    bare = _bare(target)
+    if not _langchain.is_function_tool(bare):
+        return bare
+    below = {name: _govern.governed_by(getattr(bare, name)) for name in ("func", "coroutine")}
+    found = {name: fn for name, fn in below.items() if fn is not None}
+    return bare.model_copy(update=found) if found else bare
 
 
 def _is_governed(tool: BaseTool) -> bool:
-    return _ungoverned(tool) is not tool
-
-
-def _function_of(tool: BaseTool, *, asynchronous: bool) -> Callable[..., Any]:
-    """The function that gets the arguments in the end."""
-    if isinstance(tool, StructuredTool | Tool):
-        functions = (tool.coroutine, tool.func) if asynchronous else (tool.func, tool.coroutine)
-        return next((fn for fn in functions if fn is not None), tool._run)
-    return tool._arun if asynchronous and type(tool)._arun is not BaseTool._arun else tool._run
-
-
-def _injected(fn: Callable[..., Any]) -> frozenset[str]:
-    """The parameters that the framework fills in and the model never sees."""
-    return _FRAMEWORK_ARGUMENTS | {name for name, hint in _hints(fn).items() if _is_injected(hint)}
-
-
-def _injected_by_schema(tool: BaseTool) -> frozenset[str]:
-    schema = tool.args_schema
-    return frozenset(name for name, hint in _hints(schema).items() if _is_injected(hint)) if schema else frozenset()
-
-
-def _is_injected(hint: Any) -> bool:
-    marks = (mark if isinstance(mark, type) else type(mark) for mark in getattr(hint, "__metadata__", ()))
-    if any(issubclass(mark, InjectedToolArg) for mark in marks) or _is_runtime(get_origin(hint) or hint):
+    """Whether nothing of a tool can run without a gate of ours before it."""
+    if _KIND in type(tool).__dict__:
         return True
-    return hint is RunnableConfig or RunnableConfig in get_args(hint)
-
-
-def _is_runtime(kind: Any) -> bool:
-    """Whether a type is `ToolRuntime` or its like, by the name of the base class that LangChain keeps to itself."""
-    return isinstance(kind, type) and any(base.__name__ == "_DirectlyInjectedToolArg" for base in kind.__mro__)
-
-
-def _hints(target: Any) -> dict[str, Any]:
-    """The type hints with their annotations, each resolved for itself: one bad hint must not hide an injected one."""
-    target = target.func if isinstance(target, functools.partial) else inspect.unwrap(target)
-    try:
-        return get_type_hints(target, include_extras=True)
-    except (NameError, TypeError, AttributeError):
-        pass
-    hints: dict[str, Any] = {}
-    for name, hint in getattr(target, "__annotations__", {}).items():
-        alone = type("_Alone", (), {"__annotations__": {name: hint}})
-        try:
-            hints |= get_type_hints(alone, getattr(target, "__globals__", None), include_extras=True)
-        except (NameError, TypeError, AttributeError):
-            hints[name] = hint
-    return hints
-
-
-def _returns_a_pair(fn: Callable[..., Any]) -> bool:
-    """Whether a function below `@tool(response_format="content_and_artifact")` says so by its return type."""
-    hint = _hints(fn).get("return")
-    return get_origin(hint) is tuple and len(get_args(hint)) == 2  # noqa: PLR2004 - content and artifact
-
-
-def _call_id_among(fn: Callable[..., Any], arguments: Arguments) -> str | None:
-    """The id of the tool call, where one of the injected arguments knows it."""
-    hints = _hints(fn)
-    for name, value in arguments.bound.arguments.items():
-        known = value.tool_call_id if _is_runtime(type(value)) else None
-        if InjectedToolCallId in getattr(hints.get(name), "__metadata__", ()):
-            known = value
-        if isinstance(known, str):
-            return known
-    return None
+    if not _langchain.is_function_tool(tool):
+        return False
+    functions = [fn for fn in (cast("StructuredTool", tool).func, cast("StructuredTool", tool).coroutine) if fn]
+    return bool(functions) and all(_govern.governed_by(fn) is not None for fn in functions)
