@@ -398,17 +398,30 @@ impl ApprovalRequirement {
         })
     }
 
+    /// Whether the approval of a person with these roles counts toward any of it.
+    pub fn asks(&self, roles: &[String]) -> bool {
+        self.requires.is_empty() || self.requires.iter().any(|quorum| quorum.asks(roles))
+    }
+
     /// Whether so many different people with the right roles have said yes.
-    fn met_by(&self, approvers: &[crate::state::Approver]) -> bool {
+    pub fn met_by(&self, approvers: &[crate::state::Approver]) -> bool {
         self.requires.iter().all(|quorum| {
-            let may = |roles: &[String]| {
-                quorum.roles.is_empty() || quorum.roles.iter().any(|role| roles.contains(role))
-            };
-            let mut people: Vec<&str> =
-                approvers.iter().filter(|one| may(&one.roles)).map(|one| one.principal.as_str()).collect();
+            // INVARIANT: a person is a key and not a name. Names without a key are people of their own, one each.
+            let mut people: Vec<(Option<&str>, &str)> = approvers
+                .iter()
+                .filter(|one| quorum.asks(&one.roles))
+                .map(|one| one.key_id.as_deref().map_or((None, one.principal.as_str()), |id| (Some(id), "")))
+                .collect();
             order::sort_by(&mut people, Ord::cmp);
             people.dedup();
             u32::try_from(people.len()).unwrap_or(u32::MAX) >= quorum.approvers
         })
+    }
+}
+
+impl Quorum {
+    /// Whether a person with these roles counts.
+    pub fn asks(&self, roles: &[String]) -> bool {
+        self.roles.is_empty() || self.roles.iter().any(|role| roles.contains(role))
     }
 }

@@ -125,6 +125,10 @@ pub enum ReasonCode {
     ApprovalRejected,
     /// Nobody answered in time.
     ApprovalExpired,
+    /// It was permitted and did not start in time.
+    PermitExpired,
+    /// It was permitted, and the policies in force when it was to start no longer permit it.
+    PolicyChanged,
 }
 
 impl ReasonCode {
@@ -149,6 +153,8 @@ impl ReasonCode {
             ReasonCode::ApprovalGranted => "approval_granted",
             ReasonCode::ApprovalRejected => "approval_rejected",
             ReasonCode::ApprovalExpired => "approval_expired",
+            ReasonCode::PermitExpired => "permit_expired",
+            ReasonCode::PolicyChanged => "policy_changed",
         }
     }
 }

@@ -25,13 +25,17 @@ pub enum Status {
     Succeeded,
     /// It ended badly.
     Failed,
-    /// It started and nobody said how it ended.
+    /// It started, and its result did not come in time. A result that comes late still counts.
     Timeout,
+    /// The caller gave it up before it started.
+    Withdrawn,
+    /// It might have started and did not in time, or the policies changed before it did.
+    Lapsed,
 }
 
 impl Status {
     /// All of them, in the order of an action's life.
-    pub const ALL: [Status; 8] = [
+    pub const ALL: [Status; 10] = [
         Status::Allowed,
         Status::PendingApproval,
         Status::Approved,
@@ -40,6 +44,8 @@ impl Status {
         Status::Succeeded,
         Status::Failed,
         Status::Timeout,
+        Status::Withdrawn,
+        Status::Lapsed,
     ];
 
     /// Where a fresh decision puts an action.
@@ -62,6 +68,8 @@ impl Status {
             Status::Succeeded => "succeeded",
             Status::Failed => "failed",
             Status::Timeout => "timeout",
+            Status::Withdrawn => "withdrawn",
+            Status::Lapsed => "lapsed",
         }
     }
 
@@ -79,10 +87,23 @@ impl Status {
             (Status::PendingApproval, Event::Resolve(Outcome::Abstain)) => Some(Status::PendingApproval),
             (Status::PendingApproval, Event::Resolve(Outcome::Halt)) => Some(Status::Denied),
             (Status::Allowed | Status::Approved, Event::Start) => Some(Status::Executing),
-            (Status::Executing, Event::Result { success: true }) => Some(Status::Succeeded),
-            (Status::Executing, Event::Result { success: false }) => Some(Status::Failed),
+            (Status::Allowed | Status::Approved, Event::Lapse) => Some(Status::Lapsed),
+            (Status::PendingApproval | Status::Allowed | Status::Approved, Event::Withdraw) => {
+                Some(Status::Withdrawn)
+            }
+            // A tool that takes longer than its caller was given has still done what it did.
+            (Status::Executing | Status::Timeout, Event::Result { success: true }) => Some(Status::Succeeded),
+            (Status::Executing | Status::Timeout, Event::Result { success: false }) => Some(Status::Failed),
             (Status::Executing, Event::Lost) => Some(Status::Timeout),
-            (_, Event::Resolve(_) | Event::Start | Event::Result { .. } | Event::Lost) => None,
+            (
+                _,
+                Event::Resolve(_)
+                | Event::Start
+                | Event::Lapse
+                | Event::Withdraw
+                | Event::Result { .. }
+                | Event::Lost,
+            ) => None,
         }
     }
 }
@@ -94,6 +115,10 @@ pub enum Event {
     Resolve(Outcome),
     /// Its permit was redeemed.
     Start,
+    /// It was permitted, and its time to start ran out or the policies no longer permit it.
+    Lapse,
+    /// The caller gave it up.
+    Withdraw,
     /// The caller said how it ended.
     Result {
         /// Whether it ended well.
@@ -115,6 +140,8 @@ mod tests {
             Event::Resolve(Outcome::Abstain),
             Event::Resolve(Outcome::Halt),
             Event::Start,
+            Event::Lapse,
+            Event::Withdraw,
             Event::Result { success: true },
             Event::Result { success: false },
             Event::Lost,
@@ -131,13 +158,20 @@ mod tests {
             drawn,
             [
                 ("allowed", Event::Start, "executing"),
+                ("allowed", Event::Lapse, "lapsed"),
+                ("allowed", Event::Withdraw, "withdrawn"),
                 ("pending_approval", Event::Resolve(Outcome::Execute), "approved"),
                 ("pending_approval", Event::Resolve(Outcome::Abstain), "pending_approval"),
                 ("pending_approval", Event::Resolve(Outcome::Halt), "denied"),
+                ("pending_approval", Event::Withdraw, "withdrawn"),
                 ("approved", Event::Start, "executing"),
+                ("approved", Event::Lapse, "lapsed"),
+                ("approved", Event::Withdraw, "withdrawn"),
                 ("executing", Event::Result { success: true }, "succeeded"),
                 ("executing", Event::Result { success: false }, "failed"),
                 ("executing", Event::Lost, "timeout"),
+                ("timeout", Event::Result { success: true }, "succeeded"),
+                ("timeout", Event::Result { success: false }, "failed"),
             ]
         );
     }

@@ -25,8 +25,10 @@ pub enum RecordKind {
     Decision,
     /// A person granted or rejected.
     Approval,
-    /// An approval ran out.
+    /// An approval ran out, or what was permitted did not start in time or under the same policies.
     Expiry,
+    /// The caller gave an action up before it started.
+    Withdrawal,
     /// A permit was redeemed.
     Start,
     /// The caller reported success or failure, or never did.
@@ -41,10 +43,11 @@ pub enum RecordKind {
 
 impl RecordKind {
     /// All of them.
-    pub const ALL: [RecordKind; 8] = [
+    pub const ALL: [RecordKind; 9] = [
         RecordKind::Decision,
         RecordKind::Approval,
         RecordKind::Expiry,
+        RecordKind::Withdrawal,
         RecordKind::Start,
         RecordKind::Result,
         RecordKind::Policy,
@@ -58,6 +61,7 @@ impl RecordKind {
             RecordKind::Decision => "decision",
             RecordKind::Approval => "approval",
             RecordKind::Expiry => "expiry",
+            RecordKind::Withdrawal => "withdrawal",
             RecordKind::Start => "start",
             RecordKind::Result => "result",
             RecordKind::Policy => "policy",

@@ -11,7 +11,8 @@ use crate::value::{Object, Value};
 /// The state for one decision. Written as JSON, absent parts are left out.
 ///
 /// ```json
-/// {"approval":{"approvers":[{"principal":"alice","roles":["finance"]}],"reason":null,"verdict":"granted"},
+/// {"approval":{"approvers":[{"key_id":"a1b2c3d4","principal":"alice","roles":["finance"]}],"reason":null,
+///  "verdict":"granted"},
 ///  "now":1795348800000}
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,7 +47,11 @@ pub struct Approval {
 #[cfg_attr(feature = "types", derive(ts_rs::TS))]
 #[serde(deny_unknown_fields)]
 pub struct Approver {
-    /// Who it is.
+    /// The identity that a host has checked: the id of an API key. Without one, the name is all there is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "types", ts(optional))]
+    pub key_id: Option<String>,
+    /// The name, for people.
     pub principal: String,
     /// What they may approve as.
     pub roles: Vec<String>,
@@ -132,7 +137,12 @@ fn approval(value: &Value) -> Result<Approval, JsonError> {
 }
 
 fn approver(value: &Value) -> Result<Approver, JsonError> {
-    let object = members(value, "an approver", &["principal", "roles"])?;
+    let object = members(value, "an approver", &["key_id", "principal", "roles"])?;
+    let key_id = match object.get("key_id") {
+        None => None,
+        Some(Value::String(id)) => Some(id.clone()),
+        Some(_) => return Err(JsonError::shape("`key_id` must be a string")),
+    };
     let principal = object.get("principal").and_then(Value::as_str);
     let principal = principal.ok_or_else(|| JsonError::shape("`principal` must be a string"))?.to_owned();
     let text = |item: &Value| {
@@ -143,7 +153,7 @@ fn approver(value: &Value) -> Result<Approver, JsonError> {
         Some(Value::Array(items)) => items.iter().map(text).collect::<Result<_, _>>()?,
         Some(_) => return Err(JsonError::shape("`roles` must be a list")),
     };
-    Ok(Approver { principal, roles })
+    Ok(Approver { key_id, principal, roles })
 }
 
 /// The number of `{"now":number}` as hosts write it, which is nearly every state: reading that as JSON took 4 % of a

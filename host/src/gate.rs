@@ -25,7 +25,7 @@ use crate::clock::Clock;
 use crate::keys;
 use crate::metrics::Metrics;
 use crate::policies::Policies;
-use crate::principal::Principal;
+use crate::principal::Actor;
 use crate::store::{ActionRow, DecisionRow, Idempotency, NewAction, Receipt, Store, StoreError, Written};
 use pass::{Essentials, Pass};
 
@@ -192,7 +192,7 @@ impl Gate {
     /// decision could not be recorded, and then nothing may run.
     pub async fn submit(
         &self,
-        caller: &Principal,
+        caller: &Actor,
         action: &[u8],
         once: Option<Once>,
     ) -> Result<Answer, GateError> {
@@ -212,10 +212,10 @@ impl Gate {
 
         // Act.
         let id = action_id(now_ms);
-        let mut fields = pass.fields(&caller.name);
+        let mut fields = pass.fields(&caller.principal);
         fields.push(("action", pass.action_field()));
         let draft = Draft { kind: RecordKind::Decision, at_ms: now_ms, action_id: Some(id.clone()), fields };
-        let (approval_token, expires_at_ms) = match pass.essentials.outcome {
+        let (approval_secret, expires_at_ms) = match pass.essentials.outcome {
             Outcome::Abstain => {
                 let token = keys::random_secret().map_err(|error| GateError::Failed(error.to_string()))?;
                 (Some(token), Some(now_ms.saturating_add(self.approval_ms(&pass.essentials))))
@@ -224,7 +224,7 @@ impl Gate {
         };
         let action = NewAction {
             id,
-            principal: caller.name.clone(),
+            principal: caller.principal.clone(),
             agent_id: proposed.agent_id.clone(),
             tool: proposed.tool.clone(),
             operation: proposed.operation.clone(),
@@ -233,8 +233,9 @@ impl Gate {
             risk_score: pass.essentials.risk_score,
             rule: pass.essentials.rule.clone(),
             policy_version: set.policy_version.clone(),
-            approval_token,
+            approval_secret,
             expires_at_ms,
+            start_by_ms: None,
             duration_us: pass.duration_us(),
             draft,
         };
@@ -250,7 +251,7 @@ impl Gate {
     ///
     /// # Errors
     /// When the caller's key is bound to other agents.
-    pub fn dry_run(&self, caller: &Principal, action: &[u8]) -> Result<Pass, GateError> {
+    pub fn dry_run(&self, caller: &Actor, action: &[u8]) -> Result<Pass, GateError> {
         let state = State { now: Some(self.clock.now_ms()), approval: None };
         let pass = Pass::over(&self.policies.in_force(), self.policies.module(), action, &state);
         match &pass.proposed {
@@ -265,17 +266,17 @@ impl Gate {
     ///
     /// # Errors
     /// [`StoreError::NotFound`] also for an action that the caller may not see.
-    pub async fn visible(&self, caller: &Principal, id_or_prefix: &str) -> Result<ActionRow, GateError> {
+    pub async fn visible(&self, caller: &Actor, id_or_prefix: &str) -> Result<ActionRow, GateError> {
         let row = self.store.action(id_or_prefix.to_owned()).await?;
         if caller.sees(&row.principal) { Ok(row) } else { Err(StoreError::NotFound.into()) }
     }
 
-    async fn refuse_unreadable(&self, caller: &Principal, pass: Pass, now_ms: i64) -> GateError {
+    async fn refuse_unreadable(&self, caller: &Actor, pass: Pass, now_ms: i64) -> GateError {
         let decision: Decision = match serde_json::from_str(pass.row.json.get()) {
             Ok(decision) => decision,
             Err(error) => return GateError::Failed(error.to_string()),
         };
-        let mut fields = pass.fields(&caller.name);
+        let mut fields = pass.fields(&caller.principal);
         fields.push(("action", pass.action_field()));
         let draft = Draft { kind: RecordKind::Decision, at_ms: now_ms, action_id: None, fields };
         match self.store.append(draft).await {

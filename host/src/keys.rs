@@ -21,7 +21,7 @@ use subtle::ConstantTimeEq as _;
 
 use crate::clock::Clock;
 use crate::metrics::Metrics;
-use crate::principal::{ANONYMOUS, APPROVAL_LINK, Principal, Role, SYSTEM};
+use crate::principal::{ANONYMOUS, APPROVAL_LINK, Actor, Agents, Principal, Role, SYSTEM};
 use crate::private_file;
 use crate::store::{KeyRow, Store, StoreError};
 
@@ -77,8 +77,8 @@ pub enum KeyError {
 pub struct Holder {
     /// The id of the key.
     pub key_id: String,
-    /// Who it is.
-    pub principal: Principal,
+    /// Who it is, and what it may do.
+    pub actor: Actor,
     /// Until when the key works, Unix milliseconds.
     pub expires_at_ms: Option<i64>,
 }
@@ -128,13 +128,17 @@ impl Keys {
         if !is_live(row, self.clock.now_ms()) {
             return None;
         }
-        let principal = Principal {
-            name: row.name.clone(),
+        let actor = Actor {
+            principal: Principal::Key { id: row.id.clone(), name: row.name.clone() },
             role: Role::from_word(&row.role)?,
-            agents: row.agents.clone(),
+            // Keys from before `*` had to be said, and those of admins, name no agents and speak for all.
+            agents: match row.agents.as_slice() {
+                [] => Agents::All,
+                globs => Agents::Matching(globs.to_vec()),
+            },
             approver_roles: row.approver_roles.clone(),
         };
-        Some(Holder { key_id: row.id.clone(), principal, expires_at_ms: row.expires_at_ms })
+        Some(Holder { key_id: row.id.clone(), actor, expires_at_ms: row.expires_at_ms })
     }
 
     /// The id of the admin key of the first start, if it works.
@@ -167,7 +171,7 @@ impl Keys {
         let fields = vec![
             ("event", text("login_failed")),
             ("key", Canonical::of(&Value::Null)),
-            ("principal", text(ANONYMOUS)),
+            ("principal", text(Principal::Anonymous.name())),
             ("source", text(&source.to_string())),
         ];
         let draft = Draft { kind: RecordKind::Access, at_ms: now_ms, action_id: None, fields };
@@ -202,7 +206,7 @@ impl Keys {
     ///
     /// # Errors
     /// When something about it cannot be, the name is taken or the store cannot.
-    pub async fn create(&self, key: NewKey, by: &str) -> Result<(KeyRow, String), KeyError> {
+    pub async fn create(&self, key: NewKey, by: &Principal) -> Result<(KeyRow, String), KeyError> {
         check(&key)?;
         let (id, secret) = random_key()?;
         self.insert(key, by, &id, &secret).await
@@ -211,7 +215,7 @@ impl Keys {
     async fn insert(
         &self,
         key: NewKey,
-        by: &str,
+        by: &Principal,
         id: &str,
         secret: &str,
     ) -> Result<(KeyRow, String), KeyError> {
@@ -236,7 +240,7 @@ impl Keys {
     ///
     /// # Errors
     /// When there is no such key or the store cannot.
-    pub async fn revoke(&self, id_or_name: &str, by: &str) -> Result<KeyRow, KeyError> {
+    pub async fn revoke(&self, id_or_name: &str, by: &Principal) -> Result<KeyRow, KeyError> {
         let found = {
             let by_id = self.by_id.read().unwrap_or_else(PoisonError::into_inner);
             let live_name = by_id.values().find(|row| row.name == id_or_name && row.revoked_at_ms.is_none());
@@ -275,10 +279,10 @@ impl Keys {
         let rows = self.list();
         if let Some(row) = rows.iter().find(|row| row.name == ADMIN && row.revoked_at_ms.is_none()) {
             let kept = fs::read_to_string(file).unwrap_or_default();
-            if self.authenticate(kept.trim()).is_ok_and(|holder| holder.principal.name == ADMIN) {
+            if self.authenticate(kept.trim()).is_ok_and(|holder| holder.actor.name() == ADMIN) {
                 return Ok(());
             }
-            self.revoke(&row.id, SYSTEM).await?;
+            self.revoke(&row.id, &Principal::System).await?;
         } else if rows.iter().any(|row| row.name == ADMIN) {
             return Ok(());
         }
@@ -293,7 +297,7 @@ impl Keys {
             approver_roles: Vec::new(),
             expires_at_ms: None,
         };
-        self.insert(key, SYSTEM, &id, &secret).await?;
+        self.insert(key, &Principal::System, &id, &secret).await?;
         Ok(())
     }
 }
@@ -356,7 +360,7 @@ struct KeyFields<'a> {
     expires_at: Option<String>,
 }
 
-fn access(event: &str, row: &KeyRow, by: &str, now_ms: i64) -> Result<Draft, KeyError> {
+fn access(event: &str, row: &KeyRow, by: &Principal, now_ms: i64) -> Result<Draft, KeyError> {
     let key = KeyFields {
         id: &row.id,
         name: &row.name,
@@ -366,7 +370,8 @@ fn access(event: &str, row: &KeyRow, by: &str, now_ms: i64) -> Result<Draft, Key
         expires_at: row.expires_at_ms.map(rfc3339),
     };
     let key = Canonical::serialize(&key).map_err(|error| KeyError::Failed(error.to_string()))?;
-    let fields = vec![("event", text(event)), ("key", key), ("principal", text(by))];
+    let mut fields = vec![("event", text(event)), ("key", key)];
+    fields.extend(by.fields());
     Ok(Draft { kind: RecordKind::Access, at_ms: now_ms, action_id: None, fields })
 }
 

@@ -20,7 +20,7 @@ use serde::Serialize;
 
 use crate::clock::Clock;
 use crate::metrics::{Metrics, Reload};
-use crate::principal::SYSTEM;
+use crate::principal::Principal;
 use crate::runtime::{ENGINE_WASM, Loaded, Module, Pool};
 use crate::store::{NewPolicySet, PolicySource, Store, StoreError};
 
@@ -137,8 +137,9 @@ impl Policies {
         };
         let (pool, loaded, sources) = first;
         let at_ms = clock.now_ms();
-        let in_force =
-            Arc::new(activate(store.as_ref(), &module, at_ms, pool, loaded, sources, SYSTEM).await?);
+        let in_force = Arc::new(
+            activate(store.as_ref(), &module, at_ms, pool, loaded, sources, &Principal::System).await?,
+        );
         metrics.in_force(in_force.policy_hash());
         let (turn, trouble) = Default::default();
         let current = RwLock::new(in_force);
@@ -184,7 +185,7 @@ impl Policies {
             *self.trouble.write().unwrap_or_else(PoisonError::into_inner) = None;
             return;
         }
-        match self.bring_into_force(sources.clone(), SYSTEM).await {
+        match self.bring_into_force(sources.clone(), &Principal::System).await {
             Ok(_) => {}
             Err(PolicyError::Invalid(loaded)) => self.refuse_invalid(&loaded, &sources).await,
             // It is tried again when the folder is next looked at.
@@ -209,7 +210,7 @@ impl Policies {
         name: &str,
         content: Vec<u8>,
         expected: Option<Precondition>,
-        by: &str,
+        by: &Principal,
     ) -> Result<(bool, Arc<InForce>), PolicyError> {
         let expected = expected.ok_or(PolicyError::PreconditionRequired)?;
         if !folder::is_policy_name(name) {
@@ -234,7 +235,7 @@ impl Policies {
         &self,
         name: &str,
         expected: Option<Precondition>,
-        by: &str,
+        by: &Principal,
     ) -> Result<Arc<InForce>, PolicyError> {
         let expected = expected.ok_or(PolicyError::PreconditionRequired)?;
         let _turn = self.turn.lock().await;
@@ -254,7 +255,7 @@ impl Policies {
         name: &str,
         after: Vec<PolicySource>,
         old: Option<PolicySource>,
-        by: &str,
+        by: &Principal,
     ) -> Result<Arc<InForce>, PolicyError> {
         let (pool, loaded) = compile(&self.module, &after).await?;
         let Some(pool) = pool else { return Err(PolicyError::Invalid(Box::new(loaded))) };
@@ -284,7 +285,7 @@ impl Policies {
     async fn bring_into_force(
         &self,
         sources: Vec<PolicySource>,
-        by: &str,
+        by: &Principal,
     ) -> Result<Arc<InForce>, PolicyError> {
         match compile(&self.module, &sources).await? {
             (Some(pool), loaded) => self.swap(pool, loaded, sources, by).await,
@@ -297,7 +298,7 @@ impl Policies {
         pool: Pool,
         loaded: Loaded,
         sources: Vec<PolicySource>,
-        by: &str,
+        by: &Principal,
     ) -> Result<Arc<InForce>, PolicyError> {
         let at_ms = self.clock.now_ms();
         // INVARIANT: a set is recorded before it decides.
@@ -353,7 +354,7 @@ impl Policies {
             policy_hash,
             sources,
             &diagnostics,
-            SYSTEM,
+            &Principal::System,
             Some(&reason),
         ) {
             Ok(draft) => {
@@ -432,7 +433,7 @@ async fn activate(
     pool: Pool,
     loaded: Loaded,
     sources: Vec<PolicySource>,
-    by: &str,
+    by: &Principal,
 ) -> Result<InForce, PolicyError> {
     let diagnostics: Vec<_> =
         loaded.diagnostics.iter().filter_map(|found| serde_json::to_value(found).ok()).collect();
@@ -452,7 +453,7 @@ fn policy_draft(
     policy_hash: Option<PolicyHash>,
     sources: &[PolicySource],
     diagnostics: &[serde_json::Value],
-    by: &str,
+    by: &Principal,
     reason: Option<&str>,
 ) -> Result<Draft, PolicyError> {
     let text = |text: &str| Canonical::of(&Value::from(text));
@@ -467,8 +468,8 @@ fn policy_draft(
         ("files", Canonical::object(&parts)),
         ("in_force", Canonical::of(&Value::Bool(in_force))),
         ("policy_hash", policy_hash.map_or_else(|| Canonical::of(&Value::Null), |hash| text(&hash.to_hex()))),
-        ("principal", text(by)),
     ];
+    fields.extend(by.fields());
     if let Some(reason) = reason {
         fields.push(("reason", text(reason)));
     }

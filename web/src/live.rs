@@ -18,8 +18,8 @@ use crate::session::Sessions;
 use crate::url::encoded;
 
 /// The kinds of records, each an event of its own name.
-const KINDS: [&str; 8] =
-    ["decision", "approval", "expiry", "start", "result", "policy", "access", "checkpoint"];
+const KINDS: [&str; 9] =
+    ["decision", "approval", "expiry", "withdrawal", "start", "result", "policy", "access", "checkpoint"];
 /// How long to wait before coming back, at first and at most.
 const WAIT_MS: (u32, u32) = (500, 10_000);
 

@@ -103,7 +103,7 @@ impl Pending {
 /// Whether this may change which actions wait.
 pub fn changes_queue(event: &Event) -> bool {
     match event.kind {
-        "approval" | "expiry" => true,
+        "approval" | "expiry" | "withdrawal" => true,
         "decision" => outcome(&event.record) == Some(Outcome::Abstain),
         _ => false,
     }

@@ -15,7 +15,7 @@ use subtle::ConstantTimeEq as _;
 
 use super::pass::Pass;
 use super::{Answer, Gate, GateError, Once};
-use crate::principal::{ANONYMOUS, APPROVAL_LINK, Permission, Principal, SYSTEM};
+use crate::principal::{APPROVAL_LINK, Actor, Permission, Principal, Via};
 use crate::store::{ActionRow, ApprovalRow, Change, StoreError, Written};
 
 /// What a person says of a held action.
@@ -36,7 +36,7 @@ impl Gate {
     /// When the person may not answer, or the action does not wait for an answer any more.
     pub async fn answer(
         &self,
-        caller: Option<&Principal>,
+        caller: Option<&Actor>,
         id: &str,
         answer: PersonsAnswer,
         once: Option<Once>,
@@ -55,7 +55,7 @@ impl Gate {
             if row.is_local() {
                 return Err(GateError::LocalAction(Box::new(row)));
             }
-            let (name, roles) = who(caller, &answer, &row)?;
+            let (principal, roles) = who(caller, &answer, &row)?;
             let now_ms = self.clock.now_ms();
             if row.status != Status::PendingApproval {
                 return Err(GateError::WrongStatus(Box::new(row)));
@@ -65,12 +65,15 @@ impl Gate {
                 return Err(GateError::WrongStatus(Box::new(row)));
             }
             if answer.approve
-                && row.approvals.iter().any(|earlier| earlier.approve && earlier.principal == name)
+                && row
+                    .approvals
+                    .iter()
+                    .any(|earlier| earlier.approve && earlier.principal.is_same_person(&principal))
             {
                 return Err(GateError::AlreadyApproved);
             }
             let approval = ApprovalRow {
-                principal: name,
+                principal,
                 roles,
                 approve: answer.approve,
                 reason: answer.reason.clone(),
@@ -128,7 +131,11 @@ impl Gate {
         };
         let granted = row.approvals.iter().chain(answer).filter(|answer| answer.approve);
         let approvers = granted
-            .map(|answer| Approver { principal: answer.principal.clone(), roles: answer.roles.clone() })
+            .map(|answer| Approver {
+                key_id: answer.principal.key_id().map(str::to_owned),
+                principal: answer.principal.name().to_owned(),
+                roles: answer.roles.clone(),
+            })
             .collect();
         let reason = answer.and_then(|answer| answer.reason.clone());
         let state = State { now: Some(now_ms), approval: Some(Approval { approvers, reason, verdict }) };
@@ -147,7 +154,7 @@ impl Gate {
             .status
             .after(Event::Resolve(outcome))
             .ok_or_else(|| GateError::WrongStatus(Box::new(row.clone())))?;
-        let principal = answer.map_or(SYSTEM, |answer| answer.principal.as_str());
+        let principal = answer.map_or(&Principal::System, |answer| &answer.principal);
         let kind = if answer.is_some() { RecordKind::Approval } else { RecordKind::Expiry };
         let mut fields = pass.fields(principal);
         fields.push(("approval", approval_field(answer)));
@@ -159,6 +166,7 @@ impl Gate {
             policy_version: Some(pass.policy_version().to_owned()),
             decision: Some(pass.row),
             approval: answer.cloned(),
+            start_by_ms: None,
             error: None,
             result: None,
             draft: Draft { kind, at_ms: now_ms, action_id: Some(row.id.clone()), fields },
@@ -175,40 +183,46 @@ enum Resolution {
 
 /// Who answers, and as what.
 fn who(
-    caller: Option<&Principal>,
+    caller: Option<&Actor>,
     answer: &PersonsAnswer,
     row: &ActionRow,
-) -> Result<(String, Vec<String>), GateError> {
+) -> Result<(Principal, Vec<String>), GateError> {
     // A caller without a key is nobody in particular: it is not who proposed the action just because that one had
     // no key either. What it needs is the token, and that is shown to approvers only.
-    let known = caller.filter(|caller| caller.name != ANONYMOUS);
-    if known.is_some_and(|caller| caller.name == row.principal) {
+    let known = caller.filter(|caller| caller.principal != Principal::Anonymous);
+    if known.is_some_and(|caller| caller.principal.is_same_person(&row.principal)) {
         return Err(GateError::SelfApproval);
     }
     if let Some(given) = &answer.token
         && row.status == Status::PendingApproval
     {
-        let token = row.approval_token.as_deref().unwrap_or_default();
+        let token = row.approval_secret.as_deref().unwrap_or_default();
         if token.is_empty() || !bool::from(given.as_bytes().ct_eq(token.as_bytes())) {
             return Err(GateError::WrongToken);
         }
     }
     match known {
         Some(caller) if caller.role.may(Permission::Approve) => {
-            Ok((caller.name.clone(), caller.approver_roles.clone()))
+            Ok((caller.principal.clone(), caller.approver_roles.clone()))
         }
-        _ => Ok((APPROVAL_LINK.to_owned(), Vec::new())),
+        _ => Ok((Principal::without_key(APPROVAL_LINK.to_owned()), Vec::new())),
     }
 }
 
 fn approval_field(answer: Option<&ApprovalRow>) -> Canonical {
-    let Some(answer) = answer else { return Canonical::of(&Value::Null) };
+    let null = || Canonical::of(&Value::Null);
+    let Some(answer) = answer else { return null() };
     let text = |text: &str| Canonical::of(&Value::from(text));
+    let or_null = |value: Option<&str>| value.map_or_else(null, text);
     let roles = answer.roles.iter().map(|role| Value::from(role.as_str())).collect();
+    let (principal, via) = (&answer.principal, answer.principal.via());
     Canonical::object(&[
         ("approve", &Canonical::of(&Value::Bool(answer.approve))),
-        ("principal", &text(&answer.principal)),
-        ("reason", &answer.reason.as_deref().map_or_else(|| Canonical::of(&Value::Null), text)),
+        ("claimed_by", &or_null(principal.claimed_by())),
+        ("key_id", &or_null(principal.key_id())),
+        ("principal", &text(principal.name())),
+        ("reason", &or_null(answer.reason.as_deref())),
         ("roles", &Canonical::of(&Value::Array(roles))),
+        ("via", &or_null(via.map(Via::as_str))),
     ])
 }

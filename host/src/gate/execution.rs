@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::{Answer, Gate, GateError, Once};
-use crate::principal::{Principal, Role, SYSTEM};
+use crate::principal::{Actor, Principal, Role};
 use crate::store::{ActionRow, Change, StoreError};
 
 /// How an action ended, as its caller says.
@@ -29,12 +29,13 @@ impl Gate {
     ///
     /// # Errors
     /// [`GateError::WrongStatus`] when it may not start, or not any more.
-    pub async fn start(&self, caller: &Principal, id: &str, once: Option<Once>) -> Result<Answer, GateError> {
+    pub async fn start(&self, caller: &Actor, id: &str, once: Option<Once>) -> Result<Answer, GateError> {
         if let Some(answered) = self.answered(once.as_ref()).await? {
             return Ok(answered);
         }
         let row = self.own(caller, id).await?;
-        let fields = vec![("principal", text(&caller.name)), ("request_hash", request_hash(&row))];
+        let mut fields = vec![("request_hash", request_hash(&row))];
+        fields.extend(caller.principal.fields());
         let change = self.change(&row, Event::Start, RecordKind::Start, fields)?;
         self.advance(change, once).await
     }
@@ -45,7 +46,7 @@ impl Gate {
     /// [`GateError::WrongStatus`] when it is not executing.
     pub async fn report(
         &self,
-        caller: &Principal,
+        caller: &Actor,
         id: &str,
         report: Report,
         once: Option<Once>,
@@ -56,7 +57,7 @@ impl Gate {
         let result = report.result.as_deref().map(canonical).transpose()?;
         let row = self.own(caller, id).await?;
         let event = Event::Result { success: report.success };
-        let fields = result_fields(&row, &caller.name, event, report.error.as_deref(), result.as_ref());
+        let fields = result_fields(&row, &caller.principal, event, report.error.as_deref(), result.as_ref());
         let mut change = self.change(&row, event, RecordKind::Result, fields)?;
         change.error = report.error;
         change.result = result.map(|result| super::pass::raw(result.into_string()));
@@ -87,7 +88,7 @@ impl Gate {
     }
 
     async fn lose(&self, row: ActionRow) -> Result<(), GateError> {
-        let fields = result_fields(&row, SYSTEM, Event::Lost, None, None);
+        let fields = result_fields(&row, &Principal::System, Event::Lost, None, None);
         let change = self.change(&row, Event::Lost, RecordKind::Result, fields)?;
         match self.store.advance(change, None).await {
             // A result that came at the last moment counts.
@@ -97,9 +98,9 @@ impl Gate {
     }
 
     /// An action that the caller proposed.
-    async fn own(&self, caller: &Principal, id: &str) -> Result<ActionRow, GateError> {
+    async fn own(&self, caller: &Actor, id: &str) -> Result<ActionRow, GateError> {
         let row = self.visible(caller, id).await?;
-        let own = caller.role == Role::Admin || caller.name == row.principal;
+        let own = caller.role == Role::Admin || caller.principal.is_sender(&row.principal);
         if !own {
             return Err(StoreError::NotFound.into());
         }
@@ -122,6 +123,7 @@ impl Gate {
             decision: None,
             policy_version: None,
             approval: None,
+            start_by_ms: None,
             error: None,
             result: None,
             draft: Draft { kind, at_ms, action_id: Some(row.id.clone()), fields },
@@ -139,7 +141,7 @@ impl Gate {
 
 fn result_fields(
     row: &ActionRow,
-    principal: &str,
+    principal: &Principal,
     event: Event,
     error: Option<&str>,
     result: Option<&Canonical>,
@@ -147,18 +149,19 @@ fn result_fields(
     let null = || Canonical::of(&Value::Null);
     let success = match event {
         Event::Result { success } => Canonical::of(&Value::Bool(success)),
-        Event::Resolve(_) | Event::Start | Event::Lost => null(),
+        Event::Resolve(_) | Event::Start | Event::Lapse | Event::Withdraw | Event::Lost => null(),
     };
     let result_hash = result.map(|result| text(&Digest::of(result.as_bytes()).to_hex()));
-    vec![
+    let mut fields = vec![
         ("error", error.map_or_else(null, text)),
-        ("principal", text(principal)),
         ("request_hash", request_hash(row)),
         ("result", result.cloned().unwrap_or_else(null)),
         ("result_hash", result_hash.unwrap_or_else(null)),
         ("status", row.status.after(event).map_or_else(null, |status| text(status.as_str()))),
         ("success", success),
-    ]
+    ];
+    fields.extend(principal.fields());
+    fields
 }
 
 /// The `request_hash` of the action, as its decision says.

@@ -17,7 +17,7 @@ use serde_json::value::RawValue;
 use super::pass::raw;
 use super::{Gate, GateError};
 use crate::clock::parse_time;
-use crate::principal::Principal;
+use crate::principal::{Actor, Principal};
 use crate::store::intake::{Decided, LOCAL, Named, NewRecord, NewRecords, Taken, What};
 use crate::store::{ApprovalRow, DecisionRow};
 
@@ -60,7 +60,7 @@ impl Gate {
     /// here.
     pub async fn take_in(
         &self,
-        caller: &Principal,
+        caller: &Actor,
         stream: String,
         records: Vec<Box<RawValue>>,
     ) -> Result<Taken, GateError> {
@@ -82,7 +82,7 @@ impl Gate {
                 return Err(GateError::AgentNotAllowed(action.agent_id.clone()));
             }
         }
-        let new = NewRecords { stream, principal: caller.name.clone(), records };
+        let new = NewRecords { stream, principal: caller.principal.clone(), records };
         Ok(self.store.take_in(new).await?)
     }
 }
@@ -143,6 +143,7 @@ struct Read<'a> {
     #[serde(skip)]
     body: &'a str,
     kind: RecordKind,
+    stream: String,
     at: String,
     action_id: Option<String>,
     #[serde(borrow)]
@@ -221,7 +222,7 @@ impl<'a> Read<'a> {
                 self.about().map(|_| What::Start { request_hash: self.request_hash.clone() })
             }
             RecordKind::Result => self.about().and_then(|_| self.result()),
-            RecordKind::Access | RecordKind::Checkpoint => {
+            RecordKind::Withdrawal | RecordKind::Access | RecordKind::Checkpoint => {
                 Err(format!("a local stream has no records of kind `{}`", self.kind))
             }
         }
@@ -230,7 +231,8 @@ impl<'a> Read<'a> {
     fn approval(&self) -> Result<What, Why> {
         let said = self.approval.as_ref().ok_or_else(|| lacks("approval"))?;
         Ok(What::Approval(Box::new(ApprovalRow {
-            principal: said.principal.clone(),
+            // INVARIANT: a stream only claims that a person said something.
+            principal: Principal::Claimed { stream: self.stream.clone(), name: said.principal.clone() },
             roles: said.roles.clone(),
             approve: said.approve,
             reason: said.reason.clone(),

@@ -18,6 +18,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::policies::InForce;
+use crate::principal::Principal;
 use crate::runtime::{Module, Pool, RuntimeError, Verdict};
 use crate::store::DecisionRow;
 
@@ -119,17 +120,18 @@ impl Pass {
     }
 
     /// What every record of a decision says.
-    pub fn fields(&self, principal: &str) -> Vec<(&'static str, Canonical)> {
+    pub fn fields(&self, principal: &Principal) -> Vec<(&'static str, Canonical)> {
         #[expect(clippy::cast_precision_loss, reason = "no pass takes 2^53 microseconds")]
         let duration_us = Canonical::of(&Value::Number(self.duration_us() as f64));
-        vec![
+        let mut fields = vec![
             ("decision", Canonical::printed_by_the_engine(self.row.json.get())),
             ("duration_us", duration_us),
             ("engine_hash", self.engine_hash.clone()),
             ("policy_version", text(&self.policy_version)),
-            ("principal", text(principal)),
             ("state", Canonical::printed_by_the_engine(self.row.state.get())),
-        ]
+        ];
+        fields.extend(principal.fields());
+        fields
     }
 
     /// The canonical action, or null.

@@ -129,5 +129,8 @@ fn without_the_engine(code: ReasonCode) -> Option<&'static str> {
         | ReasonCode::ApprovalGranted
         | ReasonCode::ApprovalRejected
         | ReasonCode::ApprovalExpired => None,
+        ReasonCode::PermitExpired | ReasonCode::PolicyChanged => {
+            Some("it was permitted and did not start, so its host halted the action")
+        }
     }
 }

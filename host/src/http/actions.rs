@@ -19,7 +19,7 @@ use crate::clock::parse_time;
 use crate::events::closed;
 use crate::gate::Answer;
 use crate::gate::pass::raw;
-use crate::principal::{Permission, Principal};
+use crate::principal::{Actor, Permission};
 use crate::store::{ActionRow, ApprovalRow, Filter, Receipt};
 
 /// The longest time that a request may wait.
@@ -49,14 +49,15 @@ struct Standing<'a> {
 }
 
 impl<'a> Standing<'a> {
-    fn of(row: &'a ActionRow, caller: Option<&Principal>) -> Self {
+    fn of(row: &'a ActionRow, caller: Option<&Actor>) -> Self {
         // INVARIANT: the token never goes to who proposed the action, nor to anybody who may not approve.
-        let may_approve =
-            caller.is_some_and(|caller| caller.role.may(Permission::Approve) && caller.name != row.principal);
+        let may_approve = caller.is_some_and(|caller| {
+            caller.may(Permission::Approve) && !caller.principal.is_same_person(&row.principal)
+        });
         Standing {
             status: row.status,
             policy_version: &row.policy_version,
-            approval_token: row.approval_token.as_deref().filter(|_| may_approve),
+            approval_token: row.approval_secret.as_deref().filter(|_| may_approve),
             approvals: &row.approvals,
             permit: None,
             receipt: &row.receipt,
@@ -77,7 +78,7 @@ impl<'a> Standing<'a> {
 ///
 /// # Errors
 /// When the stored action cannot be read.
-pub fn render(row: &ActionRow, caller: Option<&Principal>) -> Result<String, Problem> {
+pub fn render(row: &ActionRow, caller: Option<&Actor>) -> Result<String, Problem> {
     let failed = |what: &str| Problem::failed(&format!("a stored action cannot be read: {what}"));
     let standing =
         serde_json::to_string(&Standing::of(row, caller)).map_err(|error| failed(&error.to_string()))?;
@@ -100,7 +101,7 @@ pub fn render(row: &ActionRow, caller: Option<&Principal>) -> Result<String, Pro
 
 /// What is kept for a request that comes again. It is made where it cannot fail; an answer that could not be made
 /// is kept as null.
-pub fn kept(caller: Option<Principal>) -> impl Fn(&ActionRow) -> String + Send + Sync + 'static {
+pub fn kept(caller: Option<Actor>) -> impl Fn(&ActionRow) -> String + Send + Sync + 'static {
     move |row| render(row, caller.as_ref()).unwrap_or_else(|_| "null".to_owned())
 }
 
@@ -108,7 +109,7 @@ pub fn kept(caller: Option<Principal>) -> impl Fn(&ActionRow) -> String + Send +
 ///
 /// # Errors
 /// When the stored action cannot be read.
-pub fn answer(answer: &Answer, caller: Option<&Principal>) -> Result<Response, Problem> {
+pub fn answer(answer: &Answer, caller: Option<&Actor>) -> Result<Response, Problem> {
     match answer {
         Answer::Action(row) => render(row, caller).map(json_text),
         Answer::Again(text) => Ok(json_text(text.clone())),
@@ -118,7 +119,7 @@ pub fn answer(answer: &Answer, caller: Option<&Principal>) -> Result<Response, P
 /// `POST /v1/actions`
 pub async fn submit(State(app): State<Shared>, caller: Caller, body: JsonBytes) -> Result<Response, Problem> {
     let principal = caller.needs(Permission::Submit)?;
-    let once = body.once(&principal.name, kept(Some(principal.clone())))?;
+    let once = body.once(&principal.principal.scope(), kept(Some(principal.clone())))?;
     answer(&app.gate.submit(principal, &body.bytes, once).await?, Some(principal))
 }
 
@@ -147,7 +148,7 @@ pub struct ListParams {
 }
 
 impl ListParams {
-    fn filter(self, caller: &Principal) -> Result<Filter, Problem> {
+    fn filter(self, caller: &Actor) -> Result<Filter, Problem> {
         let bad = |detail: String| Problem::bad_request("invalid_query", detail);
         let time = |name: &str, text: Option<String>| match text {
             None => Ok(None),
@@ -171,7 +172,7 @@ impl ListParams {
             tool: self.tool,
             outcome: self.outcome,
             risk_level: self.risk_level,
-            principal: (!caller.role.may(Permission::SeeAll)).then(|| caller.name.clone()),
+            principal: (!caller.may(Permission::SeeAll)).then(|| caller.principal.clone()),
             since_ms: time("since", self.since)?,
             until_ms: time("until", self.until)?,
             q: self.q,
@@ -208,8 +209,8 @@ pub async fn one(
     caller: Caller,
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
-    let row = app.gate.visible(&caller.principal, &id).await?;
-    render(&row, Some(&caller.principal)).map(json_text)
+    let row = app.gate.visible(&caller.actor, &id).await?;
+    render(&row, Some(&caller.actor)).map(json_text)
 }
 
 /// `GET /v1/actions/{id}/events`
@@ -218,7 +219,7 @@ pub async fn events(
     caller: Caller,
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
-    let row = app.gate.visible(&caller.principal, &id).await?;
+    let row = app.gate.visible(&caller.actor, &id).await?;
     super::records::render(&app.store.records_of(row.id).await?, "events")
 }
 
@@ -267,24 +268,24 @@ pub async fn wait(
             .ok_or_else(|| Problem::bad_request("invalid_query", "`timeout` must be a time such as `30s`"))?,
     };
     let deadline = tokio::time::Instant::now() + timeout.min(MAX_WAIT);
-    let id = app.gate.visible(&caller.principal, &id).await?.id;
+    let id = app.gate.visible(&caller.actor, &id).await?.id;
     let watch = app.waiting.action(&id);
     let mut closing = app.waiting.closing();
     loop {
         let next = watch.next();
         tokio::pin!(next);
         next.as_mut().enable();
-        let row = app.gate.visible(&caller.principal, &id).await?;
+        let row = app.gate.visible(&caller.actor, &id).await?;
         if row.status != Status::PendingApproval {
-            return render(&row, Some(&caller.principal)).map(json_text);
+            return render(&row, Some(&caller.actor)).map(json_text);
         }
         tokio::select! {
             () = next => {}
             () = tokio::time::sleep_until(deadline) => {
-                return render(&row, Some(&caller.principal)).map(json_text);
+                return render(&row, Some(&caller.actor)).map(json_text);
             }
             () = closed(&mut closing) => {
-                return render(&row, Some(&caller.principal)).map(json_text);
+                return render(&row, Some(&caller.actor)).map(json_text);
             }
         }
     }

@@ -16,14 +16,14 @@ use super::guard::is_from_own_page;
 use super::session::cookie;
 use super::{App, Shared};
 use crate::keys::Holder;
-use crate::principal::{Permission, Principal};
+use crate::principal::{Actor, Permission};
 use crate::sessions::{Standing, csrf_token};
 
 /// A caller who may ask something: one with a key, or without one where none is needed.
 #[derive(Debug, Clone)]
 pub struct Caller {
-    /// Who it is.
-    pub principal: Principal,
+    /// Who it is, and what it may do.
+    pub actor: Actor,
     credential: Credential,
 }
 
@@ -40,12 +40,8 @@ impl Caller {
     ///
     /// # Errors
     /// 403 if not.
-    pub fn needs(&self, permission: Permission) -> Result<&Principal, Problem> {
-        if self.principal.role.may(permission) {
-            Ok(&self.principal)
-        } else {
-            Err(Problem::forbidden(permission))
-        }
+    pub fn needs(&self, permission: Permission) -> Result<&Actor, Problem> {
+        if self.actor.may(permission) { Ok(&self.actor) } else { Err(Problem::forbidden(permission)) }
     }
 
     /// Whether the caller is still who it was when its request came: a key can be revoked, and a session end, while an
@@ -59,7 +55,7 @@ impl Caller {
                 standing.map(|standing| standing.holder)
             }
         };
-        now.is_some_and(|now| now.principal == self.principal)
+        now.is_some_and(|now| now.actor == self.actor)
     }
 
     /// The id of the key that the caller showed or logged in with.
@@ -127,7 +123,7 @@ impl FromRequestParts<Shared> for MaybeCaller {
             if let Some(secret) = cookie(&parts.headers, app.listening.port) {
                 return with_session(parts, app, secret).map(|caller| MaybeCaller(Some(caller)));
             }
-            let anybody = || Caller { principal: Principal::anonymous(), credential: Credential::Nothing };
+            let anybody = || Caller { actor: Actor::anonymous(), credential: Credential::Nothing };
             return Ok(MaybeCaller(app.welcomes_anybody().then(anybody)));
         };
         let text = first.to_str().ok().filter(|_| second.is_none());
@@ -137,9 +133,9 @@ impl FromRequestParts<Shared> for MaybeCaller {
         });
         match key.map(|key| (key, app.keys.authenticate(key))) {
             Some((key, Ok(holder))) => {
-                let principal = holder.principal.clone();
+                let actor = holder.actor.clone();
                 let credential = Credential::Key { text: key.to_owned(), holder };
-                Ok(MaybeCaller(Some(Caller { principal, credential })))
+                Ok(MaybeCaller(Some(Caller { actor, credential })))
             }
             _ => {
                 app.keys.login_failed(source(parts)).await;
@@ -176,8 +172,8 @@ fn with_session(parts: &Parts, app: &App, secret: &str) -> Result<Caller, Proble
             );
         }
     }
-    let principal = standing.holder.principal.clone();
-    Ok(Caller { principal, credential: Credential::Session { secret: secret.to_owned(), standing } })
+    let actor = standing.holder.actor.clone();
+    Ok(Caller { actor, credential: Credential::Session { secret: secret.to_owned(), standing } })
 }
 
 /// From which address a request comes.

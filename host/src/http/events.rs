@@ -133,7 +133,7 @@ impl Reader {
         match self.follow(live, resumes).await {
             End::Gone => {}
             End::Stalled => tracing::info!(
-                principal = self.caller.principal.name,
+                principal = self.caller.actor.name(),
                 "a reader of events took nothing for a while and was dropped"
             ),
             End::Store(error) => tracing::error!(%error, "a stream of events ended"),
@@ -160,8 +160,8 @@ impl Reader {
             };
             behind = false;
             let action = event.action.as_ref();
-            let visible = self.caller.principal.role.may(Permission::SeeAll)
-                || action.is_some_and(|action| self.caller.principal.sees(&action.principal));
+            let visible = self.caller.actor.may(Permission::SeeAll)
+                || action.is_some_and(|action| self.caller.actor.sees(&action.principal));
             if let Err(end) = self.send(&event.record, visible).await {
                 return end;
             }
@@ -210,7 +210,7 @@ impl Reader {
         struct About {
             action_id: Option<String>,
         }
-        if self.caller.principal.role.may(Permission::SeeAll) {
+        if self.caller.actor.may(Permission::SeeAll) {
             return Ok(true);
         }
         let about = serde_json::from_str::<About>(&record.body).ok().and_then(|about| about.action_id);
@@ -219,7 +219,7 @@ impl Reader {
             return Ok(*own);
         }
         let own = match self.app.store.action(id.clone()).await {
-            Ok(row) => self.caller.principal.sees(&row.principal),
+            Ok(row) => self.caller.actor.sees(&row.principal),
             Err(StoreError::NotFound) => false,
             Err(error) => return Err(End::Store(error)),
         };

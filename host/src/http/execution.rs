@@ -34,11 +34,11 @@ pub async fn approval(
         let detail = "an approval needs the key of an approver, or the action's `token`";
         return Err(Problem::unauthorized("key_required", detail));
     }
-    let principal = caller.as_ref().map(|caller| &caller.principal);
+    let principal = caller.as_ref().map(|caller| &caller.actor);
     // A caller without the approver's role who holds the token sees what the holder of a link sees.
-    let approver = principal.filter(|principal| principal.role.may(Permission::Approve));
-    let scope = approver.map_or(APPROVAL_LINK, |approver| approver.name.as_str());
-    let once = body.once(scope, kept(approver.cloned()))?;
+    let approver = principal.filter(|principal| principal.may(Permission::Approve));
+    let scope = approver.map_or_else(|| APPROVAL_LINK.to_owned(), |approver| approver.principal.scope());
+    let once = body.once(&scope, kept(approver.cloned()))?;
     let answered = app.gate.answer(principal, &id, PersonsAnswer { approve, reason, token }, once).await?;
     answer(&answered, approver)
 }
@@ -52,7 +52,7 @@ pub async fn start(
 ) -> Result<Response, Problem> {
     let principal = caller.needs(Permission::Submit)?;
     let Nothing {} = body.parse()?;
-    let once = body.once(&principal.name, kept(Some(principal.clone())))?;
+    let once = body.once(&principal.principal.scope(), kept(Some(principal.clone())))?;
     answer(&app.gate.start(principal, &id, once).await?, Some(principal))
 }
 
@@ -73,7 +73,7 @@ pub async fn result(
 ) -> Result<Response, Problem> {
     let principal = caller.needs(Permission::Submit)?;
     let ResultBody { success, error, result } = body.parse()?;
-    let once = body.once(&principal.name, kept(Some(principal.clone())))?;
+    let once = body.once(&principal.principal.scope(), kept(Some(principal.clone())))?;
     let report = Report { success, error, result };
     answer(&app.gate.report(principal, &id, report, once).await?, Some(principal))
 }

@@ -59,7 +59,7 @@ pub async fn ready(State(app): State<Shared>, MaybeCaller(caller): MaybeCaller) 
         (true, Some(_)) => "degraded",
         (true, None) => "ready",
     };
-    let details = caller.is_some_and(|caller| caller.principal.role.may(Permission::SeeAll));
+    let details = caller.is_some_and(|caller| caller.actor.may(Permission::SeeAll));
     let trouble = trouble.map(|trouble| match details {
         true => json!(trouble),
         false => json!({ "reason": trouble.reason }),

@@ -77,7 +77,7 @@ struct CreateBody {
 
 /// `POST /v1/keys`
 pub async fn create(State(app): State<Shared>, caller: Caller, body: JsonBytes) -> Result<Response, Problem> {
-    let principal = caller.needs(Permission::ManageKeys)?;
+    let actor = caller.needs(Permission::ManageKeys)?;
     let CreateBody { name, role, agents, approver_roles, expires_in, expires_at } = body.parse()?;
     let now_ms = app.clock.now_ms();
     let expires_at_ms = match (expires_in, expires_at) {
@@ -86,13 +86,13 @@ pub async fn create(State(app): State<Shared>, caller: Caller, body: JsonBytes) 
         (None, Some(text)) => Some(parse_time(&text).filter(|at| *at > now_ms).ok_or_else(bad_expiry)?),
         (Some(_), Some(_)) => return Err(bad_expiry()),
     };
-    let requested = body.idempotency_key()?.map(|key| format!("{} {key}", principal.name));
+    let requested = body.idempotency_key()?.map(|key| format!("{} {key}", actor.principal.scope()));
     if requested.as_ref().is_some_and(|requested| app.created.contains(requested)) {
         let detail = "this request has made a key already, and its text is shown only once";
         return Err(Problem::new(StatusCode::CONFLICT, "key_already_created", detail));
     }
     let new = NewKey { name, role, agents, approver_roles, expires_at_ms };
-    let (row, text) = app.keys.create(new, &principal.name).await?;
+    let (row, text) = app.keys.create(new, &actor.principal).await?;
     if let Some(requested) = requested {
         app.created.add(requested);
     }
@@ -107,8 +107,8 @@ pub async fn revoke(
     caller: Caller,
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
-    let principal = caller.needs(Permission::ManageKeys)?;
-    json(&KeyView::of(&app.keys.revoke(&id, &principal.name).await?, None))
+    let actor = caller.needs(Permission::ManageKeys)?;
+    json(&KeyView::of(&app.keys.revoke(&id, &actor.principal).await?, None))
 }
 
 fn from_now(now_ms: i64, text: &str) -> Option<i64> {

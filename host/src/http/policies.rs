@@ -85,11 +85,11 @@ pub async fn put(
     Path(name): Path<String>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let principal = caller.needs(Permission::EditPolicies)?;
+    let actor = caller.needs(Permission::EditPolicies)?;
     let expected = precondition(request.headers())?;
     let content = read(request, &app).await?.to_vec();
     let hash = FileHash::of(&content);
-    let (created, set) = app.policies.put(&name, content, expected, &principal.name).await?;
+    let (created, set) = app.policies.put(&name, content, expected, &actor.principal).await?;
     let mut response = changed(&set, &name, Some(hash))?;
     if created {
         *response.status_mut() = StatusCode::CREATED;
@@ -104,8 +104,8 @@ pub async fn delete(
     Path(name): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let principal = caller.needs(Permission::EditPolicies)?;
-    let set = app.policies.delete(&name, precondition(&headers)?, &principal.name).await?;
+    let actor = caller.needs(Permission::EditPolicies)?;
+    let set = app.policies.delete(&name, precondition(&headers)?, &actor.principal).await?;
     changed(&set, &name, None)
 }
 

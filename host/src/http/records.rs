@@ -13,7 +13,7 @@ use super::auth::Caller;
 use super::error::Problem;
 use super::extract::{JsonBytes, Params, json, json_text};
 use crate::gate::intake::is_local_name;
-use crate::principal::Permission;
+use crate::principal::{Permission, Principal};
 use crate::store::StoredRecord;
 use crate::store::intake::{Refusal, Taken, is_local};
 
@@ -130,11 +130,11 @@ pub async fn head(
     caller: Caller,
     Params(HeadParams { stream }): Params<HeadParams>,
 ) -> Result<Response, Problem> {
-    let principal = &caller.principal;
+    let actor = &caller.actor;
     let found = app.store.head(stream.clone()).await?;
-    let own = |owner: Option<&str>| owner == Some(principal.name.as_str());
-    let may_see = principal.role.may(Permission::SeeAll)
-        || found.as_ref().map_or_else(|| is_local_name(&stream), |(_, owner)| own(owner.as_deref()));
+    let own = |owner: Option<&Principal>| owner.is_some_and(|owner| actor.principal.is_sender(owner));
+    let may_see = actor.may(Permission::SeeAll)
+        || found.as_ref().map_or_else(|| is_local_name(&stream), |(_, owner)| own(owner.as_ref()));
     if !may_see {
         return Err(Refusal::ForeignStream(stream).into());
     }

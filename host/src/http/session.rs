@@ -14,7 +14,7 @@ use super::error::Problem;
 use super::extract::{JsonBytes, json};
 use super::guard::reached_at;
 use super::{App, Shared};
-use crate::principal::{Permission, Principal, Role};
+use crate::principal::{Actor, Permission, Role};
 use crate::sessions::{LONGEST, NoRandomness, csrf_token};
 
 /// Who is logged in, as the pages need it.
@@ -38,18 +38,18 @@ struct ServerView {
 
 fn view(
     app: &App,
-    principal: &Principal,
+    actor: &Actor,
     csrf_token: Option<String>,
     ends_ms: Option<i64>,
 ) -> Result<Response, Problem> {
     // Everybody may see their own, so nothing on a page depends on it.
     let permissions = Permission::ALL.into_iter().filter(|permission| *permission != Permission::SeeOwn);
     json(&SessionView {
-        principal: &principal.name,
-        role: principal.role.as_str(),
-        agents: &principal.agents,
-        approver_roles: &principal.approver_roles,
-        permissions: permissions.filter(|what| principal.role.may(*what)).map(Permission::as_str).collect(),
+        principal: actor.name(),
+        role: actor.role.as_str(),
+        agents: actor.agents.globs(),
+        approver_roles: &actor.approver_roles,
+        permissions: permissions.filter(|what| actor.may(*what)).map(Permission::as_str).collect(),
         csrf_token,
         expires_at: ends_ms.map(rfc3339),
         server: ServerView {
@@ -92,7 +92,7 @@ pub async fn begin(
         app.keys.login_failed(source).await;
         return Err(Problem::unauthorized(code, detail));
     };
-    if holder.principal.role == Role::Agent {
+    if holder.actor.role == Role::Agent {
         let detail = "the key of an agent does not log a person in";
         return Err(Problem::new(StatusCode::FORBIDDEN, "forbidden", detail));
     }
@@ -105,7 +105,7 @@ pub async fn begin(
     let standing =
         standing.ok_or_else(|| Problem::unauthorized("wrong_key", "this key has just stopped working"))?;
     let csrf_token = Some(csrf_token(&secret));
-    let mut response = view(&app, &standing.holder.principal, csrf_token, Some(standing.ends_ms))?;
+    let mut response = view(&app, &standing.holder.actor, csrf_token, Some(standing.ends_ms))?;
     set_cookie(&mut response, &app, &headers, &secret, LONGEST.as_secs())?;
     Ok(response)
 }
@@ -116,7 +116,7 @@ pub async fn current(
     MaybeCaller(caller): MaybeCaller,
 ) -> Result<Response, Problem> {
     let caller = caller.filter(|caller| caller.key_id().is_some()).ok_or_else(required)?;
-    view(&app, &caller.principal, caller.csrf_token(), caller.ends_ms())
+    view(&app, &caller.actor, caller.csrf_token(), caller.ends_ms())
 }
 
 /// `DELETE /v1/session`

@@ -58,7 +58,7 @@ type Fresh = Arc<dyn Store>;
 
 pub(crate) async fn a_submitted_action_reads_back_whole(store: Fresh) {
     let mut new = new_action(1, Outcome::Abstain);
-    new.approval_token = Some("token".into());
+    new.approval_secret = Some("token".into());
     new.expires_at_ms = Some(NOW + 1000);
     let Written::Fresh(row) = store.submit(new.clone(), None).await.unwrap() else { panic!("replayed") };
     assert_eq!((row.status, row.version), (Status::PendingApproval, 1));
@@ -75,7 +75,7 @@ pub(crate) async fn a_submitted_action_reads_back_whole(store: Fresh) {
     );
     assert_eq!((kept.principal, kept.agent_id, kept.tool), (new.principal, new.agent_id, new.tool));
     assert_eq!((kept.operation, kept.policy_version), (new.operation, new.policy_version));
-    assert_eq!((kept.approval_token.as_deref(), kept.expires_at_ms), (Some("token"), Some(NOW + 1000)));
+    assert_eq!((kept.approval_secret.as_deref(), kept.expires_at_ms), (Some("token"), Some(NOW + 1000)));
     assert_eq!((kept.duration_us, kept.approvals.len()), (new.duration_us, 0));
 
     let records = store.records_of(new.id).await.unwrap();
@@ -134,7 +134,7 @@ pub(crate) async fn a_change_moves_the_action_and_appends_its_record(store: Fres
     assert_eq!(format!("{kept:?}"), format!("{ended:?}"));
     assert_eq!((kept.status, kept.version), (Status::Failed, 4));
     assert_eq!((kept.created_at_ms, kept.updated_at_ms), (NOW, NOW + 3));
-    assert_eq!((kept.approvals.len(), kept.approvals[0].principal.as_str()), (1, "alice"));
+    assert_eq!((kept.approvals.len(), kept.approvals[0].principal.name()), (1, "alice"));
     assert_eq!(kept.error.as_deref(), Some("no such customer"));
     assert_eq!(kept.result.as_ref().map(|result| result.get()), Some(r#"{"code":7}"#));
     let kinds: Vec<_> = store.records_of(held.id).await.unwrap().iter().map(|record| record.kind).collect();
@@ -175,12 +175,12 @@ pub(crate) async fn an_unknown_action_cannot_be_moved(store: Fresh) {
 
 pub(crate) async fn the_token_is_forgotten_once_the_action_is_no_longer_held(store: Fresh) {
     let mut new = new_action(1, Outcome::Abstain);
-    new.approval_token = Some("token".into());
+    new.approval_secret = Some("token".into());
     store.submit(new, None).await.unwrap();
     for (status, token) in [(Status::PendingApproval, Some("token")), (Status::Approved, None)] {
         let row = store.action(id(1)).await.unwrap();
         store.advance(change(&row, status, RecordKind::Approval), None).await.unwrap();
-        assert_eq!(store.action(id(1)).await.unwrap().approval_token.as_deref(), token);
+        assert_eq!(store.action(id(1)).await.unwrap().approval_secret.as_deref(), token);
     }
 }
 
@@ -392,7 +392,7 @@ pub(crate) async fn what_comes_from_outside_stands_beside_the_own_stream(store: 
     }
     assert_eq!(verified(&*store).await.size, 25);
     let (head, owner) = store.head("local-good".into()).await.unwrap().unwrap();
-    assert_eq!((head.size, owner.as_deref()), (5, Some("alice")));
+    assert_eq!((head.size, owner), (5, Some(alice())));
     assert!(store.head("local-late".into()).await.unwrap().is_none());
     assert_eq!(store.counts().await.unwrap(), [(Status::Allowed, 24), (Status::Executing, 2)]);
     assert_eq!(store.overdue(i64::MAX, i64::MAX).await.unwrap().len(), 0);

@@ -9,6 +9,8 @@ use engine::risk::{RiskLevel, RiskScore};
 use engine::value::Value;
 use serde_json::value::RawValue;
 
+use crate::principal::Principal;
+
 use super::intake::{Decided, Named, NewRecord, NewRecords, What};
 use super::{ActionRow, ApprovalRow, Change, DecisionRow, Idempotency, KeyRow, NewAction, Store, Written};
 
@@ -17,6 +19,15 @@ pub(crate) const NOW: i64 = 1_767_225_600_000;
 
 pub(crate) fn id(n: u32) -> String {
     format!("{n:08x}-0000-4000-8000-{n:012x}")
+}
+
+/// The holder of a key of this name.
+pub(crate) fn named(name: &str) -> Principal {
+    Principal::Key { id: format!("id-of-{name}"), name: name.into() }
+}
+
+pub(crate) fn alice() -> Principal {
+    named("alice")
 }
 
 pub(crate) fn raw(text: &str) -> Box<RawValue> {
@@ -36,7 +47,7 @@ pub(crate) fn draft(kind: RecordKind, at_ms: i64, action_id: Option<String>) -> 
 pub(crate) fn new_action(n: u32, outcome: Outcome) -> NewAction {
     recorded(NewAction {
         id: id(n),
-        principal: "alice".into(),
+        principal: alice(),
         agent_id: "support-agent".into(),
         tool: "process_refund".into(),
         operation: "call".into(),
@@ -45,8 +56,9 @@ pub(crate) fn new_action(n: u32, outcome: Outcome) -> NewAction {
         risk_score: RiskScore::ZERO,
         rule: None,
         policy_version: "1".into(),
-        approval_token: None,
+        approval_secret: None,
         expires_at_ms: None,
+        start_by_ms: None,
         duration_us: 11,
         draft: draft(RecordKind::Decision, NOW, None),
     })
@@ -81,6 +93,7 @@ pub(crate) fn change(row: &ActionRow, status: Status, kind: RecordKind) -> Chang
         decision: None,
         policy_version: None,
         approval: None,
+        start_by_ms: None,
         error: None,
         result: None,
         draft: draft(kind, row.updated_at_ms + 1, Some(row.id.clone())),
@@ -89,7 +102,7 @@ pub(crate) fn change(row: &ActionRow, status: Status, kind: RecordKind) -> Chang
 
 pub(crate) fn approval(principal: &str) -> ApprovalRow {
     ApprovalRow {
-        principal: principal.into(),
+        principal: named(principal),
         roles: vec!["finance".into()],
         approve: true,
         reason: Some("seen".into()),
@@ -161,5 +174,5 @@ pub(crate) fn from_outside(stream: &str, policy_hash: PolicyHash, actions: &[u32
         let start = draft(RecordKind::Start, NOW + 1, Some(id(*n)));
         add(start, What::Start { request_hash: None });
     }
-    NewRecords { stream: stream.into(), principal: "alice".into(), records }
+    NewRecords { stream: stream.into(), principal: alice(), records }
 }

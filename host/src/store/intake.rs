@@ -10,6 +10,7 @@ use engine::risk::RiskScore;
 use serde_json::value::RawValue;
 
 use super::{ApprovalRow, DecisionRow};
+use crate::principal::Principal;
 
 /// What the name of every local stream begins with, and of no other.
 pub const LOCAL: &str = "local-";
@@ -25,7 +26,7 @@ pub struct NewRecords {
     /// The stream.
     pub stream: String,
     /// Who brings them.
-    pub principal: String,
+    pub principal: Principal,
     /// At least one.
     pub records: Vec<NewRecord>,
 }

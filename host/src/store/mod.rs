@@ -26,6 +26,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use tokio::sync::broadcast;
 
+use crate::principal::Principal;
+
 use intake::{NewRecords, Refusal, Taken};
 use stats::{Span, Stats};
 
@@ -114,7 +116,7 @@ pub trait Store: Send + Sync {
     fn place(&self, of: Option<(String, u64)>) -> Answer<'_, u64>;
 
     /// The head of a stream and, of a local one, who brings it; none when there is no such stream.
-    fn head(&self, stream: String) -> Answer<'_, Option<(Head, Option<String>)>>;
+    fn head(&self, stream: String) -> Answer<'_, Option<(Head, Option<Principal>)>>;
 
     /// The heads of all streams.
     fn heads(&self) -> Answer<'_, Vec<Head>>;
@@ -158,7 +160,7 @@ pub struct NewAction {
     /// A UUID. Ids whose fifth to last bytes go up with the time are the cheapest to keep.
     pub id: String,
     /// Who sent it.
-    pub principal: String,
+    pub principal: Principal,
     /// `agent_id`, `tool` and `operation` of the action.
     pub agent_id: String,
     /// The tool's name.
@@ -175,10 +177,12 @@ pub struct NewAction {
     pub rule: Option<RuleRef>,
     /// Which policy set decided.
     pub policy_version: String,
-    /// For a held action: the one-time token of approval links.
-    pub approval_token: Option<String>,
+    /// For a held action: the secret that the tokens of approval links are derived from.
+    pub approval_secret: Option<String>,
     /// For a held action: until when it may be approved, in Unix milliseconds.
     pub expires_at_ms: Option<i64>,
+    /// For one that may run: until when it may start, in Unix milliseconds.
+    pub start_by_ms: Option<i64>,
     /// How long deciding took.
     pub duration_us: u64,
     /// The `decision` record; its `at_ms` is the time of creation and its `action_id` is `id`. Its fields `action`,
@@ -216,6 +220,8 @@ pub struct Change {
     pub policy_version: Option<String>,
     /// The answer of a person, added to the action's list.
     pub approval: Option<ApprovalRow>,
+    /// Until when it may start, where it may from now on.
+    pub start_by_ms: Option<i64>,
     /// What the caller said of a failure.
     pub error: Option<String>,
     /// What the caller gave back.
@@ -228,7 +234,8 @@ pub struct Change {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ApprovalRow {
     /// Who.
-    pub principal: String,
+    #[serde(flatten)]
+    pub principal: Principal,
     /// What they may approve as.
     pub roles: Vec<String>,
     /// Yes or no.
@@ -249,7 +256,7 @@ pub struct ActionRow {
     /// Goes up with every change.
     pub version: u64,
     /// Who sent it.
-    pub principal: String,
+    pub principal: Principal,
     /// Who proposed it.
     pub agent_id: String,
     /// The tool's name.
@@ -262,10 +269,13 @@ pub struct ActionRow {
     pub decision: DecisionRow,
     /// Which policy set decided.
     pub policy_version: String,
-    /// The token of approval links; none once the action left `pending_approval`.
-    pub approval_token: Option<String>,
+    /// The secret that the tokens of approval links are derived from; none once the action left
+    /// `pending_approval`.
+    pub approval_secret: Option<String>,
     /// Until when it may be approved.
     pub expires_at_ms: Option<i64>,
+    /// Until when it may start, once it may. None where its wrapper starts it.
+    pub start_by_ms: Option<i64>,
     /// The answers of people so far.
     pub approvals: Vec<ApprovalRow>,
     /// What the caller said of a failure.
@@ -328,7 +338,7 @@ pub struct Filter {
     /// Only this risk level.
     pub risk_level: Option<RiskLevel>,
     /// Only what was sent by this principal.
-    pub principal: Option<String>,
+    pub principal: Option<Principal>,
     /// Created at or after, Unix milliseconds.
     pub since_ms: Option<i64>,
     /// Created before.

@@ -38,6 +38,7 @@ use super::{
     ActionRow, Answer, Change, DecisionRecord, Event, Filter, Idempotency, KeyRow, NewAction, NewPolicySet,
     Page, PolicySource, PolicyVersion, Receipt, Store, StoreError, StoredRecord, Written,
 };
+use crate::principal::Principal;
 
 /// How many operations may wait for the writer; whoever comes then waits to be let in.
 const WAITING_OPS: usize = 1024;
@@ -249,7 +250,7 @@ impl Store for SqliteStore {
         Box::pin(self.readers.read(move |db| read::place(db, of)))
     }
 
-    fn head(&self, stream: String) -> Answer<'_, Option<(Head, Option<String>)>> {
+    fn head(&self, stream: String) -> Answer<'_, Option<(Head, Option<Principal>)>> {
         Box::pin(
             self.readers.read(move |db| Ok(read::stream(db, &stream)?.map(|(_, head, owner)| (head, owner)))),
         )

@@ -76,6 +76,8 @@ fn only_the_drawn_transitions_happen() {
             ("approved", "start", "executing"),
             ("executing", "success", "succeeded"),
             ("executing", "failure", "failed"),
+            ("timeout", "success", "succeeded"),
+            ("timeout", "failure", "failed"),
         ]
     );
 }

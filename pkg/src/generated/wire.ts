@@ -35,7 +35,11 @@ requires: Array<Quorum>, };
  */
 export type Approver = { 
 /**
- * Who it is.
+ * The identity that a host has checked: the id of an API key. Without one, the name is all there is.
+ */
+key_id?: string, 
+/**
+ * The name, for people.
  */
 principal: string, 
 /**
@@ -376,7 +380,7 @@ export type RawHash = string;
 /**
  * Which of the possible reasons made the outcome.
  */
-export type ReasonCode = "policy_allow" | "policy_require_approval" | "policy_deny" | "default_deny" | "risk_require_approval" | "risk_deny" | "undetermined_deny" | "undetermined_require_approval" | "invalid_action" | "invalid_params" | "limit_exceeded" | "no_policy" | "agent_halted" | "engine_failure" | "store_failure" | "approval_granted" | "approval_rejected" | "approval_expired";
+export type ReasonCode = "policy_allow" | "policy_require_approval" | "policy_deny" | "default_deny" | "risk_require_approval" | "risk_deny" | "undetermined_deny" | "undetermined_require_approval" | "invalid_action" | "invalid_params" | "limit_exceeded" | "no_policy" | "agent_halted" | "engine_failure" | "store_failure" | "approval_granted" | "approval_rejected" | "approval_expired" | "permit_expired" | "policy_changed";
 
 /**
  *The digest of a record.
@@ -386,7 +390,7 @@ export type RecordHash = string;
 /**
  * What a record tells of.
  */
-export type RecordKind = "decision" | "approval" | "expiry" | "start" | "result" | "policy" | "access" | "checkpoint";
+export type RecordKind = "decision" | "approval" | "expiry" | "withdrawal" | "start" | "result" | "policy" | "access" | "checkpoint";
 
 /**
  *The digest of an action's canonical form.
@@ -517,7 +521,8 @@ end: number, };
  * The state for one decision. Written as JSON, absent parts are left out.
  *
  * ```json
- * {"approval":{"approvers":[{"principal":"alice","roles":["finance"]}],"reason":null,"verdict":"granted"},
+ * {"approval":{"approvers":[{"key_id":"a1b2c3d4","principal":"alice","roles":["finance"]}],"reason":null,
+ *  "verdict":"granted"},
  *  "now":1795348800000}
  * ```
  */
@@ -534,7 +539,7 @@ now?: number, };
 /**
  * Where an action stands.
  */
-export type Status = "allowed" | "pending_approval" | "approved" | "denied" | "executing" | "succeeded" | "failed" | "timeout";
+export type Status = "allowed" | "pending_approval" | "approved" | "denied" | "executing" | "succeeded" | "failed" | "timeout" | "withdrawn" | "lapsed";
 
 /**
  * Whether a condition holds. The order is that of Kleene's logic: `and` is the least, `or` the greatest.

@@ -28,6 +28,8 @@ Status = Literal[
     "succeeded",
     "failed",
     "timeout",
+    "withdrawn",
+    "lapsed",
     "denied",
     "withdrawn",
     "lapsed",

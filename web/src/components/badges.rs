@@ -49,6 +49,7 @@ pub fn StatusBadge(
         Status::Executing => ("info", "▸"),
         Status::Denied => ("halt", "✕"),
         Status::Failed | Status::Timeout => ("halt", "!"),
+        Status::Withdrawn | Status::Lapsed => ("info", "∅"),
     };
     view! {
         <span class=format!("status {class}")>

@@ -19,7 +19,7 @@ pub(crate) async fn filters_choose(store: Fresh) {
         (5, "support-3\0evil", "refund", Outcome::Execute, RiskLevel::Low, "eve"),
     ] {
         let mut new = new_action(n, outcome);
-        (new.agent_id, new.tool, new.principal) = (agent.into(), tool.into(), principal.into());
+        (new.agent_id, new.tool, new.principal) = (agent.into(), tool.into(), named(principal));
         new.decision.risk_level = risk;
         new.draft.at_ms = NOW + i64::from(n);
         store.submit(new, None).await.unwrap();
@@ -42,14 +42,14 @@ pub(crate) async fn filters_choose(store: Fresh) {
         (Filter { tool: Some("refund".into()), ..Filter::default() }, &[5, 2, 1]),
         (Filter { outcome: Some(Outcome::Halt), ..Filter::default() }, &[3]),
         (Filter { risk_level: Some(RiskLevel::Low), ..Filter::default() }, &[5, 3, 1]),
-        (Filter { principal: Some("bob".into()), ..Filter::default() }, &[4, 3]),
+        (Filter { principal: Some(named("bob")), ..Filter::default() }, &[4, 3]),
         (Filter { since_ms: Some(NOW + 2), until_ms: Some(NOW + 4), ..Filter::default() }, &[3, 2]),
         (Filter { q: Some("CUSTOMER-3".into()), ..Filter::default() }, &[3]),
         (Filter { q: Some(id(4)[..10].into()), ..Filter::default() }, &[4]),
         (
             Filter {
                 tool: Some("refund".into()),
-                principal: Some("alice".into()),
+                principal: Some(named("alice")),
                 q: Some("customer-2".into()),
                 ..agents(&["support-*"])
             },

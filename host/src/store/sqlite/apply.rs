@@ -111,8 +111,9 @@ impl<'a> Batch<'a> {
             action: new.action,
             decision: new.decision,
             policy_version: new.policy_version,
-            approval_token: new.approval_token,
+            approval_secret: new.approval_secret,
             expires_at_ms: new.expires_at_ms,
+            start_by_ms: new.start_by_ms,
             approvals: Vec::new(),
             error: None,
             result: None,
@@ -167,13 +168,14 @@ impl<'a> Batch<'a> {
             None => None,
         };
         if row.status != Status::PendingApproval {
-            row.approval_token = None;
+            row.approval_secret = None;
         }
         let decided = change.decision.is_some();
         let texts_change =
             decided || approvals.is_some() || change.error.is_some() || change.result.is_some();
         row.decision = change.decision.unwrap_or(row.decision);
         row.policy_version = change.policy_version.unwrap_or(row.policy_version);
+        row.start_by_ms = change.start_by_ms.or(row.start_by_ms);
         row.error = change.error.or(row.error);
         row.result = change.result.or(row.result);
         let sealed = change.draft.seal(&mut self.head);
@@ -359,15 +361,15 @@ impl<'a> Batch<'a> {
             "INSERT INTO actions (id, status, version, principal, agent_id, tool, operation, outcome, reason_code,
                  risk_level, policy_version, expires_at_ms, duration_us, stream_id, seq, record_hash,
                  created_at_ms, updated_at_ms, number, approval_token, first_outcome, first_risk_score, first_policy,
-                 first_rule)
+                 first_rule, principal_key_id, start_by_ms)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21,
-                 ?22, ?23, ?24)",
+                 ?22, ?23, ?24, ?25, ?26)",
         )?;
         insert.execute(params![
             id,
             row.status.as_str(),
             signed(row.version),
-            row.principal,
+            row.principal.name(),
             row.agent_id,
             row.tool,
             row.operation,
@@ -383,11 +385,13 @@ impl<'a> Batch<'a> {
             row.created_at_ms,
             row.updated_at_ms,
             number,
-            row.approval_token,
+            row.approval_secret,
             first.outcome.as_str(),
             first.risk_score.map(RiskScore::get),
             first.rule.map(|rule| rule.policy.as_str()),
             first.rule.map(|rule| rule.id.as_str()),
+            row.principal.key_id(),
+            row.start_by_ms,
         ])
     }
 
@@ -402,7 +406,7 @@ impl<'a> Batch<'a> {
             .prepare_cached(
                 "UPDATE actions SET status = ?2, version = ?3, outcome = ?4, reason_code = ?5, risk_level = ?6,
                      policy_version = ?7, stream_id = ?8, seq = ?9, record_hash = ?10, updated_at_ms = ?11,
-                     approval_token = ?12
+                     approval_token = ?12, start_by_ms = ?13
                  WHERE number = ?1",
             )?
             .execute(params![
@@ -417,7 +421,8 @@ impl<'a> Batch<'a> {
                 signed(row.receipt.seq),
                 row.receipt.record_hash.to_hex(),
                 row.updated_at_ms,
-                row.approval_token,
+                row.approval_secret,
+                row.start_by_ms,
             ])
     }
 

@@ -17,6 +17,7 @@ use super::read::{action_by_id, stream};
 use super::rows::{self, json, signed};
 use super::writer::Failure;
 use crate::clock::parse_time;
+use crate::principal::Principal;
 use crate::store::intake::{Decided, NewRecord, NewRecords, Refusal, Taken, What};
 use crate::store::{ActionRow, ApprovalRow, Receipt, StoreError};
 
@@ -24,7 +25,7 @@ use crate::store::{ActionRow, ApprovalRow, Receipt, StoreError};
 struct Local<'a> {
     id: i64,
     name: &'a str,
-    principal: &'a str,
+    principal: &'a Principal,
     /// The number of each policy set that was looked for; none for one that was never in force.
     versions: HashMap<PolicyHash, Option<i64>>,
 }
@@ -91,7 +92,8 @@ impl Batch<'_> {
         let NewRecords { stream: name, principal, records } = new;
         let known = stream(self.connection, &name)?;
         // INVARIANT: only who began a stream goes on with it. The server's own belongs to nobody.
-        if known.as_ref().is_some_and(|(_, _, owner)| owner.as_deref() != Some(principal.as_str())) {
+        let foreign = |owner: Option<&Principal>| owner.is_none_or(|owner| !principal.is_sender(owner));
+        if known.as_ref().is_some_and(|(_, _, owner)| foreign(owner.as_ref())) {
             return Err(refused(Refusal::ForeignStream(name)));
         }
         let (mut id, head) = known.map_or_else(|| (0, Head::genesis(&name)), |(id, head, _)| (id, head));
@@ -122,9 +124,10 @@ impl Batch<'_> {
             id = self
                 .connection
                 .prepare_cached(
-                    "INSERT INTO streams (stream, size, record_hash, owner) VALUES (?1, 0, ?2, ?3)",
+                    "INSERT INTO streams (stream, size, record_hash, owner, owner_key_id)
+                     VALUES (?1, 0, ?2, ?3, ?4)",
                 )?
-                .insert((&name, RecordHash::ZERO.to_hex(), &principal))?;
+                .insert((&name, RecordHash::ZERO.to_hex(), principal.name(), principal.key_id()))?;
         }
         let mut local = Local { id, name: &name, principal: &principal, versions: HashMap::new() };
         for record in fresh {
@@ -230,15 +233,16 @@ impl Batch<'_> {
                 let row = ActionRow {
                     status,
                     version: 1,
-                    principal: local.principal.to_owned(),
+                    principal: local.principal.clone(),
                     agent_id: action.agent_id,
                     tool: action.tool,
                     operation: action.operation,
                     action: action.json,
                     decision: decided.decision,
                     policy_version: version.to_string(),
-                    approval_token: None,
+                    approval_secret: None,
                     expires_at_ms: None,
+                    start_by_ms: None,
                     approvals: Vec::new(),
                     error: None,
                     result: None,
@@ -279,15 +283,16 @@ impl Batch<'_> {
         let row = ActionRow {
             status,
             version: 2,
-            principal: local.principal.to_owned(),
+            principal: local.principal.clone(),
             agent_id,
             tool,
             operation,
             action,
             decision: decided.decision,
             policy_version: version.to_string(),
-            approval_token: None,
+            approval_secret: None,
             expires_at_ms: None,
+            start_by_ms: None,
             approvals: held.approvals,
             error: None,
             result: None,

@@ -183,7 +183,12 @@ impl Conditions {
             fits.add("a.risk_level = ?", [text(level.as_str())]);
         }
         if let Some(principal) = &filter.principal {
-            fits.add("a.principal = ?", [text(principal)]);
+            match principal.key_id() {
+                Some(id) => fits.add("a.principal_key_id = ?", [text(id)]),
+                None => {
+                    fits.add("a.principal = ? AND a.principal_key_id IS NULL", [text(principal.name())]);
+                }
+            }
         }
         if let Some(since_ms) = filter.since_ms {
             fits.add("a.created_at_ms >= ?", [Value::Integer(since_ms)]);

@@ -8,6 +8,7 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension as _, Params, Row};
 
 use super::rows::{self, signed, unsigned};
+use crate::principal::Principal;
 use crate::store::{
     ActionRow, DecisionRecord, KeyRow, PolicySource, PolicyVersion, StoreError, StoredRecord,
 };
@@ -170,9 +171,12 @@ pub(super) fn place(connection: &Connection, of: Option<(String, u64)>) -> Resul
 pub(super) fn stream(
     connection: &Connection,
     stream: &str,
-) -> Result<Option<(i64, Head, Option<String>)>, StoreError> {
-    let sql = "SELECT stream, size, record_hash, id, owner FROM streams WHERE stream = ?1";
-    let found = all(connection, sql, [stream], |row| Ok((row.get(3)?, rows::head(row, 0)?, row.get(4)?)))?;
+) -> Result<Option<(i64, Head, Option<Principal>)>, StoreError> {
+    let sql = "SELECT stream, size, record_hash, id, owner, owner_key_id FROM streams WHERE stream = ?1";
+    let found = all(connection, sql, [stream], |row| {
+        let (owner, key_id): (Option<String>, _) = (row.get(4)?, row.get(5)?);
+        Ok((row.get(3)?, rows::head(row, 0)?, owner.map(|name| rows::principal(name, key_id))))
+    })?;
     Ok(found.into_iter().next())
 }
 

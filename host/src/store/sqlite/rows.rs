@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
+use crate::principal::Principal;
 use crate::store::{ActionRow, DecisionRow, KeyRow, Receipt, StoreError, StoredRecord};
 
 impl From<rusqlite::Error> for StoreError {
@@ -24,7 +25,7 @@ impl From<rusqlite::Error> for StoreError {
 pub(super) const ACTION: &str = "a.id, a.status, a.version, a.principal, a.agent_id, a.tool, a.operation, \
      a.outcome, a.reason_code, a.risk_level, a.policy_version, a.expires_at_ms, a.duration_us, s.stream, a.seq, \
      a.record_hash, a.created_at_ms, a.updated_at_ms, r.body, t.decision, t.state, a.approval_token, \
-     t.approvals, t.error, t.result, a.number \
+     t.approvals, t.error, t.result, a.number, a.principal_key_id, a.start_by_ms \
      FROM actions a JOIN streams s ON s.id = a.stream_id LEFT JOIN records r ON r.number = a.number \
      LEFT JOIN action_texts t ON t.number = a.number";
 
@@ -78,15 +79,16 @@ pub(super) fn action(row: &Row<'_>) -> Result<ActionRow, StoreError> {
     Ok(ActionRow {
         status: word(row, 1)?,
         version: unsigned(row.get(2)?),
-        principal: row.get(3)?,
+        principal: principal(row.get(3)?, row.get(26)?),
         agent_id: row.get(4)?,
         tool: row.get(5)?,
         operation: row.get(6)?,
         action: first.action.to_owned(),
         decision,
         policy_version: row.get(10)?,
-        approval_token: row.get(21)?,
+        approval_secret: row.get(21)?,
         expires_at_ms: row.get(11)?,
+        start_by_ms: row.get(27)?,
         approvals,
         error: row.get(23)?,
         result: raw(24, "result")?,
@@ -96,6 +98,14 @@ pub(super) fn action(row: &Row<'_>) -> Result<ActionRow, StoreError> {
         updated_at_ms: row.get(17)?,
         id,
     })
+}
+
+/// Who sent something, out of the name and the id of the key, which a caller without a key has not.
+pub(super) fn principal(name: String, key_id: Option<String>) -> Principal {
+    match key_id {
+        Some(id) => Principal::Key { id, name },
+        None => Principal::without_key(name),
+    }
 }
 
 /// The bytes of an id as it is written, in small letters; none for any other text.

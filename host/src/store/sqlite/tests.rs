@@ -79,7 +79,9 @@ async fn a_database_of_the_version_before_is_brought_up_to_date() {
     let other = Connection::open(file(&folder)).unwrap();
     other
         .execute_batch(
-            "ALTER TABLE streams DROP COLUMN owner; DROP TABLE held_locally;
+            "DROP INDEX startable_actions; ALTER TABLE actions DROP COLUMN start_by_ms;
+             ALTER TABLE actions DROP COLUMN principal_key_id; ALTER TABLE streams DROP COLUMN owner_key_id;
+             ALTER TABLE streams DROP COLUMN owner; DROP TABLE held_locally;
              ALTER TABLE actions DROP COLUMN first_outcome; ALTER TABLE actions DROP COLUMN first_risk_score;
              ALTER TABLE actions DROP COLUMN first_policy; ALTER TABLE actions DROP COLUMN first_rule;
              PRAGMA user_version = 1;",
@@ -113,8 +115,9 @@ async fn statistics_of_a_database_of_before_are_made_from_its_records() {
     let before = of_score(contract::whole(&store).await, 1);
     store.close().await;
     drop(store);
-    let downgrade =
-        "ALTER TABLE actions DROP COLUMN first_outcome; ALTER TABLE actions DROP COLUMN first_risk_score;
+    let downgrade = "DROP INDEX startable_actions; ALTER TABLE actions DROP COLUMN start_by_ms;
+         ALTER TABLE actions DROP COLUMN principal_key_id; ALTER TABLE streams DROP COLUMN owner_key_id;
+         ALTER TABLE actions DROP COLUMN first_outcome; ALTER TABLE actions DROP COLUMN first_risk_score;
          ALTER TABLE actions DROP COLUMN first_policy; ALTER TABLE actions DROP COLUMN first_rule;
          PRAGMA user_version = 2;";
     Connection::open(file(&folder)).unwrap().execute_batch(downgrade).unwrap();
