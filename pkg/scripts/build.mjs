@@ -52,7 +52,7 @@ execFileSync(process.execPath, [tsc, "-p", root, "--emitDeclarationOnly"], { std
 // One file for what all entries share: reading some twenty modules takes Node longer than compiling the engine.
 const { metafile } = await esbuild.build({
   absWorkingDir: root,
-  entryPoints: ["src/entry/*.ts", "src/outbox/file.ts", "src/outbox/web-storage.ts", "src/cli.ts"],
+  entryPoints: ["src/entry/*.ts", "src/outbox/file.ts", "src/outbox/web-storage.ts", "src/environment.ts", "src/cli.ts"],
   outbase: "src",
   outdir: "dist",
   chunkNames: "shared/[hash]",

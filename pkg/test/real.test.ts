@@ -1,9 +1,13 @@
 // The package against the real server: remote and local decisions, people who answer, records taken in, bundles.
 
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { fileURLToPath } from "node:url";
+
+import ts from "typescript";
 
 import {
   ApprovalExpiredError,
@@ -24,6 +28,7 @@ import { fileOutbox } from "faramesh/outbox/file";
 import { AGENT, REFUNDS, refundTool } from "./support/policies.js";
 import { awaited, RealServer } from "./support/real.js";
 
+const root = fileURLToPath(new URL("../..", import.meta.url));
 let server: RealServer;
 before(async () => {
   server = await RealServer.start({ "support-agent.yaml": REFUNDS }, ["--approval-ttl", "2s"]);
@@ -196,6 +201,10 @@ test("bundles: what the server signs is taken with its pinned key, and not with 
 
   const other = createBundle({ keys: [{ kty: "OKP", crv: "Ed25519", x: "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo" }], url: `${server.url}/v1/bundle` });
   await assert.rejects(other.refresh(), { code: "bundle_wrong_signature" });
+
+  // As it was before, for the tests behind this one.
+  rmSync(join(server.folder, "policies", "more.yaml"));
+  await awaited(async () => (await server.admin("GET", "/v1/policies"))["policy_hash"] === before);
 });
 
 test("bundles: what the command line makes is taken", async () => {
@@ -210,4 +219,33 @@ test("bundles: what the command line makes is taken", async () => {
   const governor = createGovernor({ agentId: AGENT, bundle });
   assert.equal(governor.decide({ tool: "process_refund", params: small }).outcome, "EXECUTE");
   assert.equal(bundle.policyVersion, null);
+});
+
+/** The first example of a README that holds `mark`, as a program beside the package. */
+function example(readme: string, mark: string, before = ""): string {
+  const blocks = [...readFileSync(join(root, readme), "utf8").matchAll(/^```ts\n([\s\S]*?)^```$/gm)].map(([, code = ""]) => code);
+  const code = blocks.find((one) => one.includes(mark)) ?? assert.fail(`no example of ${readme} has ${mark}`);
+  const { outputText } = ts.transpileModule(before + code, { compilerOptions: { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.ES2022 } });
+  const file = join(root, "target", "readme-real.mjs");
+  writeFileSync(file, outputText.replaceAll("http://127.0.0.1:8000", server.url));
+  return file;
+}
+
+test("the example of the repository's README is on the server as an action that succeeded", async () => {
+  const tool = "const processRefund = async (refund: { customer_id: string; amount: number }) => refund.amount;\n";
+  const before = (await server.actions("succeeded")).length;
+  const file = example("../README.md", "createGovernor", tool);
+  assert.equal(execFileSync(process.execPath, [file], { cwd: server.folder, encoding: "utf8" }), "");
+  const done = await server.actions("succeeded");
+  assert.equal(done.length, before + 1);
+  assert.deepEqual(done[0]?.params, { customer_id: "c-1", amount: 45 });
+});
+
+test("the example of an outbox in a file records what it says", async () => {
+  const before = (await server.actions("succeeded")).length;
+  const file = example("README.md", "faramesh-outbox.jsonl");
+  const env = { ...process.env, FARAMESH_URL: server.url };
+  assert.equal(execFileSync(process.execPath, [file], { cwd: server.folder, encoding: "utf8", env }), "");
+  assert.equal((await server.actions("succeeded")).length, before + 1);
+  server.run("audit", "verify");
 });

@@ -6,7 +6,8 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "no
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, test } from "node:test";
-import { fork } from "node:child_process";
+import { fork, spawn } from "node:child_process";
+import { fileURLToPath } from "node:url";
 
 import { createGovernor, FarameshError, memoryOutbox, PolicyUnavailableError } from "faramesh";
 import type { GovernorOptions, Outbox } from "faramesh";
@@ -14,7 +15,10 @@ import { fileOutbox } from "faramesh/outbox/file";
 import { webStorageOutbox } from "faramesh/outbox/web-storage";
 
 import { AGENT, REFUNDS, refundTool } from "./support/policies.js";
+import { awaited } from "./support/real.js";
 import { approved, ScriptedServer, turned } from "./support/scripted.js";
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
 
 let server: ScriptedServer;
 let folder: string;
@@ -390,4 +394,79 @@ test("sent lines leave the file when it grows", async () => {
   governor.decide({ tool: "t" });
   await governor.close();
   assert.equal(kinds().length, 302);
+});
+
+test("close says that the server has not all records, once, and nothing that must be recorded runs afterwards", async () => {
+  for (const reply of [{ status: 503 }, { status: 409, body: { code: "unknown_policy" } }, { drop: true }]) {
+    server.script("records", reply);
+    const { governor, refund, ran } = setUp(memoryOutbox());
+    await refund(small);
+    const closed = governor.close();
+    await assert.rejects(closed, (error) => error instanceof FarameshError && /^4 records are not on the server/.test(error.message));
+    assert.equal(governor.close(), closed);
+    await assert.rejects(Promise.resolve(refund(small)), { code: "store_failure" });
+    assert.equal(ran.length, 1);
+  }
+});
+
+test("other policies than those of the server are told before the first record is refused", async () => {
+  const { governor, errors } = setUp(memoryOutbox(), { policies: { "another.yaml": REFUNDS } });
+  governor.decide({ tool: "t" });
+  await awaited(() => errors.length > 0);
+  assert.equal(errors[0]?.code, "policy_mismatch");
+  assert.match(errors[0]?.message ?? "", /`another\.yaml`/);
+  const same = setUp(memoryOutbox());
+  await same.refund(small);
+  await same.governor.close();
+  await awaited(() => server.bodies("decide").length === 2);
+  assert.deepEqual(same.errors, []);
+  await governor.close();
+});
+
+/** A program that makes one refund; `more` is written behind it. */
+function program(more: string, options = ""): string {
+  return `
+    import { createGovernor } from "faramesh";
+    const governor = createGovernor({
+      agentId: ${JSON.stringify(AGENT)}, policies: { "support-agent.yaml": ${JSON.stringify(REFUNDS)} },
+      server: { url: ${JSON.stringify(server.url)}, timeoutMs: 500 }, ${options}
+    });
+    const refund = governor.govern(({ amount }) => "refunded " + amount, { tool: "process_refund" });
+    console.log(await refund({ amount: 45 }));
+    ${more}`;
+}
+
+/** What a program prints, and what it says on standard error. */
+async function run(code: string): Promise<{ out: string; told: string; exit: number | null }> {
+  const child = spawn(process.execPath, ["--no-warnings", "--input-type=module", "-e", code], { cwd: root, stdio: ["ignore", "pipe", "pipe"] });
+  const text = async (stream: AsyncIterable<unknown>): Promise<string> => {
+    let all = "";
+    for await (const part of stream) all += String(part);
+    return all;
+  };
+  const ended = new Promise<number | null>((resolve) => child.once("exit", resolve));
+  const [out, told, exit] = await Promise.all([text(child.stdout), text(child.stderr), ended]);
+  return { out, told, exit };
+}
+
+test("a program that ends by itself sends its records first", async () => {
+  const { out, told, exit } = await run(program(""));
+  assert.deepEqual([out, told, exit], ["refunded 45\n", "", 0]);
+  assert.deepEqual(kinds(), ["policy", "decision", "start", "result"]);
+});
+
+test("failures are told on the console where nothing else listens, each once, and a program ends all the same", async () => {
+  server.script("records", { status: 503, body: { code: "store_failure" } });
+  const { told, exit } = await run(program("await refund({ amount: 46 });"));
+  assert.equal(exit, 0);
+  assert.equal(told.match(/^faramesh: /gm)?.length, 2, told);
+  assert.match(told, /records of `local-.*` could not be sent and are kept.*store_failure/);
+  assert.match(told, /7 records are not on the server .*records_unsent/);
+  const listened = await run(program("", "onError: (error) => console.log(error.code)"));
+  assert.deepEqual([listened.told, listened.out.includes("records_unsent")], ["", true]);
+});
+
+test("a program that is ended from within says that records are lost", async () => {
+  const { told } = await run(program("process.exit();"));
+  assert.match(told, /^faramesh: 4 records are not on the server/);
 });

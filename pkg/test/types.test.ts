@@ -63,7 +63,7 @@ export function localThatWaits() {
   same<ReturnType<typeof governor.decide>, Decided>(true);
   const governedAdd = governor.govern(add, { tool: "add" });
   same<ReturnType<typeof governedAdd>, Promise<number>>(true);
-  const both = createGovernor({ agentId: "a", policy, server: { url: "http://127.0.0.1:8000" }, onDeny: "return" });
+  const both = createGovernor({ agentId: "a", policies: { "a.yaml": policy }, server: { url: "http://127.0.0.1:8000" }, onDeny: "return" });
   const text = both.govern(load, { tool: "load" });
   same<ReturnType<typeof text>, Promise<{ name: string } | string>>(true);
 }
@@ -73,6 +73,46 @@ export function unknown(options: GovernorOptions) {
   same<ReturnType<typeof governor.decide>, Decided | Promise<Decided>>(true);
   const any: Governor = createGovernor({ agentId: "a", policy });
   return any;
+}
+
+export function fields(url: string | undefined) {
+  // A field keeps what its governor gives back, and one that throws is the default.
+  const fields: { local: Governor<"sync">; asking: Governor<"async", string>; any: Governor } = {
+    local: createGovernor({ agentId: "a", policy }),
+    asking: createGovernor({ agentId: "a", policy, approvals: broker, onDeny: "return" }),
+    any: createGovernor({ agentId: "a", policy }),
+  };
+  const one = fields.local.govern(add, { tool: "add" });
+  same<ReturnType<typeof one>, number>(true);
+  const two = fields.asking.govern(add, { tool: "add" });
+  same<ReturnType<typeof two>, Promise<number | string>>(true);
+  const three = fields.any.govern(add, { tool: "add" });
+  same<ReturnType<typeof three>, number | Promise<number>>(true);
+  // @ts-expect-error a denial that is given back does not get lost in a field
+  const lost: Governor = createGovernor({ agentId: "a", policy, onDeny: "return" });
+  // A server that may not be there is no reason to be synchronous now and then.
+  const maybe = createGovernor({ agentId: "a", policies: { "a.yaml": policy }, server: url });
+  const four = maybe.govern(add, { tool: "add" });
+  same<ReturnType<typeof four>, Promise<number>>(true);
+  const five = govern(add, { agentId: "a", policies: { "a.yaml": policy }, server: url, tool: "add" });
+  same<ReturnType<typeof five>, Promise<number>>(true);
+  const again = fields.asking.resume("id", two, { a: 1, b: 2 });
+  same<typeof again, Promise<number | string>>(true);
+  return lost;
+}
+
+export function demanded() {
+  const governor = createGovernor({ agentId: "a", policy });
+  // @ts-expect-error a number is no object
+  governor.govern((x: number) => x, { tool: "t" });
+  // @ts-expect-error two arguments have no names
+  governor.govern((a: object, b: object) => [a, b], { tool: "t" });
+  // @ts-expect-error a list is no object
+  governor.govern((list: string[]) => list, { tool: "t" });
+  governor.govern((x: number) => x, { tool: "t", params: ["x"] });
+  governor.govern(() => 1, { tool: "t" });
+  governor.govern((input?: { a: number }) => input, { tool: "t" });
+  governor.govern((...all: any[]) => all, { tool: "t", params: ["all"] });
 }
 
 export function alone() {
