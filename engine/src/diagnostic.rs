@@ -299,6 +299,15 @@ pub(crate) fn invalid_cidr(span: Span, value: &str) -> Finding {
     )
 }
 
+pub(crate) fn invalid_domain(span: Span, value: &str) -> Finding {
+    let help = if value.is_ascii() {
+        "write a name like `example.com`, without a scheme, port or path; names under it are covered too"
+    } else {
+        "write the name in its ASCII form, like `xn--mnchen-3ya.example`"
+    };
+    invalid(span, format!("`{value}` is not a domain"), help)
+}
+
 pub(crate) fn invalid_time(span: Span, message: String, help: &str) -> Finding {
     error(Code::InvalidTime, span, message, some(help))
 }

@@ -1,7 +1,7 @@
-// What CI runs of this folder: the corpus on every JavaScript host, random actions, the packed package, tabs of a
-// browser that end with records unsent, the Worker.
+// What CI runs of this folder: the corpus on every JavaScript host, random actions, made-up URLs, the packed package,
+// tabs of a browser that end with records unsent, the Worker.
 //
-// `--long` tries 100,000 random actions. It installs what package-lock.json names when that has changed, and builds
+// `--long` tries 100,000 random actions and 2,000,000 made-up URLs. It installs what package-lock.json names when that has changed, and builds
 // neither the engine nor the `faramesh` program: `cargo xtask` does.
 import { spawn } from "node:child_process";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
@@ -46,6 +46,7 @@ if (await steps.run("install", install)) {
     await steps.run(`corpus in ${host}`, () => command("node", `${host}.mjs`));
   }
   await steps.run("random actions in node", () => command("node", "differential.mjs", ...long));
+  await steps.run("hosts as other readers see them", () => command("node", "readers.mjs", ...long));
   const packed = await steps.run("npm pack", async () => {
     const { pack } = await import("./packaging/pack.mjs");
     process.env.FARAMESH_TARBALL = await pack();

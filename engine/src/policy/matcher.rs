@@ -6,7 +6,7 @@ use super::MAX_CONDITION_DEPTH;
 use super::condition::{Condition, ConditionKind, Match, Name, Source};
 use super::glob::Glob;
 use super::names;
-use super::net::{self, Network};
+use super::net::{Network, Reference};
 use super::operator::{Operator, Relation, SUFFIXES, Test};
 use super::path::Path;
 use super::reader::{Reader, entry, nearest};
@@ -183,6 +183,12 @@ impl<'t> Builder<'_, '_, 't> {
 
     /// `PARAM_OP: value`.
     fn parameter(&mut self, one: &Entry) -> Option<()> {
+        // It would be `domain` over `email`, which is no URL, where `email_domain` over some parameter is meant.
+        if one.key == "email_domain" {
+            let help = "name the parameter before the operator: `email_email_domain` for `email`".to_owned();
+            self.reader.report(diagnostic::unknown_key(one.key_span, &one.key, "a match", Some(help)));
+            return None;
+        }
         let Some((path, operator)) = Operator::at_the_end_of(&one.key) else {
             let help = unknown_condition_help(&one.key);
             self.reader.report(diagnostic::unknown_key(one.key_span, &one.key, "a match", Some(help)));
@@ -368,20 +374,17 @@ impl<'t> Builder<'_, '_, 't> {
                 }
                 (networks.len() == texts.len()).then_some(Test::Cidr(networks))?
             }
-            "domain" => {
+            "domain" | "email_domain" => {
+                let reference = if operator == "domain" { Reference::Url } else { Reference::Mailbox };
                 let texts = reader.texts(node, key, "a domain, or a list of them")?;
                 let mut domains = Vec::new();
                 for (text, span) in &texts {
-                    match net::domain(text) {
+                    match reference.operand(text) {
                         Some(domain) => domains.push(domain),
-                        None => {
-                            let message = format!("`{text}` is not a domain");
-                            let help = "write it like `example.com`; names under it are covered too";
-                            reader.report(diagnostic::invalid(*span, message, help));
-                        }
+                        None => reader.report(diagnostic::invalid_domain(*span, text)),
                     }
                 }
-                (domains.len() == texts.len()).then_some(Test::Domain(domains))?
+                (domains.len() == texts.len()).then_some(Test::Domain(reference, domains))?
             }
             _ => return None,
         })

@@ -3,7 +3,7 @@
 use regex_lite::{Regex, RegexBuilder};
 
 use super::glob::Glob;
-use super::net::{self, Network};
+use super::net::{self, Host, Network, Reference};
 use crate::order;
 use crate::truth::Truth;
 use crate::value::{Type, Value};
@@ -14,7 +14,8 @@ pub const MAX_PATTERN_BYTES: usize = 4096;
 const MAX_COMPILED_BYTES: usize = 1 << 20;
 
 /// The operators' words. Each has its negation, the word with `not_` before it.
-pub const SUFFIXES: [&str; 22] = [
+pub const SUFFIXES: [&str; 23] = [
+    "email_domain",
     "starts_with",
     "ends_with",
     "contains",
@@ -103,8 +104,8 @@ pub enum Test {
     Length(Relation, f64),
     /// An address in one of these networks.
     Cidr(Vec<Network>),
-    /// A URL or e-mail address whose host is one of these or under it.
-    Domain(Vec<String>),
+    /// A URL, or a mailbox, whose host is one of these or under it.
+    Domain(Reference, Vec<Host>),
     /// Equal to one of these but for the case of ASCII letters.
     EqIgnoringCase(Vec<String>),
 }
@@ -222,8 +223,14 @@ pub enum Why {
     WrongType(Type),
     /// It is text, but no IP address.
     NotAnAddress,
-    /// It is text, but has no host.
+    /// It is an IPv6 address with an IPv4 one in it, and only one of the two is in the networks.
+    TwoAddresses,
+    /// It is text, but has no host that all readers agree about.
     NoHost,
+    /// It is a URL whose host is an IPv6 address, which has too many spellings and meanings for a name.
+    HostIsV6,
+    /// It is text, but no mailbox.
+    NotAMailbox,
     /// Its length is one thing read as text and another read as a list, and no declaration says which is meant.
     TwoLengths,
     /// The state holds no time.
@@ -237,7 +244,12 @@ impl Why {
             Why::Missing => "is missing".to_owned(),
             Why::WrongType(found) => format!("is {}, which this condition cannot compare", found.described()),
             Why::NotAnAddress => "is not an IP address".to_owned(),
-            Why::NoHost => "has no host".to_owned(),
+            Why::TwoAddresses => {
+                "is two addresses, IPv6 and the IPv4 inside of it, of which one is in the network".to_owned()
+            }
+            Why::NoHost => "has no host that every reader agrees about".to_owned(),
+            Why::HostIsV6 => "has an IPv6 address for a host, which only `cidr` compares".to_owned(),
+            Why::NotAMailbox => "is not a mailbox such as `ann@example.com`".to_owned(),
             Why::TwoLengths => {
                 "is not declared as a text or as a list, which have different lengths".to_owned()
             }
@@ -270,7 +282,7 @@ impl Test {
             | Test::Glob(_)
             | Test::Matches(_)
             | Test::Cidr(_)
-            | Test::Domain(_)
+            | Test::Domain(..)
             | Test::EqIgnoringCase(_) => vec![Type::String],
         }
     }
@@ -312,13 +324,15 @@ impl Test {
                 if holding > 0 && holding < all.len() { Err(Why::TwoLengths) } else { Ok(holding > 0) }
             }
             Test::Cidr(networks) => {
-                let address = text(value)?.parse().map_err(|_| Why::NotAnAddress)?;
-                Ok(networks.iter().any(|network| network.contains(address)))
+                let address = net::address(text(value)?).ok_or(Why::NotAnAddress)?;
+                net::within(networks, address, reading.permits).ok_or(Why::TwoAddresses)
             }
-            Test::Domain(domains) => {
-                let host = net::host(text(value)?).ok_or(Why::NoHost)?;
-                Ok(domains.iter().any(|domain| net::is_under(&host, domain)))
-            }
+            Test::Domain(reference, domains) => match (reference.host(text(value)?), reference) {
+                (Some(Host::V6(_)), _) => Err(Why::HostIsV6),
+                (Some(host), _) => Ok(domains.iter().any(|domain| host.is_under(domain))),
+                (None, Reference::Url) => Err(Why::NoHost),
+                (None, Reference::Mailbox) => Err(Why::NotAMailbox),
+            },
             Test::EqIgnoringCase(words) => {
                 text(value).map(|text| words.iter().any(|word| text.eq_ignore_ascii_case(word)))
             }

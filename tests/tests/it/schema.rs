@@ -107,9 +107,15 @@ const STRUCTURAL: [&str; 11] = [
 
 /// Where it takes more than a schema: two numbers compared, what is a domain, and a key with nothing after it where
 /// null would do.
-const ONLY_THE_COMPILER: [&str; 3] = [
+const ONLY_THE_COMPILER: [&str; 9] = [
     "diagnostics/declared-min-over-max: p.yaml",
+    "diagnostics/domain-number: p.yaml",
+    "diagnostics/domain-octal: p.yaml",
+    "diagnostics/domain-port: p.yaml",
+    "diagnostics/domain-star: p.yaml",
     "diagnostics/domain-url: p.yaml",
+    "diagnostics/email-domain-address: p.yaml",
+    "diagnostics/email-domain-mailbox: p.yaml",
     "diagnostics/missing-value-eq: p.yaml",
 ];
 
@@ -193,14 +199,16 @@ fn keys_with_operators_are_the_same_to_both() {
                 let (compiler, schema) = takes(&policy);
                 assert!(schema || !compiler, "{key}: the schema alone refuses {policy}");
                 // Texts are where the compiler knows more: what is a network, and what is a regex.
-                let text = matches!(operator.as_str(), "cidr" | "domain" | "matches");
+                let text = matches!(operator.as_str(), "cidr" | "domain" | "email_domain" | "matches");
                 assert!(compiler || !schema || text, "{key}: the schema alone takes {policy}");
                 taken += u32::from(compiler);
             }
             assert_eq!(taken > 0, names.contains(name), "{key}");
         }
     }
-    for key in ["amount", "amount_lts", "gt", "_gt", "amountgt", "amount_gt_", "amount_GT", "eq_"] {
+    for key in
+        ["amount", "amount_lts", "gt", "_gt", "amountgt", "amount_gt_", "amount_GT", "eq_", "email_domain"]
+    {
         for probe in PROBES.iter() {
             assert_eq!(takes(&place.with(key, probe.clone())), (false, false), "{key}");
         }

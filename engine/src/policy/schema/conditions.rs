@@ -166,7 +166,10 @@ fn matcher() -> Result<Json, String> {
 fn key_pattern(operator: &str) -> String {
     let words = words();
     let longer = words.iter().filter(|other| other.ends_with(&format!("_{operator}")));
-    let others: String = longer.map(|other| format!("(?!.+_{other}$)")).collect();
+    let mut others: String = longer.map(|other| format!("(?!.+_{other}$)")).collect();
+    if operator == "domain" {
+        others.push_str("(?!email_domain$)");
+    }
     format!("^{others}{PATH}_{operator}$")
 }
 
@@ -294,16 +297,24 @@ fn operators() -> Result<Json, String> {
                 "cidr",
                 texts(
                     "In a network",
-                    "The text is an IP address in this network, or in one of these. Example: \
-                     `ip_cidr: [10.0.0.0/8, \"fe80::/10\"]`",
+                    "The text is an IP address, or a URL whose host is one, in this network or in one of these. \
+                     Example: `ip_cidr: [10.0.0.0/8, \"fe80::/10\"]`",
                 ),
             ),
             (
                 "domain",
                 texts(
                     "Under a domain",
-                    "The text is a URL or e-mail address whose host is this domain, or one of these, or under it. \
-                     Example: `url_domain: example.com`",
+                    "The text is a URL whose host is this domain, or one of these, or under it. Undetermined for a \
+                     text that readers read differently. Example: `url_domain: example.com`",
+                ),
+            ),
+            (
+                "email_domain",
+                texts(
+                    "Mailbox under a domain",
+                    "The text is a mailbox, such as `ann@example.com`, at this domain, or at one of these, or under \
+                     it. Example: `to_email_domain: example.com`",
                 ),
             ),
         ],
