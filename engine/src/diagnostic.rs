@@ -313,7 +313,7 @@ pub(crate) fn invalid_time(span: Span, message: String, help: &str) -> Finding {
 }
 
 pub(crate) fn invalid_duration(span: Span, value: &str) -> Finding {
-    let help = "write a whole number and a unit: `90s`, `30m`, `4h` or `7d`";
+    let help = "write a whole number and a unit, at most a year: `90s`, `30m`, `4h`, `7d` or `2w`";
     error(Code::InvalidDuration, span, format!("`{value}` is not a duration"), some(help))
 }
 

@@ -31,6 +31,34 @@ fn civil(days: i64) -> (i64, i64, i64) {
     (year, month, day)
 }
 
+/// The longest length of time that any setting, policy or query can have: a year.
+pub const LONGEST_MS: u64 = 366 * 86_400_000;
+
+/// Milliseconds for a length of time: a whole number above zero and one of `ms`, `s`, `m`, `h`, `d`, `w`, at most a
+/// year. This is the one grammar of it, for policies, settings, options and queries.
+///
+/// ```
+/// use engine::time::duration_ms;
+/// assert_eq!(duration_ms("250ms"), Some(250));
+/// assert_eq!(duration_ms("2w"), Some(1_209_600_000));
+/// assert_eq!(duration_ms("5 minutes"), None);
+/// ```
+pub fn duration_ms(text: &str) -> Option<u64> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at_checked(digits)?;
+    let unit_ms: u64 = match unit {
+        "ms" => 1,
+        "s" => 1000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        "d" => 86_400_000,
+        "w" => 604_800_000,
+        _ => return None,
+    };
+    let ms = number.parse::<u64>().ok()?.checked_mul(unit_ms)?;
+    (1..=LONGEST_MS).contains(&ms).then_some(ms)
+}
+
 /// The day of the week, Monday being 0, and the minute of the day, at `offset_minutes` east of UTC.
 pub fn weekday_and_minute(unix_ms: i64, offset_minutes: i32) -> (u8, u16) {
     let ms = unix_ms.saturating_add(i64::from(offset_minutes).saturating_mul(60_000));
@@ -51,6 +79,33 @@ mod tests {
         assert_eq!(rfc3339(-1), "1969-12-31T23:59:59.999Z");
         assert_eq!(rfc3339(i64::MAX), "9999-12-31T23:59:59.999Z");
         assert_eq!(rfc3339(i64::MIN), "0000-01-01T00:00:00.000Z");
+    }
+
+    #[test]
+    fn a_length_of_time_has_a_number_and_a_unit() {
+        let lengths =
+            [("250ms", 250), ("90s", 90_000), ("1h", 3_600_000), ("366d", LONGEST_MS), ("2w", 1_209_600_000)];
+        for (text, ms) in lengths {
+            assert_eq!(duration_ms(text), Some(ms), "{text}");
+        }
+        for text in [
+            "",
+            "m",
+            "5",
+            "0s",
+            "-1m",
+            "+1m",
+            "1.5h",
+            "1 h",
+            "1y",
+            "1M",
+            "367d",
+            "53w",
+            "99999999999999999999d",
+            "1é",
+        ] {
+            assert_eq!(duration_ms(text), None, "{text}");
+        }
     }
 
     #[test]

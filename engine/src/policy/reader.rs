@@ -198,7 +198,7 @@ impl Reader {
     /// `90s`, `30m`, `4h` or `7d` in milliseconds; more than nothing and at most 366 days.
     pub(super) fn duration_ms(&mut self, node: &Node, key: &str) -> Option<u64> {
         let milliseconds = match &node.kind {
-            Kind::Text(text) => duration_ms(text),
+            Kind::Text(text) => crate::time::duration_ms(text),
             Kind::Nothing => return self.nothing(node, key, "a duration such as `30m`"),
             _ => None,
         };
@@ -241,24 +241,6 @@ pub(super) fn entry<'n>(entries: &'n [Entry], key: &str) -> Option<&'n Entry> {
 /// A scalar as messages show it.
 pub(super) fn shown(node: &Node) -> String {
     crate::canonical::Canonical::of(&node.to_value()).into_string()
-}
-
-/// A duration in milliseconds, if `text` is one.
-pub(super) fn duration_ms(text: &str) -> Option<u64> {
-    const MOST_MS: u64 = 366 * 86_400_000;
-    let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
-    let unit_ms: u64 = match unit {
-        "s" => 1000,
-        "m" => 60_000,
-        "h" => 3_600_000,
-        "d" => 86_400_000,
-        _ => return None,
-    };
-    if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-        return None;
-    }
-    let ms = digits.parse::<u64>().ok()?.checked_mul(unit_ms)?;
-    (1..=MOST_MS).contains(&ms).then_some(ms)
 }
 
 /// The known word nearest to `word`, if one is near: at most one edit for every three characters.
@@ -316,14 +298,5 @@ mod tests {
         assert_eq!(near("tol"), Some("tool"));
         assert_eq!(near("x"), None);
         assert_eq!(near("colour"), None);
-    }
-
-    #[test]
-    fn durations() {
-        assert_eq!(duration_ms("90s"), Some(90_000));
-        assert_eq!(duration_ms("7d"), Some(604_800_000));
-        for bad in ["", "s", "0s", "-1s", "1.5h", "30", "30 m", "400d", "1w", "99999999999999999999d"] {
-            assert_eq!(duration_ms(bad), None, "{bad}");
-        }
     }
 }

@@ -185,10 +185,10 @@ fn approval() -> Result<Json, String> {
                 "expires",
                 text(
                     "Expires",
-                    "How long approving may take: a whole number above zero and `s`, `m`, `h` or `d`, at most \
-                     366 days. The server's own setting when left out. Example: `expires: 30m`",
+                    "How long approving may take: a whole number above zero and `ms`, `s`, `m`, `h`, `d` or `w`, at \
+                     most 366 days. The server's own setting when left out. Example: `expires: 30m`",
                 )
-                .with("pattern", "^0*[1-9][0-9]*[smhd]$"),
+                .with("pattern", "^0*[1-9][0-9]*(ms|[smhdw])$"),
             ),
         ],
     )?;

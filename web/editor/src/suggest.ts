@@ -261,7 +261,7 @@ const PLAIN = /^[A-Za-z0-9_./][A-Za-z0-9_./@ -]*$/;
 function written(value: unknown): string {
   if (typeof value !== "string") return JSON.stringify(value);
   const isPlain = PLAIN.test(value) && !value.endsWith(" ") && !OTHER_THAN_TEXT.test(value);
-  return isPlain || /^\d+[smhd]$/.test(value) ? value : JSON.stringify(value);
+  return isPlain || /^\d+(ms|[smhdw])$/.test(value) ? value : JSON.stringify(value);
 }
 
 function writtenKey(name: string, flow: boolean): string {
