@@ -59,61 +59,53 @@ pub fn parse_time(text: &str) -> Option<i64> {
     if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
         return text.parse().ok();
     }
-    let date = text.get(..10)?;
-    let day_ms = day(date)?.checked_mul(86_400_000)?;
-    let Some(time) = text.get(10..).filter(|rest| !rest.is_empty()) else { return Some(day_ms) };
-    let time = time.strip_prefix(['T', 't', ' '])?;
-    let hms = time.get(..8)?;
-    if hms.get(2..3)? != ":" || hms.get(5..6)? != ":" {
+    // The calendar is jiff's, which reads more than RFC 3339; so the shape is looked at first.
+    if fits("dddd-dd-dd", text) {
+        return milliseconds(&format!("{text}T00:00:00"));
+    }
+    let (start, rest) = text.split_at_checked(19)?;
+    let separated = start.as_bytes().get(10).is_some_and(|byte| b"Tt ".contains(byte));
+    if !separated || !fits("dddd-dd-dd?dd:dd:dd", start) || start.ends_with("60") {
         return None;
     }
-    let part =
-        |range: std::ops::Range<usize>, below: i64| digits(hms.get(range)?).filter(|part| *part < below);
-    let (hour, minute, second) = (part(0..2, 24)?, part(3..5, 60)?, part(6..8, 61)?);
-    let mut rest = time.get(8..)?;
-    let mut fraction_ms = 0;
-    if let Some(after) = rest.strip_prefix('.') {
-        let length = after.bytes().take_while(u8::is_ascii_digit).count();
-        let milliseconds: String = after.get(..length)?.chars().chain("000".chars()).take(3).collect();
-        fraction_ms = digits(&milliseconds).filter(|_| length > 0)?;
-        rest = after.get(length..)?;
-    }
-    let offset_minutes = match rest {
-        "Z" | "z" => 0,
-        _ => {
-            let sign = if rest.starts_with('+') { 1 } else { -1 };
-            let (hours, minutes) = rest.strip_prefix(['+', '-'])?.split_once(':')?;
-            let in_two = |text: &str, below| digits(text).filter(|part| text.len() == 2 && *part < below);
-            sign * (in_two(hours, 24)? * 60 + in_two(minutes, 60)?)
-        }
+    let (date, clock) = (start.get(..10)?, start.get(11..)?);
+    let (fraction, zone) = match rest.strip_prefix('.') {
+        None => ("", rest),
+        Some(rest) => rest.split_at_checked(rest.bytes().take_while(u8::is_ascii_digit).count())?,
     };
-    Some(day_ms + ((hour * 60 + minute - offset_minutes) * 60 + second) * 1000 + fraction_ms)
-}
-
-fn digits(text: &str) -> Option<i64> {
-    (!text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())).then(|| text.parse().ok())?
-}
-
-/// Days since 1970-01-01, by Howard Hinnant's `days_from_civil`.
-fn day(date: &str) -> Option<i64> {
-    let mut parts = date.split('-');
-    let (year, month, day) = (digits(parts.next()?)?, digits(parts.next()?)?, digits(parts.next()?)?);
-    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    let length = match month {
-        4 | 6 | 9 | 11 => 30,
-        2 if leap => 29,
-        2 => 28,
-        1..=12 => 31,
+    if rest.starts_with('.') && fraction.is_empty() {
+        return None;
+    }
+    let fraction_ms: i64 = fraction.chars().chain("000".chars()).take(3).collect::<String>().parse().ok()?;
+    let offset_minutes = match zone {
+        "Z" | "z" => 0,
+        _ if fits("+dd:dd", zone) || fits("-dd:dd", zone) => {
+            let part = |range: std::ops::Range<usize>, below: i64| {
+                zone.get(range)?.parse::<i64>().ok().filter(|part| *part < below)
+            };
+            let minutes = part(1..3, 24)? * 60 + part(4..6, 60)?;
+            if zone.starts_with('-') { -minutes } else { minutes }
+        }
         _ => return None,
     };
-    if parts.next().is_some() || !(1..=length).contains(&day) {
-        return None;
-    }
-    let shifted_year = if month <= 2 { year - 1 } else { year };
-    let era = shifted_year.div_euclid(400);
-    let year_of_era = shifted_year.rem_euclid(400);
-    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    Some(era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468)
+    Some(milliseconds(&format!("{date}T{clock}"))? + fraction_ms - offset_minutes * 60_000)
+}
+
+/// Unix milliseconds of a date and a time of day in UTC, if the calendar has it.
+fn milliseconds(civil: &str) -> Option<i64> {
+    let at: jiff::civil::DateTime = civil.parse().ok()?;
+    let since = at.duration_since(jiff::civil::date(1970, 1, 1).at(0, 0, 0, 0));
+    i64::try_from(since.as_millis()).ok()
+}
+
+/// Whether `text` is written like `shape`, in which `d` stands for a digit and `?` for anything.
+fn fits(shape: &str, text: &str) -> bool {
+    let like = |(shape, byte): (u8, u8)| match shape {
+        b'd' => byte.is_ascii_digit(),
+        b'?' => true,
+        exactly => byte == exactly,
+    };
+    shape.len() == text.len() && shape.bytes().zip(text.bytes()).all(like)
 }
 
 #[cfg(test)]
@@ -135,9 +127,25 @@ mod tests {
 
     #[test]
     fn what_is_no_time_is_refused() {
-        for text in
-            ["", "yesterday", "2024-13-01", "2024-02-30", "2024-01-01T25:00:00Z", "2024-01-01T00:00:00"]
-        {
+        for text in [
+            "",
+            "yesterday",
+            "2024-13-01",
+            "2024-02-30",
+            "2024-1-1",
+            "2024-001-1",
+            "2024-1-001",
+            "02024-1-01",
+            "2024-01-01T25:00:00Z",
+            "2024-01-01T12:00:60Z",
+            "2024-01-01T00:00:00",
+            "2024-01-01T00:00:00.Z",
+            "2024-01-01T00:00Z",
+            "2024-01-01T00:00:00+1:00",
+            "2024-01-01T00:00:00+01:00[Europe/Berlin]",
+            "2024-01-01T00:00:00+24:60",
+            "2024-01-0é",
+        ] {
             assert_eq!(parse_time(text), None, "for {text}");
         }
     }

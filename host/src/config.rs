@@ -2,7 +2,7 @@
 //!
 //! Nothing here opens or creates anything; that a folder is missing or a port taken shows in [`crate::server`].
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -25,6 +25,8 @@ pub struct Settings {
     pub result_ttl: String,
     /// The most bytes of a request's body.
     pub max_body: usize,
+    /// The most connections at once.
+    pub max_connections: usize,
     /// How long a signed bundle of the policies may be relied on.
     pub bundle_max_age: String,
     /// Origins whose pages count as the server's own: `http://localhost:8080`.
@@ -42,6 +44,7 @@ impl Default for Settings {
             approval_ttl: "1h".to_owned(),
             result_ttl: "15m".to_owned(),
             max_body: engine::json::MAX_BYTES,
+            max_connections: MAX_CONNECTIONS,
             bundle_max_age: "24h".to_owned(),
             allow_origins: Vec::new(),
         }
@@ -51,8 +54,8 @@ impl Default for Settings {
 /// The settings, checked.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// The address to listen on.
-    pub host: IpAddr,
+    /// The addresses to listen on: one, or both loopback addresses for `localhost`.
+    pub hosts: Vec<IpAddr>,
     /// The port; 0 takes a free one.
     pub port: u16,
     /// The SQLite file.
@@ -67,12 +70,18 @@ pub struct Config {
     pub result_ttl: Duration,
     /// The most bytes of a request's body.
     pub max_body: usize,
+    /// The most connections at once; fewer where the system does not give as many.
+    pub max_connections: usize,
     /// How long a signed bundle of the policies may be relied on, in whole seconds.
     pub bundle_max_age: Duration,
     /// Origins whose pages count as the server's own, as browsers write them.
     pub allow_origins: Vec<String>,
     /// How long a reader of events may take nothing before it is dropped.
     pub reader_patience: Duration,
+    /// How long a connection may be silent between two requests, and take for the head of one.
+    pub head_time: Duration,
+    /// How long a connection may take nothing of an answer.
+    pub write_time: Duration,
 }
 
 /// A setting that cannot be used.
@@ -85,11 +94,18 @@ pub struct ConfigError {
     pub help: String,
 }
 
-/// The longest time to wait that can be set: a year.
-const MAX_TTL: Duration = Duration::from_secs(366 * 86_400);
-
 /// Longer than any pause of a healthy network.
 const READER_PATIENCE: Duration = Duration::from_secs(10);
+
+/// Longer than the clients in use keep a silent connection, so that they close it and not the server.
+const HEAD_TIME: Duration = Duration::from_secs(30);
+/// Longer than any pause of a healthy network.
+const WRITE_TIME: Duration = Duration::from_secs(30);
+
+/// The usual limit of connections: every held call waits on one.
+pub const MAX_CONNECTIONS: usize = 2048;
+/// Fewer could not be shared out: some are for streams, some for those who wait, some for everybody.
+const FEWEST_CONNECTIONS: usize = 16;
 
 impl Config {
     /// Checks the settings.
@@ -97,12 +113,17 @@ impl Config {
     /// # Errors
     /// The first setting that cannot be used.
     pub fn new(settings: Settings) -> Result<Self, ConfigError> {
-        let host = match settings.host.as_str() {
-            "localhost" => IpAddr::V4(Ipv4Addr::LOCALHOST),
-            text => text.trim_matches(['[', ']']).parse().map_err(|_| ConfigError {
-                message: format!("`{text}` is not an address to listen on"),
-                help: "set `FARAMESH_HOST` to an IP address such as 127.0.0.1 or 0.0.0.0".to_owned(),
-            })?,
+        let hosts = match settings.host.as_str() {
+            // Which of the two a client tries first is for its system to say.
+            "localhost" => vec![IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)],
+            text => vec![text.trim_matches(['[', ']']).parse().map_err(|_| {
+                ConfigError {
+                    message: format!("`{text}` is not an address to listen on"),
+                    help:
+                        "set `FARAMESH_HOST` to an IP address such as 127.0.0.1 or 0.0.0.0, or to localhost"
+                            .to_owned(),
+                }
+            })?],
         };
         let db = match settings.db.split_once(':') {
             Some(("sqlite", path)) => path.strip_prefix("//").unwrap_or(path),
@@ -127,12 +148,18 @@ impl Config {
                 help: format!("set `FARAMESH_MAX_BODY` to 1 to {} bytes", engine::json::MAX_BYTES),
             });
         }
+        if settings.max_connections < FEWEST_CONNECTIONS {
+            return Err(ConfigError {
+                message: format!("a server cannot do with {} connections", settings.max_connections),
+                help: format!("set `FARAMESH_MAX_CONNECTIONS` to {FEWEST_CONNECTIONS} or more"),
+            });
+        }
         let cache_dir = settings.cache_dir.or_else(standard_cache_dir).ok_or_else(|| ConfigError {
             message: "there is no place to keep the compiled engine".to_owned(),
             help: "set `FARAMESH_CACHE_DIR` or `HOME`".to_owned(),
         })?;
         Ok(Config {
-            host,
+            hosts,
             port: settings.port,
             db: PathBuf::from(db),
             policies: settings.policies,
@@ -140,6 +167,7 @@ impl Config {
             approval_ttl: ttl("FARAMESH_APPROVAL_TTL", &settings.approval_ttl)?,
             result_ttl: ttl("FARAMESH_RESULT_TTL", &settings.result_ttl)?,
             max_body: settings.max_body,
+            max_connections: settings.max_connections,
             bundle_max_age: max_age("FARAMESH_BUNDLE_MAX_AGE", &settings.bundle_max_age)?,
             allow_origins: settings
                 .allow_origins
@@ -147,7 +175,14 @@ impl Config {
                 .map(|text| origin(text))
                 .collect::<Result<_, _>>()?,
             reader_patience: READER_PATIENCE,
+            head_time: HEAD_TIME,
+            write_time: WRITE_TIME,
         })
+    }
+
+    /// Whether only this machine can reach the server.
+    pub fn is_loopback(&self) -> bool {
+        self.hosts.iter().all(IpAddr::is_loopback)
     }
 
     /// The folder of the database, where the admin key is too.
@@ -195,8 +230,8 @@ fn origin(text: &str) -> Result<String, ConfigError> {
 
 fn ttl(name: &str, text: &str) -> Result<Duration, ConfigError> {
     match duration(text) {
-        Some(ttl) if !ttl.is_zero() && ttl <= MAX_TTL => Ok(ttl),
-        _ => Err(ConfigError {
+        Some(ttl) => Ok(ttl),
+        None => Err(ConfigError {
             message: format!("`{text}` is not a time that `{name}` can have"),
             help: "write a number and a unit, such as 30s, 5m, 1h or 1d; at most 366d".to_owned(),
         }),
@@ -225,7 +260,7 @@ fn standard_cache_dir() -> Option<PathBuf> {
     Some(base.join("faramesh"))
 }
 
-/// A time such as `250ms`, `30s`, `5m`, `1h` or `1d`.
+/// A length of time such as `250ms`, `30s`, `5m`, `1h`, `1d` or `2w`, by the grammar of the engine.
 ///
 /// ```
 /// use std::time::Duration;
@@ -233,18 +268,7 @@ fn standard_cache_dir() -> Option<PathBuf> {
 /// assert_eq!(host::config::duration("5 minutes"), None);
 /// ```
 pub fn duration(text: &str) -> Option<Duration> {
-    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
-    let (number, unit) = text.split_at_checked(digits)?;
-    let number: u64 = number.parse().ok()?;
-    let unit_ms = match unit {
-        "ms" => 1,
-        "s" => 1000,
-        "m" => 60_000,
-        "h" => 3_600_000,
-        "d" => 86_400_000,
-        _ => return None,
-    };
-    number.checked_mul(unit_ms).map(Duration::from_millis)
+    engine::time::duration_ms(text).map(Duration::from_millis)
 }
 
 #[cfg(test)]
@@ -258,7 +282,7 @@ mod tests {
     #[test]
     fn the_defaults_work() {
         let config = Config::new(settings()).unwrap();
-        assert!(config.host.is_loopback());
+        assert!(config.is_loopback());
         assert_eq!(config.admin_key_file(), Path::new(".faramesh/admin.key"));
         assert_eq!(config.approval_ttl, Duration::from_secs(3600));
     }
@@ -317,6 +341,7 @@ mod tests {
             Settings { bundle_max_age: "1500ms".into(), ..settings() },
             Settings { max_body: 0, ..settings() },
             Settings { max_body: engine::json::MAX_BYTES + 1, ..settings() },
+            Settings { max_connections: 15, ..settings() },
         ];
         let messages: Vec<_> = bad.map(|bad| Config::new(bad).unwrap_err().message).into();
         assert_eq!(
@@ -332,6 +357,7 @@ mod tests {
                 "`1500ms` is not a time that `FARAMESH_BUNDLE_MAX_AGE` can have",
                 "a body of at most 0 bytes cannot be set",
                 "a body of at most 1048577 bytes cannot be set",
+                "a server cannot do with 15 connections",
             ]
         );
     }

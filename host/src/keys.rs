@@ -124,6 +124,13 @@ impl Keys {
         self.live_holder(by_id.get(key_id)?)
     }
 
+    /// The digest of the secret of a key that works, in hexadecimal digits.
+    pub fn secret_hash(&self, key_id: &str) -> Option<String> {
+        let by_id = self.by_id.read().unwrap_or_else(PoisonError::into_inner);
+        let row = by_id.get(key_id)?;
+        is_live(row, self.clock.now_ms()).then(|| row.secret_hash.clone())
+    }
+
     fn live_holder(&self, row: &KeyRow) -> Option<Holder> {
         if !is_live(row, self.clock.now_ms()) {
             return None;

@@ -54,6 +54,9 @@ pub struct Metrics {
     policy: Family<PolicyLabels, Gauge<i64>>,
     chain_size: Family<StreamLabels, Gauge<u64, AtomicU64>>,
     login_failures: Counter,
+    connections: Gauge<i64>,
+    connections_refused: Counter,
+    connections_closed: Counter,
 }
 
 /// How reading the policy folder ended.
@@ -87,6 +90,9 @@ impl Metrics {
             policy: Family::default(),
             chain_size: Family::default(),
             login_failures: Counter::default(),
+            connections: Gauge::default(),
+            connections_refused: Counter::default(),
+            connections_closed: Counter::default(),
         };
         let registry = &mut metrics.registry;
         registry.register("decisions", "Recorded decisions", metrics.decisions.clone());
@@ -112,6 +118,17 @@ impl Metrics {
             "login_failures",
             "Requests with a wrong key or link",
             metrics.login_failures.clone(),
+        );
+        registry.register("connections", "Open connections", metrics.connections.clone());
+        registry.register(
+            "connections_refused",
+            "Connections that were not accepted, because the limit is reached or the system gives no more",
+            metrics.connections_refused.clone(),
+        );
+        registry.register(
+            "connections_closed_for_others",
+            "Connections that waited for their client and were closed to make room for new ones",
+            metrics.connections_closed.clone(),
         );
         let build = Info::new(vec![
             ("version", env!("CARGO_PKG_VERSION").to_owned()),
@@ -154,6 +171,21 @@ impl Metrics {
     /// A request had a wrong key.
     pub fn login_failed(&self) {
         self.login_failures.inc();
+    }
+
+    /// So many connections are open now.
+    pub fn connections(&self, open: usize) {
+        self.connections.set(i64::try_from(open).unwrap_or(i64::MAX));
+    }
+
+    /// A connection was not accepted.
+    pub fn connection_refused(&self) {
+        self.connections_refused.inc();
+    }
+
+    /// A connection was closed to make room for a new one.
+    pub fn connection_made_room(&self) {
+        self.connections_closed.inc();
     }
 
     /// The metrics as text. What stands in the store is handed in, since only the store knows it.

@@ -2,13 +2,15 @@
 //!
 //! What can go wrong at the start has a message of its own, which says what to do.
 
+pub mod connections;
+mod descriptors;
+
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::serve::ListenerExt as _;
 use tokio::net::TcpListener;
 
 use crate::bundle::key::{SigningKey, SigningKeyError};
@@ -17,12 +19,14 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, ConfigError};
 use crate::events::{Waiting, closed};
 use crate::gate::Gate;
+use crate::http::load::Load;
 use crate::http::session::login_url;
 use crate::http::{App, Listening, Shared, router};
-use crate::keys::{KeyError, Keys};
+use crate::keys::{KeyError, Keys, random_secret};
 use crate::metrics::Metrics;
 use crate::policies::{Policies, PolicyError, watch};
 use crate::runtime::Module;
+use crate::server::connections::Limits;
 use crate::store::sqlite::SqliteStore;
 use crate::store::{Store, StoreError};
 
@@ -148,8 +152,10 @@ pub struct Server {
     /// What the handlers share.
     pub app: Shared,
     store: Arc<SqliteStore>,
-    listener: TcpListener,
-    address: SocketAddr,
+    listeners: Vec<TcpListener>,
+    /// Where each of the listeners does so.
+    addresses: Vec<SocketAddr>,
+    limits: Limits,
     sweep: Duration,
 }
 
@@ -159,8 +165,10 @@ impl Server {
     /// # Errors
     /// The first thing that cannot be had.
     pub async fn open(config: &Config, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
-        let listener = listen(config).await?;
-        let address = listener.local_addr().map_err(StartError::System)?;
+        let most = descriptors::raise(config.max_connections);
+        let listeners = listen(config).await?;
+        let addresses = listeners.iter().map(TcpListener::local_addr).collect::<Result<Vec<_>, _>>();
+        let addresses = addresses.map_err(StartError::System)?;
         if !config.policies.is_dir() {
             return Err(StartError::NoPolicyFolder(config.policies.clone()));
         }
@@ -178,9 +186,11 @@ impl Server {
         let keys = Keys::load(dyn_store.clone(), clock.clone(), metrics.clone())
             .await
             .map_err(|error| database_error(config, error))?;
-        let loopback = config.host.is_loopback();
-        if !loopback && !keys.configured() {
-            return Err(StartError::KeysRequired(config.host));
+        let loopback = config.is_loopback();
+        if let Some(reachable) = config.hosts.iter().find(|host| !host.is_loopback())
+            && !keys.configured()
+        {
+            return Err(StartError::KeysRequired(*reachable));
         }
         keys.ensure_admin(&config.admin_key_file()).await.map_err(StartError::AdminKey)?;
         let path = config.signing_key_file();
@@ -214,14 +224,18 @@ impl Server {
             waiting: Arc::new(Waiting::default()),
             metrics,
             clock,
-            listening: Listening { loopback, port: address.port() },
+            listening: Listening { loopback, port: port_of(&addresses) },
+            listening_at: addresses.clone(),
+            unknown_keys: random_secret().map_err(|error| StartError::System(io::Error::other(error)))?,
             allow_origins: config.allow_origins.clone(),
             reader_patience: config.reader_patience,
             max_body: config.max_body,
+            load: Load::new(most),
             probe: Default::default(),
             created: Default::default(),
         });
-        Ok(Server { app, store, listener, address, sweep: SWEEP })
+        let limits = Limits { most, head: config.head_time, write: config.write_time };
+        Ok(Server { app, store, listeners, addresses, limits, sweep: SWEEP })
     }
 
     /// Looks for overdue actions more or less often than every second.
@@ -236,19 +250,23 @@ impl Server {
         Arc::clone(&self.store)
     }
 
-    /// Where it listens.
-    pub fn address(&self) -> SocketAddr {
-        self.address
+    /// The port on which it listens.
+    pub fn port(&self) -> u16 {
+        port_of(&self.addresses)
     }
 
-    /// The address of the dashboard for a browser on this machine, where it can be reached from there.
+    /// The address of the dashboard for a browser on this machine, where it can be reached from there. It names no
+    /// address on which another program could listen: whoever opens it may bring a one-time link.
     fn dashboard(&self) -> String {
-        let ip = self.address.ip();
-        let name = match ip.is_loopback() || ip.is_unspecified() {
-            true => format!("localhost:{}", self.address.port()),
-            false => self.address.to_string(),
-        };
-        format!("http://{name}")
+        let port = self.port();
+        match self.addresses.as_slice() {
+            [only] if only.ip().is_unspecified() => match only {
+                SocketAddr::V4(_) => format!("http://127.0.0.1:{port}"),
+                SocketAddr::V6(_) => format!("http://[::1]:{port}"),
+            },
+            [only] => format!("http://{only}"),
+            _ => format!("http://localhost:{port}"),
+        }
     }
 
     /// Where a person begins: a link that logs them in once as the admin, else the page that asks for a key.
@@ -270,7 +288,7 @@ impl Server {
     /// # Errors
     /// When the socket fails.
     pub async fn serve(self, stop: impl Future<Output = ()> + Send + 'static) -> io::Result<()> {
-        let Server { app, store, listener, sweep, .. } = self;
+        let Server { app, store, listeners, limits, sweep, .. } = self;
         let waiting = app.waiting.clone();
         let following = {
             let (waiting, store) = (waiting.clone(), app.store.clone());
@@ -279,25 +297,20 @@ impl Server {
         let watching = tokio::spawn(watch::follow(app.policies.clone(), waiting.closing()));
         let sweeping = tokio::spawn(sweep_until_closed(app.clone(), sweep));
 
-        // A decision is one small packet each way: waiting to fill packets would cost more than deciding.
-        let listener = listener.tap_io(|stream| {
-            if let Err(error) = stream.set_nodelay(true) {
-                tracing::debug!(%error, "a connection may be slower than it could be");
-            }
-        });
         let mut closing = waiting.closing();
-        let service = router::app(app).into_make_service_with_connect_info::<SocketAddr>();
-        let serving = axum::serve(listener, service).with_graceful_shutdown(async move {
+        let metrics = app.metrics.clone();
+        let serving =
+            tokio::spawn(connections::serve(listeners, router::app(app), limits, metrics, waiting.closing()));
+        let stopping = async {
             stop.await;
             waiting.close();
-        });
-        let overtime = async {
             closed(&mut closing).await;
-            tokio::time::sleep(GRACE).await;
         };
-        let served = tokio::select! {
-            served = serving.into_future() => served,
-            () = overtime => Ok(()),
+        stopping.await;
+        let ended = tokio::time::timeout(GRACE, serving).await;
+        let served = match ended {
+            Ok(Err(error)) => Err(io::Error::other(error)),
+            Ok(Ok(())) | Err(_) => Ok(()),
         };
         following.abort();
         for task in [watching, sweeping] {
@@ -337,12 +350,34 @@ pub fn run(config: Config, ready: impl FnOnce(&Server)) -> Result<(), StartError
     })
 }
 
-async fn listen(config: &Config) -> Result<TcpListener, StartError> {
-    let (host, port) = (config.host, config.port);
-    TcpListener::bind((host, port)).await.map_err(|error| match error.kind() {
-        io::ErrorKind::AddrInUse => StartError::PortInUse { host, port },
-        _ => StartError::Listen { host, port, error },
-    })
+/// The port of all listeners, which is one.
+fn port_of(addresses: &[SocketAddr]) -> u16 {
+    addresses.first().map_or(0, SocketAddr::port)
+}
+
+async fn listen(config: &Config) -> Result<Vec<TcpListener>, StartError> {
+    let mut port = config.port;
+    let mut listeners: Vec<TcpListener> = Vec::new();
+    for &host in &config.hosts {
+        match TcpListener::bind((host, port)).await {
+            Ok(listener) => {
+                port = listener.local_addr().map_err(StartError::System)?.port();
+                listeners.push(listener);
+            }
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
+                return Err(StartError::PortInUse { host, port });
+            }
+            // A machine without IPv6 has one loopback address.
+            Err(error) if !listeners.is_empty() && has_no_such_address(&error) => {}
+            Err(error) => return Err(StartError::Listen { host, port, error }),
+        }
+    }
+    Ok(listeners)
+}
+
+fn has_no_such_address(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::AddrNotAvailable | io::ErrorKind::Unsupported)
+        || error.raw_os_error() == Some(97) // EAFNOSUPPORT
 }
 
 fn database_error(config: &Config, error: StoreError) -> StartError {
@@ -360,7 +395,9 @@ fn print_banner(config: &Config, server: &Server) {
     let hash = set.policy_hash().to_hex();
     let files = set.sources.len();
     println!("Faramesh {}", env!("CARGO_PKG_VERSION"));
-    println!("  listening  http://{}", server.address);
+    for address in &server.addresses {
+        println!("  listening  http://{address}");
+    }
     println!("  dashboard  {}", server.dashboard_link());
     match files {
         0 => println!("  policies   none in `{}`: every action halts", config.policies.display()),

@@ -7,6 +7,7 @@ mod expect;
 pub mod hosts;
 pub mod native;
 mod read;
+pub mod siege;
 pub mod tally;
 
 use std::path::PathBuf;

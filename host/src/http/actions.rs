@@ -9,16 +9,16 @@ use engine::lifecycle::Status;
 use engine::risk::RiskLevel;
 use engine::time::rfc3339;
 use serde::{Deserialize, Serialize};
+use serde_json::json as object;
 use serde_json::value::RawValue;
 
 use super::Shared;
 use super::auth::Caller;
 use super::error::Problem;
-use super::extract::{JsonBytes, Params, json, json_text};
+use super::extract::{JsonBytes, Params, json, json_page, json_text};
 use crate::clock::parse_time;
 use crate::events::closed;
 use crate::gate::Answer;
-use crate::gate::pass::raw;
 use crate::principal::{Actor, Permission};
 use crate::store::{ActionRow, ApprovalRow, Filter, Receipt};
 
@@ -120,12 +120,14 @@ pub fn answer(answer: &Answer, caller: Option<&Actor>) -> Result<Response, Probl
 pub async fn submit(State(app): State<Shared>, caller: Caller, body: JsonBytes) -> Result<Response, Problem> {
     let principal = caller.needs(Permission::Submit)?;
     let once = body.once(&principal.principal.scope(), kept(Some(principal.clone())))?;
+    let _turn = app.load.turn_to_decide(&caller, body.bytes.len()).await?;
     answer(&app.gate.submit(principal, &body.bytes, once).await?, Some(principal))
 }
 
 /// `POST /v1/gate/decide`: the decision as the engine printed it.
 pub async fn decide(State(app): State<Shared>, caller: Caller, body: JsonBytes) -> Result<Response, Problem> {
     let principal = caller.needs(Permission::SeeOwn)?;
+    let _turn = app.load.turn_to_decide(&caller, body.bytes.len()).await?;
     let pass = app.gate.dry_run(principal, &body.bytes)?;
     Ok(json_text(pass.row.json.get().to_owned()))
 }
@@ -183,24 +185,32 @@ impl ListParams {
     }
 }
 
-#[derive(Serialize)]
-struct List<'a> {
-    actions: Vec<Box<RawValue>>,
-    total: u64,
-    next_cursor: Option<&'a str>,
-}
-
-/// `GET /v1/actions`
+/// `GET /v1/actions`: a page ends early, with a cursor, when it has as many bytes as one answer may have.
 pub async fn list(
     State(app): State<Shared>,
     caller: Caller,
     Params(params): Params<ListParams>,
 ) -> Result<Response, Problem> {
     let principal = caller.needs(Permission::SeeOwn)?;
-    let page = app.store.actions(params.filter(principal)?).await?;
-    let texts = page.actions.iter().map(|row| render(row, Some(principal)).map(raw));
-    let actions = texts.collect::<Result<_, _>>()?;
-    json(&List { actions, total: page.total, next_cursor: page.next_cursor.as_deref() })
+    let filter = params.filter(principal)?;
+    let room = app.load.room_for_a_page(&caller).await?;
+    let _turn = match &filter.q {
+        Some(_) => Some(app.load.turn_to_search(caller.counted_as()).await?),
+        None => None,
+    };
+    let page = app.store.actions(filter).await?;
+    let mut text = "{\"actions\":[".to_owned();
+    for (index, row) in page.actions.into_iter().enumerate() {
+        if index > 0 {
+            text.push(',');
+        }
+        // Each row goes when its text is made, so that the page is not kept twice.
+        text.push_str(&render(&row, Some(principal))?);
+    }
+    let end = object!({ "next_cursor": page.next_cursor, "total": page.total }).to_string();
+    text.push_str("],");
+    text.push_str(end.trim_start_matches('{'));
+    Ok(json_page(text, room))
 }
 
 /// `GET /v1/actions/{id}`
@@ -220,7 +230,8 @@ pub async fn events(
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
     let row = app.gate.visible(&caller.actor, &id).await?;
-    super::records::render(&app.store.records_of(row.id).await?, "events")
+    let room = app.load.room_for_a_page(&caller).await?;
+    super::records::render(app.store.records_of(row.id).await?, "events", room)
 }
 
 /// `GET /v1/actions/{id}/explain`
@@ -231,6 +242,7 @@ pub async fn explain(
 ) -> Result<Response, Problem> {
     let principal = caller.needs(Permission::SeeAll)?;
     let row = app.gate.visible(principal, &id).await?;
+    let _turn = app.load.turn_to_compile(&caller).await?;
     json(&app.gate.explain(&row).await?)
 }
 
@@ -244,6 +256,7 @@ pub async fn replay(
     let principal = caller.needs(Permission::SeeAll)?;
     let super::extract::Nothing {} = body.parse()?;
     let row = app.gate.visible(principal, &id).await?;
+    let _turn = app.load.turn_to_compile(&caller).await?;
     json(&app.gate.replay(&row).await?)
 }
 
@@ -269,6 +282,7 @@ pub async fn wait(
     };
     let deadline = tokio::time::Instant::now() + timeout.min(MAX_WAIT);
     let id = app.gate.visible(&caller.actor, &id).await?.id;
+    let _place = app.load.waits.take(caller.counted_as(), 1).await?;
     let watch = app.waiting.action(&id);
     let mut closing = app.waiting.closing();
     loop {

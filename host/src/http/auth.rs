@@ -67,6 +67,11 @@ impl Caller {
         }
     }
 
+    /// As whom the caller's requests are counted together: each key by itself, and all callers without one.
+    pub fn counted_as(&self) -> &str {
+        self.key_id().unwrap_or("")
+    }
+
     /// When what the caller showed stops working, Unix milliseconds.
     pub fn ends_ms(&self) -> Option<i64> {
         match &self.credential {
@@ -103,9 +108,7 @@ impl FromRequestParts<Shared> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self, Problem> {
         let MaybeCaller(caller) = MaybeCaller::from_request_parts(parts, app).await?;
-        caller.ok_or_else(|| {
-            Problem::unauthorized("key_required", "this server answers only to callers with a key")
-        })
+        caller.ok_or_else(Problem::key_required)
     }
 }
 
@@ -117,6 +120,10 @@ impl FromRequestParts<Shared> for MaybeCaller {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self, Problem> {
+        if let Some(known) = parts.extensions.get::<MaybeCaller>() {
+            // The guard has asked already, before it took in the body.
+            return Ok(known.clone());
+        }
         let mut shown = parts.headers.get_all(header::AUTHORIZATION).iter();
         let (first, second) = (shown.next(), shown.next());
         let Some(first) = first else {
@@ -188,6 +195,7 @@ impl<S: Sync> FromRequestParts<S> for Source {
     }
 }
 
-fn source(parts: &Parts) -> Option<IpAddr> {
+/// The address from which a request comes.
+pub fn source(parts: &Parts) -> Option<IpAddr> {
     parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(address)| address.ip())
 }

@@ -28,12 +28,14 @@ pub struct Problem {
     code: &'static str,
     detail: String,
     more: Map<String, Value>,
+    /// After how many seconds it may be tried again.
+    retry_after: Option<u32>,
 }
 
 impl Problem {
     /// A problem. `code` is stable; `detail` is a sentence for people.
     pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
-        Problem { status, code, detail: detail.into(), more: Map::new() }
+        Problem { status, code, detail: detail.into(), more: Map::new(), retry_after: None }
     }
 
     /// With one more field.
@@ -64,6 +66,11 @@ impl Problem {
         Problem::new(StatusCode::UNAUTHORIZED, code, detail)
     }
 
+    /// The caller has no key, and needs one here.
+    pub fn key_required() -> Self {
+        Problem::unauthorized("key_required", "this server answers only to callers with a key")
+    }
+
     /// The caller's role does not do this.
     pub fn forbidden(needs: Permission) -> Self {
         let detail = match needs {
@@ -75,6 +82,27 @@ impl Problem {
             Permission::ManageKeys => "only admins may do this",
         };
         Problem::new(StatusCode::FORBIDDEN, "forbidden", detail)
+    }
+
+    /// The caller has as many requests of a kind open as one caller may have.
+    pub fn too_many_requests() -> Self {
+        let detail = "this caller has too many requests of this kind open at once";
+        Problem::new(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", detail).again_after(1)
+    }
+
+    /// All callers together have as many requests of a kind open as this server takes. Nothing was decided.
+    pub fn busy() -> Self {
+        let detail = "the server has too many requests of this kind open at once";
+        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "busy", detail)
+            .with("outcome", Outcome::Halt.as_str())
+            .again_after(1)
+    }
+
+    /// Saying after how many seconds the request may come again.
+    #[must_use]
+    fn again_after(mut self, seconds: u32) -> Self {
+        self.retry_after = Some(seconds);
+        self
     }
 
     /// Something that cannot be helped; `internal` goes to the log only.
@@ -96,6 +124,9 @@ impl IntoResponse for Problem {
         body.extend(self.more);
         let content_type = (header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         let mut response = (self.status, [content_type], Value::Object(body).to_string()).into_response();
+        if let Some(seconds) = self.retry_after {
+            response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+        }
         if self.status == StatusCode::UNAUTHORIZED {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }

@@ -6,6 +6,8 @@
 
 use std::collections::HashMap;
 use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::extract::State;
@@ -16,7 +18,7 @@ use serde::Deserialize;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::mpsc;
-use tokio_stream::wrappers::ReceiverStream;
+use tokio_stream::Stream;
 
 use super::auth::Caller;
 use super::error::Problem;
@@ -24,6 +26,7 @@ use super::extract::Params;
 use super::{App, Shared};
 use crate::events::closed;
 use crate::principal::Permission;
+use crate::quota::Part;
 use crate::store::{Event, StoreError, StoredRecord};
 
 /// How often a silent stream says that it is alive.
@@ -32,6 +35,8 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
 const STANDING: Duration = Duration::from_secs(1);
 /// How many events wait for a reader, beside what the store's own channel holds.
 const WAITING: usize = 32;
+/// The bytes of an event that are not counted: the queue of a reader bounds them.
+const FREE_EVENT: usize = 8 * 1024;
 /// How many records are read at once when a reader catches up.
 const CATCH_UP: u32 = 256;
 /// How many actions are remembered as the reader's own or not, before all are forgotten.
@@ -59,6 +64,7 @@ pub async fn stream(
         Some(Err(_)) => Some(String::new()),
         None => params.last_event_id,
     };
+    let place = app.load.streams.take(caller.counted_as(), 1).await?;
     // From here on every record is in the channel; what was before comes from the store.
     let live = app.store.subscribe();
     let behind =
@@ -68,6 +74,7 @@ pub async fn stream(
         })?;
     let (out, events) = mpsc::channel(WAITING);
     tokio::spawn(async move {
+        let _place = place;
         let mut reader = Reader { app, caller, out, behind, own: HashMap::new() };
         let mut closing = reader.app.waiting.closing();
         let gone = reader.out.clone();
@@ -81,13 +88,42 @@ pub async fn stream(
         }
     });
     let keep_alive = KeepAlive::new().interval(HEARTBEAT).text("alive");
-    let mut response = Sse::new(ReceiverStream::new(events)).keep_alive(keep_alive).into_response();
+    let mut response = Sse::new(Handed::new(events)).keep_alive(keep_alive).into_response();
     // Proxies that collect an answer before they pass it on would hold the events back.
     let unbuffered = (HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
     response.headers_mut().insert(unbuffered.0, unbuffered.1);
     // The answer comes with a weaker word than every other answer has.
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     Ok(response)
+}
+
+/// An event that waits for its reader, and its part of what all such events may take where it is large.
+type Queued = (SseEvent, Option<Part>);
+
+/// The events of one reader. The part of the last one is held until the next is asked for, since only then it is written.
+struct Handed {
+    events: mpsc::Receiver<Queued>,
+    last: Option<Part>,
+}
+
+impl Handed {
+    fn new(events: mpsc::Receiver<Queued>) -> Self {
+        Handed { events, last: None }
+    }
+}
+
+impl Stream for Handed {
+    type Item = Result<SseEvent, Infallible>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.last = None;
+        self.events.poll_recv(context).map(|queued| {
+            queued.map(|(event, part)| {
+                self.last = part;
+                Ok(event)
+            })
+        })
+    }
 }
 
 /// Is done when the caller is not any more who it was. No record tells of a session that ends.
@@ -120,7 +156,7 @@ enum End {
 struct Reader {
     app: Shared,
     caller: Caller,
-    out: mpsc::Sender<Result<SseEvent, Infallible>>,
+    out: mpsc::Sender<Queued>,
     /// The place of the last record that was sent, or that the reader has from before. Records of all streams come in
     /// one order, so one place says what is missing of each.
     behind: u64,
@@ -170,8 +206,12 @@ impl Reader {
 
     async fn catch_up(&mut self) -> Result<(), End> {
         loop {
+            // Pages in many hands at once would be a lot of memory.
+            let turn = self.app.load.catching_up.take(self.caller.counted_as(), 1).await;
+            let Ok(_turn) = turn else { return Err(End::Stalled) };
             let records = self.app.store.records_after(self.behind, CATCH_UP).await.map_err(End::Store)?;
-            let last_page = records.len() < CATCH_UP as usize;
+            // A page of large records has fewer than asked for; only one behind the last has none.
+            let last_page = records.is_empty();
             for record in &records {
                 let visible = self.sees_stored(record).await?;
                 self.send(record, visible).await?;
@@ -194,10 +234,18 @@ impl Reader {
         if !visible {
             return Ok(());
         }
+        let body_size = record.body.len();
         // Canonical JSON has no line breaks; a record that somebody changed in the database might.
         let body = record.body.replace(['\r', '\n'], " ");
         let event = SseEvent::default().id(format!("{stream}:{seq}")).event(record.kind.as_str()).data(body);
-        match tokio::time::timeout(self.app.reader_patience, self.out.send(Ok(event))).await {
+        let part = match body_size {
+            small if small <= FREE_EVENT => None,
+            large => match self.app.load.events.take(self.caller.counted_as(), large).await {
+                Ok(part) => Some(part),
+                Err(_) => return Err(End::Stalled),
+            },
+        };
+        match tokio::time::timeout(self.app.reader_patience, self.out.send((event, part))).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(_)) => Err(End::Gone),
             Err(_) => Err(End::Stalled),

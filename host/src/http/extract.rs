@@ -1,10 +1,11 @@
 //! Reading requests: bodies, queries, and requests that may come twice. What cannot be read has a problem.
 
 use std::fmt::Display;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::{Body, Bytes};
+use axum::body::{Body, Bytes, HttpBody as _};
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{FromRequest, FromRequestParts, Query, Request};
 use axum::http::request::Parts;
@@ -14,11 +15,13 @@ use engine::decision::ReasonCode;
 use engine::hash::Digest;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio_stream::StreamExt as _;
+use tokio::time::Instant;
 
 use super::Shared;
 use super::error::Problem;
+use super::load::{FREE_BODY, Load};
 use crate::gate::Once;
+use crate::quota::Part;
 use crate::store::ActionRow;
 
 /// The bytes of a body that is JSON, or says nothing of what it is.
@@ -99,45 +102,95 @@ impl JsonBytes {
 
 /// How long the body of a request may take.
 const BODY_TIME: Duration = Duration::from_secs(30);
-/// How much of a body that is too large is read and thrown away, so that the answer is not lost in a connection
+/// How long a body may pause.
+const BODY_PAUSE: Duration = Duration::from_secs(10);
+/// How much of a body that nothing is done with is read and thrown away, so that the answer is not lost in a connection
 /// that is cut while its caller still writes.
-const DISCARDED: usize = 4 * engine::json::MAX_BYTES;
+const DISCARDED: usize = 12 * engine::json::MAX_BYTES;
+/// How long that may take.
+const DISCARD_TIME: Duration = Duration::from_secs(3);
 
-/// Takes in a whole body, so that whatever the answer is, its caller has said all and listens.
+/// Takes in a whole body of at most `most` bytes for `who`. Beyond [`FREE_BODY`] its bytes are part of what all bodies
+/// may take, which they are until the answer's second part is dropped.
 ///
 /// # Errors
-/// 413 over the limit, with the outcome that it means for an action; 408 for one that takes too long.
-pub async fn take_in(body: Body, most: usize) -> Result<Bytes, Problem> {
-    let taking = tokio::time::timeout(BODY_TIME, async {
-        let mut stream = body.into_data_stream();
-        let mut taken = Vec::new();
-        let mut size = 0_usize;
-        while let Some(chunk) = stream.next().await {
-            let chunk = chunk.map_err(|_| {
-                Problem::bad_request("incomplete_body", "the body could not be read to its end")
-            })?;
-            size = size.saturating_add(chunk.len());
-            if size <= most {
-                taken.push(chunk);
-            } else if size > most.saturating_add(DISCARDED) {
-                break;
+/// 413 over the limit, with the outcome that it means for an action; 408 for one that takes too long; 429 or 503 when
+/// the bodies in flight take all that they may.
+pub async fn take_in(
+    mut body: Body,
+    most: usize,
+    load: &Load,
+    who: &str,
+) -> Result<(Bytes, Option<Part>), Problem> {
+    let deadline = Instant::now() + BODY_TIME;
+    let too_large = || {
+        let detail = format!("the body has more than {most} bytes");
+        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail)
+            .halting(ReasonCode::InvalidAction)
+    };
+    // INVARIANT: what is kept is what came, in one buffer: the pieces in which it came may be a byte each.
+    let mut taken = Vec::new();
+    let (mut room, mut part) = (FREE_BODY.min(most), None);
+    if body.size_hint().lower() > most as u64 {
+        discard(body).await;
+        return Err(too_large());
+    }
+    while let Some(piece) = next_piece(&mut body, deadline).await? {
+        let size = taken.len().saturating_add(piece.len());
+        if size > most {
+            discard(body).await;
+            return Err(too_large());
+        }
+        if size > room {
+            // Doubling asks seldom, and never keeps more than twice of what came.
+            let wanted = size.max(room.saturating_mul(2)).min(most);
+            match &mut part {
+                None => part = Some(load.bodies.take(who, wanted - room).await?),
+                Some(part) => load.bodies.grow(part, wanted - room).await?,
+            }
+            room = wanted;
+        }
+        if taken.capacity() < size {
+            taken.reserve_exact(size.max(taken.len().saturating_mul(2)).min(room) - taken.len());
+        }
+        taken.extend_from_slice(&piece);
+    }
+    Ok((Bytes::from(taken), part))
+}
+
+/// The next bytes of a body, none at its end.
+async fn next_piece(body: &mut Body, deadline: Instant) -> Result<Option<Bytes>, Problem> {
+    loop {
+        let frame = std::future::poll_fn(|context| Pin::new(&mut *body).poll_frame(context));
+        let frame = tokio::time::timeout_at(deadline.min(Instant::now() + BODY_PAUSE), frame).await;
+        match frame {
+            Ok(None) => return Ok(None),
+            Ok(Some(Ok(frame))) => {
+                if let Ok(piece) = frame.into_data() {
+                    return Ok(Some(piece));
+                }
+            }
+            Ok(Some(Err(_))) => {
+                let detail = "the body could not be read to its end";
+                return Err(Problem::bad_request("incomplete_body", detail));
+            }
+            Err(_) => {
+                let detail = "the body did not come in time";
+                return Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "request_timeout", detail));
             }
         }
-        if size > most {
-            let detail = format!("the body has more than {most} bytes");
-            return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail)
-                .halting(ReasonCode::InvalidAction));
-        }
-        match <[Bytes; 1]>::try_from(taken) {
-            // Nearly every body comes in one piece, which is not copied.
-            Ok([whole]) => Ok(whole),
-            Err(pieces) => Ok(Bytes::from(pieces.concat())),
-        }
-    });
-    taking.await.unwrap_or_else(|_| {
-        let detail = "the body did not come in time";
-        Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "request_timeout", detail))
-    })
+    }
+}
+
+/// Reads the rest of a body that nothing is done with, within bounds, and keeps nothing of it.
+pub async fn discard(mut body: Body) {
+    let (deadline, mut left) = (Instant::now() + DISCARD_TIME, DISCARDED);
+    while let Ok(Some(piece)) = next_piece(&mut body, deadline).await {
+        left = match left.checked_sub(piece.len().max(1)) {
+            Some(left) => left,
+            None => return,
+        };
+    }
 }
 
 /// The body that [`super::guard`] has taken in.
@@ -179,6 +232,23 @@ impl<T: DeserializeOwned> FromRequestParts<Shared> for Params<T> {
 /// Text that is JSON already.
 pub fn json_text(text: String) -> Response {
     ([(header::CONTENT_TYPE, "application/json")], text).into_response()
+}
+
+/// Text that is JSON already, and what it takes of the room for pages. The room is taken until the last byte is written,
+/// however slowly its reader reads.
+pub fn json_page(text: String, mut room: Part) -> Response {
+    struct Page {
+        text: String,
+        _room: Part,
+    }
+    impl AsRef<[u8]> for Page {
+        fn as_ref(&self) -> &[u8] {
+            self.text.as_bytes()
+        }
+    }
+    room.shrink_to(text.capacity());
+    let bytes = Bytes::from_owner(Page { text, _room: room });
+    ([(header::CONTENT_TYPE, "application/json")], bytes).into_response()
 }
 
 /// A value as JSON.

@@ -1,36 +1,58 @@
 //! What every request passes and every answer carries, whoever asks: no foreign page reaches a server on this
 //! machine, nothing is cached or framed, and how long it took is counted.
 
+use std::sync::Arc;
 use std::time::Instant;
 
-use axum::body::Body;
-use axum::extract::{MatchedPath, Request, State};
+use axum::body::{Body, Bytes};
+use axum::extract::{FromRequestParts as _, MatchedPath, Request, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
+use super::auth::{self, MaybeCaller};
 use super::error::Problem;
-use super::extract::take_in;
+use super::extract::{discard, take_in};
+use super::load::FREE_BODY;
 use super::{App, Shared};
+use crate::quota::Part;
+use crate::server::connections::Place;
 
+/// Where a browser logs in: what it logs in with is in the body.
+const LOGIN: &str = "/v1/session";
+/// Where a held action is answered.
+const APPROVAL: &str = "/v1/actions/{id}/approval";
+/// Where one action is looked for.
+const ACTION: &str = "/v1/actions/{id}";
+/// The characters of a whole id.
+const WHOLE_ID: usize = 36;
 /// Where records of many actions come in at once.
 const RECORDS: &str = "/v1/records";
 /// The most bytes of their body.
 const MAX_RECORDS_BODY: usize = 8 * engine::json::MAX_BYTES;
 
-/// Checks where a request comes from, and dresses the answer.
+/// Checks where a request comes from and who sends it, takes in its body, and dresses the answer.
 pub async fn guard(State(app): State<Shared>, request: Request, next: Next) -> Response {
     let started = Instant::now();
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().cloned();
-    let refused = refuse(&app, &method, request.headers(), request.uri().host());
-    let (parts, body) = request.into_parts();
-    let brings_records =
-        method == Method::POST && route.as_ref().is_some_and(|route| route.as_str() == RECORDS);
-    let most = if brings_records { MAX_RECORDS_BODY } else { app.max_body };
-    let mut response = match (take_in(body, most).await, refused) {
-        (_, Some(problem)) | (Err(problem), None) => problem.into_response(),
-        (Ok(body), None) => next.run(Request::from_parts(parts, Body::from(body))).await,
+    let mut response = match admit(&app, request, route.as_ref().map_or("", MatchedPath::as_str)).await {
+        Ok(Admitted { request, part: None, turn }) => {
+            let response = next.run(request).await;
+            drop(turn);
+            response
+        }
+        // What a large body leads to stays counted until it is done, also when its caller leaves before.
+        Ok(Admitted { request, part, turn }) => {
+            let done = tokio::spawn(async move {
+                let response = next.run(request).await;
+                drop((part, turn));
+                response
+            });
+            done.await.unwrap_or_else(|error| Problem::failed(&error.to_string()).into_response())
+        }
+        Err(problem) => problem.into_response(),
     };
     let headers = response.headers_mut();
     for (name, value) in [
@@ -53,7 +75,84 @@ pub async fn guard(State(app): State<Shared>, request: Request, next: Next) -> R
     response
 }
 
+/// A request that may go on, with its whole body.
+struct Admitted {
+    request: Request,
+    /// Of what all bodies may take, for a large one.
+    part: Option<Part>,
+    /// For a request that makes the store look through all actions.
+    turn: Option<Part>,
+}
+
+async fn admit(app: &Shared, request: Request, route: &str) -> Result<Admitted, Problem> {
+    let (mut parts, body) = request.into_parts();
+    let place = parts.extensions.get::<Arc<Place>>().cloned();
+    let admitted = match refuse(app, &parts.method, &parts.headers, parts.uri.host()) {
+        Some(problem) => Err(problem),
+        None => known(app, &mut parts, route).await,
+    };
+    let (who, most) = match admitted {
+        Ok(admitted) => admitted,
+        Err(problem) => {
+            discard(body).await;
+            return Err(problem);
+        }
+    };
+    // INVARIANT: only here is a body read, so only of callers that this server knows, or as much as is free.
+    let (body, part) = match most {
+        0 => {
+            discard(body).await;
+            (Bytes::new(), None)
+        }
+        most => take_in(body, most, &app.load, &who).await?,
+    };
+    if let Some(place) = place {
+        place.works();
+    }
+    let prefix = route.starts_with(ACTION) && parts.uri.path().split('/').nth(3).is_some_and(is_prefix);
+    let turn = if prefix { Some(app.load.turn_to_search(&who).await?) } else { None };
+    Ok(Admitted { request: Request::from_parts(parts, Body::from(body)), part, turn })
+}
+
+/// As whom a request is counted, and the most bytes of a body that is read for it. What is found out here about its
+/// caller is kept for the handler.
+async fn known(app: &Shared, parts: &mut Parts, route: &str) -> Result<(String, usize), Problem> {
+    let brings = !matches!(parts.method, Method::GET | Method::HEAD);
+    if route == LOGIN && parts.method == Method::POST {
+        return Ok((source(parts), FREE_BODY.min(app.max_body)));
+    }
+    if !route.starts_with("/v1/") {
+        return Ok((source(parts), 0));
+    }
+    let caller = MaybeCaller::from_request_parts(parts, app).await?;
+    let known = match &caller.0 {
+        // Whoever has an approval link shows its token in the body.
+        None if brings && route == APPROVAL => (source(parts), FREE_BODY.min(app.max_body)),
+        None if brings => return Err(Problem::key_required()),
+        None => (source(parts), 0),
+        Some(caller) if !brings => (caller.counted_as().to_owned(), 0),
+        Some(caller) if route == RECORDS => (caller.counted_as().to_owned(), MAX_RECORDS_BODY),
+        Some(caller) => (caller.counted_as().to_owned(), app.max_body),
+    };
+    parts.extensions.insert(caller);
+    Ok(known)
+}
+
+/// The address from which a request comes.
+fn source(parts: &Parts) -> String {
+    auth::source(parts).map_or_else(String::new, |address| address.to_string())
+}
+
+/// Whether it names an action by the start of its id, for which there is no index.
+fn is_prefix(id: &str) -> bool {
+    id.len() != WHOLE_ID
+}
+
 fn refuse(app: &App, method: &Method, headers: &HeaderMap, uri_host: Option<&str>) -> Option<Problem> {
+    if headers.get_all(header::HOST).iter().count() > 1 {
+        // Which of them counts is for every program between here and the caller to guess; RFC 9112 §3.2 wants this.
+        return Some(Problem::bad_request("invalid_host", "the request has more than one `Host`"));
+    }
     let host = host_of(headers);
     let is_named = is_local(host, app.listening.port) || origin_at(app, host).is_some();
     if app.listening.loopback && !(is_named && uri_host.is_none()) {

@@ -14,7 +14,9 @@ pub mod execution;
 pub mod extract;
 pub mod guard;
 pub mod health;
+pub mod identity;
 pub mod keys;
+pub mod load;
 pub mod openapi;
 pub mod policies;
 pub mod policy_tests;
@@ -57,12 +59,18 @@ pub struct App {
     pub clock: Arc<dyn Clock>,
     /// Where the server listens.
     pub listening: Listening,
+    /// The addresses at which the server listens.
+    pub listening_at: Vec<std::net::SocketAddr>,
+    /// What proofs about unknown keys are made with.
+    pub unknown_keys: String,
     /// Origins whose pages count as the server's own.
     pub allow_origins: Vec<String>,
     /// How long a reader of events may take nothing.
     pub reader_patience: std::time::Duration,
     /// The most bytes of a request's body.
     pub max_body: usize,
+    /// How much of the machine requests may use.
+    pub load: load::Load,
     /// Whether the store can write, as of a moment ago.
     pub probe: health::Probe,
     /// Which requests have made a key lately.

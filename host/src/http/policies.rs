@@ -164,6 +164,7 @@ pub async fn check(State(app): State<Shared>, caller: Caller, body: JsonBytes) -
             return Err(Problem::bad_request("invalid_body", detail));
         }
     };
+    let _turn = app.load.turn_to_compile(&caller).await?;
     let (pool, loaded) = compile(app.policies.module(), &sources(files)).await?;
     json(&json!({
         "valid": pool.is_some(),
@@ -206,6 +207,7 @@ pub async fn simulate(
     if actions.len() > MAX_ACTIONS {
         return Err(too_many("actions", MAX_ACTIONS as u64));
     }
+    let _turn = app.load.turn_to_compile(&caller).await?;
     let at_ms = app.clock.now_ms();
     let given = actions.into_iter().map(|action| Sample { id: None, action, at_ms });
     let mut samples: Vec<_> = given.collect();

@@ -11,9 +11,10 @@ use serde_json::value::RawValue;
 use super::Shared;
 use super::auth::Caller;
 use super::error::Problem;
-use super::extract::{JsonBytes, Params, json, json_text};
+use super::extract::{JsonBytes, Params, json, json_page};
 use crate::gate::intake::is_local_name;
 use crate::principal::{Permission, Principal};
+use crate::quota::Part;
 use crate::store::StoredRecord;
 use crate::store::intake::{Refusal, Taken, is_local};
 
@@ -29,7 +30,8 @@ pub struct RecordParams {
     limit: Option<u32>,
 }
 
-/// `GET /v1/records`: without `stream`, of the only stream that is no local one.
+/// `GET /v1/records`: without `stream`, of the only stream that is no local one. There may be fewer than asked for, when
+/// they are large; none are given only behind the last.
 pub async fn list(
     State(app): State<Shared>,
     caller: Caller,
@@ -55,16 +57,17 @@ pub async fn list(
             }
         }
     };
-    render(&app.store.records(stream, params.from.unwrap_or_default(), limit).await?, "records")
+    let room = app.load.room_for_a_page(&caller).await?;
+    render(app.store.records(stream, params.from.unwrap_or_default(), limit).await?, "records", room)
 }
 
 /// The records as a list under `name`, byte for byte as they are stored.
 ///
 /// # Errors
 /// When one of them is no JSON: then its bytes cannot be part of a JSON answer.
-pub fn render(records: &[StoredRecord], name: &str) -> Result<Response, Problem> {
+pub fn render(records: Vec<StoredRecord>, name: &str, room: Part) -> Result<Response, Problem> {
     let mut text = format!("{{\"{name}\":[");
-    for (index, record) in records.iter().enumerate() {
+    for (index, record) in records.into_iter().enumerate() {
         if index > 0 {
             text.push(',');
         }
@@ -76,7 +79,7 @@ pub fn render(records: &[StoredRecord], name: &str) -> Result<Response, Problem>
         }
     }
     text.push_str("]}");
-    Ok(json_text(text))
+    Ok(json_page(text, room))
 }
 
 /// One record as [`render`] shows it.
@@ -165,6 +168,7 @@ pub async fn take_in(
     body: JsonBytes,
 ) -> Result<Response, Problem> {
     let principal = caller.needs(Permission::Submit)?;
+    let _turn = app.load.turn_to_decide(&caller, body.bytes.len()).await?;
     let FromOutside { stream, records } = body.parse()?;
     let Taken { head, accepted } = app.gate.take_in(principal, stream, records).await?;
     json(&TakenView { head: head.into(), accepted })

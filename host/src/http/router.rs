@@ -8,8 +8,8 @@ use axum::routing::{MethodRouter, delete, get, post, put};
 
 use super::error::Problem;
 use super::{
-    Shared, actions, bundle, dashboard, decisions, events, execution, guard, health, keys, openapi, policies,
-    policy_tests, records, session, stats,
+    Shared, actions, bundle, dashboard, decisions, events, execution, guard, health, identity, keys, openapi,
+    policies, policy_tests, records, session, stats,
 };
 
 /// One route: its method, its path, and what answers.
@@ -63,6 +63,7 @@ pub fn routes() -> Vec<Route> {
         route("get", "/v1/session", get(session::current)),
         route("delete", "/v1/session", delete(session::end)),
         route("post", "/v1/session/links", post(session::link)),
+        route("get", "/v1/identity", get(identity::identity)),
         route("get", "/health", get(health::health)),
         route("get", "/ready", get(health::ready)),
         route("get", "/metrics", get(health::metrics)),

@@ -27,6 +27,20 @@ pub const DECIDE_FUEL: u64 = 4_000_000_000;
 /// The fuel of loading policies. One mebibyte of rules takes about a tenth of it.
 pub const LOAD_FUEL: u64 = 20_000_000_000;
 
+/// The most bytes of an action that is decided on the thread that asks. A larger one may take tenths of a second, and
+/// a thread that answers requests first hands its other work to another one.
+pub const SMALL_ACTION: usize = 16 * 1024;
+
+/// Runs `work`, which may take long, so that a thread that answers requests does not hold up the others.
+fn apart<T>(work: impl FnOnce() -> T) -> T {
+    use tokio::runtime::{Handle, RuntimeFlavor};
+    match Handle::try_current().map(|runtime| runtime.runtime_flavor()) {
+        Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(work),
+        // There is no other thread, or nothing that could be held up.
+        _ => work(),
+    }
+}
+
 /// What came of loading policies.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Loaded {

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use engine::hash::PolicyHash;
 use serde_json::value::RawValue;
 
-use super::{Instance, Loaded, Module, RuntimeError, Verdict};
+use super::{Instance, Loaded, Module, RuntimeError, SMALL_ACTION, Verdict, apart};
 use crate::store::PolicySource;
 
 /// Instances of the engine with one policy set. Calls may come from many threads at once.
@@ -47,7 +47,7 @@ impl Pool {
     /// # Errors
     /// When the engine gave no answer: the action is not decided.
     pub fn decide(&self, action: &[u8], state: &[u8]) -> Result<Verdict, RuntimeError> {
-        self.with(|instance, handle| instance.decide(handle, action, state))
+        self.with(action.len(), |instance, handle| instance.decide(handle, action, state))
     }
 
     /// Decides an action again from its canonical form; see [`Instance::decide_recorded`].
@@ -55,7 +55,7 @@ impl Pool {
     /// # Errors
     /// When the engine gave no answer: the action is not decided.
     pub fn decide_recorded(&self, canonical: &[u8], state: &[u8]) -> Result<Verdict, RuntimeError> {
-        self.with(|instance, handle| instance.decide_recorded(handle, canonical, state))
+        self.with(canonical.len(), |instance, handle| instance.decide_recorded(handle, canonical, state))
     }
 
     /// Explains an action from its canonical form; see [`Instance::explain_recorded`].
@@ -63,7 +63,7 @@ impl Pool {
     /// # Errors
     /// When the engine gave no answer, or the bytes are no canonical action.
     pub fn explain_recorded(&self, canonical: &[u8], state: &[u8]) -> Result<Box<RawValue>, RuntimeError> {
-        self.with(|instance, handle| instance.explain_recorded(handle, canonical, state))
+        self.with(canonical.len(), |instance, handle| instance.explain_recorded(handle, canonical, state))
     }
 
     /// Explains the decision on an action; see [`Instance::explain`].
@@ -71,20 +71,22 @@ impl Pool {
     /// # Errors
     /// When the engine gave no answer, or the action cannot be read.
     pub fn explain(&self, action: &[u8], state: &[u8]) -> Result<Box<RawValue>, RuntimeError> {
-        self.with(|instance, handle| instance.explain(handle, action, state))
+        self.with(action.len(), |instance, handle| instance.explain(handle, action, state))
     }
 
     fn with<T>(
         &self,
+        bytes: usize,
         call: impl FnOnce(&mut Instance, u32) -> Result<T, RuntimeError>,
     ) -> Result<T, RuntimeError> {
         // A panic while the list was held leaves a list of whole instances.
         let taken = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let (mut instance, handle) = match taken {
             Some(warm) => warm,
-            None => self.warm_up()?,
+            None => apart(|| self.warm_up())?,
         };
-        let answer = call(&mut instance, handle);
+        let call = || call(&mut instance, handle);
+        let answer = if bytes > SMALL_ACTION { apart(call) } else { call() };
         // INVARIANT: only an instance whose last call ended in an answer is used again.
         if matches!(answer, Ok(_) | Err(RuntimeError::Refused(_))) {
             let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);

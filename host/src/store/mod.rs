@@ -88,20 +88,22 @@ pub trait Store: Send + Sync {
     /// One action by its id, or by the first 8 or more characters of it when they fit only one.
     fn action(&self, id_or_prefix: String) -> Answer<'_, ActionRow>;
 
-    /// Actions, newest first.
+    /// Actions, newest first; none behind the one with which they reach [`PAGE_BYTES`].
     fn actions(&self, filter: Filter) -> Answer<'_, Page>;
 
     /// Actions that wait for approval past `now_ms`, and ones that started before `started_before_ms` and have no
     /// result. Not those of local streams, of which only their own records say what becomes.
     fn overdue(&self, now_ms: i64, started_before_ms: i64) -> Answer<'_, Vec<ActionRow>>;
 
-    /// Records of one stream from `from` on, in order, at most `limit`.
+    /// Records of one stream from `from` on, in order, at most `limit`, and none behind the one with which they reach
+    /// [`PAGE_BYTES`]. Only behind the last there are none at all.
     fn records(&self, stream: String, from: u64, limit: u32) -> Answer<'_, Vec<StoredRecord>>;
 
     /// The records about one action, oldest first.
     fn records_of(&self, action_id: String) -> Answer<'_, Vec<StoredRecord>>;
 
-    /// The records of all streams behind the place `after`, in the order in which they came, at most `limit`.
+    /// The records of all streams behind the place `after`, in the order in which they came, as many as
+    /// [`Store::records`] would give.
     fn records_after(&self, after: u64, limit: u32) -> Answer<'_, Vec<StoredRecord>>;
 
     /// The newest records of decisions in all streams, newest first: at most `limit`, and none behind the one with
@@ -144,6 +146,10 @@ pub trait Store: Send + Sync {
     /// A receiver that falls behind is told how many it missed and finds them with [`Store::records`].
     fn subscribe(&self) -> broadcast::Receiver<Event>;
 }
+
+/// The bytes with which a page of actions or records ends, whatever its limit: a single one may have more than a
+/// mebibyte. A page that is not empty has at least one entry.
+pub const PAGE_BYTES: usize = 4 * 1024 * 1024;
 
 /// A record that was just committed.
 #[derive(Debug, Clone)]

@@ -59,12 +59,21 @@ impl TestApp {
     }
 
     pub fn with(policies: &[(&str, &str)]) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        fs::create_dir(folder.path().join("policies")).unwrap();
-        for (name, text) in policies {
-            fs::write(folder.path().join("policies").join(name), text).unwrap();
-        }
-        TestApp::over(folder, NOON, |_| {}).map_err(|error| error.to_string()).unwrap()
+        TestApp::configured(policies, |_| {})
+    }
+
+    /// A server with these policies and a configuration that is changed.
+    pub fn configured(policies: &[(&str, &str)], change: impl FnOnce(&mut Config)) -> Self {
+        let folder = folder(policies);
+        let mut config = config(folder.path(), |_| {});
+        change(&mut config);
+        TestApp::open(folder, NOON, config).map_err(|error| error.to_string()).unwrap()
+    }
+
+    /// A server with the policy of the tutorial and other settings.
+    pub fn over_settings(change: impl FnOnce(&mut Settings)) -> Self {
+        let folder = folder(&[("support-agent.yaml", POLICY)]);
+        TestApp::over(folder, NOON, change).map_err(|error| error.to_string()).unwrap()
     }
 
     /// A server over a folder that is there already.
@@ -73,7 +82,11 @@ impl TestApp {
         now_ms: i64,
         change: impl FnOnce(&mut Settings),
     ) -> Result<Self, StartError> {
-        let mut config = config(folder.path(), change);
+        let config = config(folder.path(), change);
+        TestApp::open(folder, now_ms, config)
+    }
+
+    fn open(folder: TempDir, now_ms: i64, mut config: Config) -> Result<Self, StartError> {
         config.reader_patience = Duration::from_millis(300);
         let clock = Arc::new(HandClock::at(now_ms));
         let (opened, answer) = std::sync::mpsc::channel();
@@ -86,7 +99,7 @@ impl TestApp {
                     Ok(server) => server.sweeping_every(Duration::from_millis(20)),
                     Err(error) => return opened.send(Err(error)).unwrap(),
                 };
-                let parts = (server.address().port(), server.store());
+                let parts = (server.port(), server.store());
                 opened.send(Ok(parts)).unwrap();
                 let stop = async { _ = stopped.await };
                 server.serve(stop).await.unwrap();
@@ -170,6 +183,16 @@ impl Drop for TestApp {
     fn drop(&mut self) {
         self.halt();
     }
+}
+
+/// A folder with these policies.
+fn folder(policies: &[(&str, &str)]) -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("policies")).unwrap();
+    for (name, text) in policies {
+        fs::write(folder.path().join("policies").join(name), text).unwrap();
+    }
+    folder
 }
 
 /// The configuration of a server in this folder.

@@ -24,13 +24,19 @@ pub fn served(app: &TestApp, stream: &str) -> Vec<String> {
     struct Records {
         records: Vec<Box<RawValue>>,
     }
-    let path = format!("/v1/records?stream={stream}&limit=1000");
-    let page: Records = serde_json::from_str(&app.get(&path).key(&app.admin).send().body).unwrap();
-    let mut verifier = Verifier::new(stream);
-    page.records.iter().for_each(|record| verifier.next(record.get().as_bytes()).unwrap());
+    let (mut verifier, mut records) = (Verifier::new(stream), Vec::new());
+    loop {
+        let path = format!("/v1/records?stream={stream}&from={}&limit=1000", records.len());
+        let page: Records = serde_json::from_str(&app.get(&path).key(&app.admin).send().body).unwrap();
+        if page.records.is_empty() {
+            break;
+        }
+        records.extend(page.records);
+    }
+    records.iter().for_each(|record| verifier.next(record.get().as_bytes()).unwrap());
     let (size, hash) = (verifier.head().size, verifier.head().record_hash.to_hex());
     assert_eq!(head(app, &app.admin, stream), json!({ "stream": stream, "size": size, "record_hash": hash }));
-    page.records.iter().map(|record| record.get().to_owned()).collect()
+    records.iter().map(|record| record.get().to_owned()).collect()
 }
 
 /// The server's own stream and how long it is.

@@ -16,6 +16,7 @@ mod guard;
 mod health;
 mod intake;
 mod keys;
+mod limits;
 mod local;
 mod local_actions;
 mod logs;

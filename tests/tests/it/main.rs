@@ -37,5 +37,6 @@ mod native;
 mod process;
 mod records;
 mod schema;
+mod siege;
 mod start;
 mod wasmtime;

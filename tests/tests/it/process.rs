@@ -140,6 +140,11 @@ impl Server {
         Server { child, client: Client { url, admin, agent: config.build().into() } }
     }
 
+    /// The process.
+    pub(crate) fn process(&self) -> u32 {
+        self.child.id()
+    }
+
     /// How the process ended; none while it runs.
     pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().unwrap()

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::read::all;
 use super::rows::{self, signed, unsigned};
-use crate::store::{Filter, Page, StoreError};
+use crate::store::{ActionRow, Filter, PAGE_BYTES, Page, StoreError};
 
 /// The most actions of one page.
 const LONGEST_PAGE: u32 = 500;
@@ -33,19 +33,35 @@ pub(super) fn actions(connection: &Connection, filter: &Filter) -> Result<Page, 
         None => select(connection, fits, &wanted)?,
     };
     let whole = usize::try_from(limit).unwrap_or(usize::MAX);
-    let more = numbers.len() > whole;
+    let mut more = numbers.len() > whole;
     numbers.truncate(whole);
-    let next_cursor = numbers.last().filter(|_| more).map(|number| write_cursor(*number));
     let sql = format!("SELECT {} WHERE a.number = ?1", rows::ACTION);
     let mut statement = connection.prepare_cached(&sql)?;
     let mut actions = Vec::with_capacity(numbers.len());
+    let (mut last, mut bytes) = (None, 0_usize);
     for number in numbers {
+        if bytes >= PAGE_BYTES {
+            more = true;
+            break;
+        }
         let mut found = statement.query([number])?;
         if let Some(row) = found.next()? {
-            actions.push(rows::action(row)?);
+            let row = rows::action(row)?;
+            bytes = bytes.saturating_add(size(&row));
+            actions.push(row);
         }
+        last = Some(number);
     }
+    let next_cursor = last.filter(|_| more).map(write_cursor);
     Ok(Page { actions, total, next_cursor })
+}
+
+/// The bytes of what can be large in an action.
+fn size(row: &ActionRow) -> usize {
+    let texts =
+        [row.error.as_deref().map_or(0, str::len), row.result.as_ref().map_or(0, |json| json.get().len())];
+    let always = [row.action.get().len(), row.decision.json.get().len(), row.decision.state.get().len()];
+    texts.into_iter().chain(always).fold(0, usize::saturating_add)
 }
 
 /// Which of the actions that fit are on the page, counted from the newest.

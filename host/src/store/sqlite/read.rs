@@ -10,7 +10,7 @@ use rusqlite::{Connection, OptionalExtension as _, Params, Row};
 use super::rows::{self, signed, unsigned};
 use crate::principal::Principal;
 use crate::store::{
-    ActionRow, DecisionRecord, KeyRow, PolicySource, PolicyVersion, StoreError, StoredRecord,
+    ActionRow, DecisionRecord, KeyRow, PAGE_BYTES, PolicySource, PolicyVersion, StoreError, StoredRecord,
 };
 
 /// Shorter prefixes fit too many actions to be meant.
@@ -109,7 +109,7 @@ pub(super) fn records(
     let sql =
         "SELECT s.stream, r.seq, r.kind, r.body, r.number FROM records r JOIN streams s ON s.id = r.stream_id
                WHERE s.stream = ?1 AND r.seq >= ?2 ORDER BY r.seq LIMIT ?3";
-    all(connection, sql, (stream, signed(from), limit), rows::record)
+    page(connection, sql, (stream, signed(from), limit))
 }
 
 /// Records of all streams in the order in which they came.
@@ -121,7 +121,7 @@ pub(super) fn records_after(
     let sql =
         "SELECT s.stream, r.seq, r.kind, r.body, r.number FROM records r JOIN streams s ON s.id = r.stream_id
                WHERE r.number > ?1 ORDER BY r.number LIMIT ?2";
-    all(connection, sql, (signed(after), limit), rows::record)
+    page(connection, sql, (signed(after), limit))
 }
 
 /// The newest decisions of all streams.
@@ -249,6 +249,21 @@ pub(super) fn counts(connection: &Connection) -> Result<Vec<(Status, u64)>, Stor
     let mut counts = all(connection, sql, [], |row| Ok((rows::word(row, 0)?, unsigned(row.get(1)?))))?;
     counts.sort();
     Ok(counts)
+}
+
+/// The records that `sql` finds, up to the one with which they fill a page.
+fn page(connection: &Connection, sql: &str, params: impl Params) -> Result<Vec<StoredRecord>, StoreError> {
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut rows = statement.query(params)?;
+    let (mut found, mut bytes) = (Vec::new(), 0_usize);
+    while bytes < PAGE_BYTES
+        && let Some(row) = rows.next()?
+    {
+        let record = rows::record(row)?;
+        bytes = bytes.saturating_add(record.body.len());
+        found.push(record);
+    }
+    Ok(found)
 }
 
 /// Every row that `sql` finds.
