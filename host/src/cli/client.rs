@@ -1,18 +1,23 @@
 //! The line to a server: which one, with which key, and what its errors mean to a person.
 
 use std::io::Read;
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use host::identity::{self, Identity};
 use serde_json::Value;
 use ureq::http::{Response, StatusCode};
 use ureq::{Agent, Body, RequestBuilder};
 
 use super::exit::Failure;
+use super::settings::{Given, is_loopback, settings};
 use super::{Global, text};
 
-/// The most bytes of an answer, so that a server cannot fill the memory: a page of the largest records fits.
-const MAX_ANSWER_BYTES: u64 = 256 * 1024 * 1024;
+/// The most bytes of an answer, so that a server cannot fill the memory: a page with the largest records fits.
+const MAX_ANSWER_BYTES: u64 = 64 * 1024 * 1024;
+/// Fewer characters name too many actions.
+const SHORTEST_ID: usize = 8;
 /// The server says something at least every 15 seconds on the line of events; three times that is silence.
 const EVENTS_SILENCE: Duration = Duration::from_secs(45);
 
@@ -28,9 +33,12 @@ pub(crate) enum KeyUse {
 /// A key, and where it comes from.
 #[derive(Debug)]
 pub(crate) struct Key {
-    secret: String,
-    /// The name of the variable or the file.
+    text: String,
+    /// The variable or the file.
     pub(crate) source: String,
+    /// Where exactly the server has to listen. The admin key is for the server that is asked, and for none behind it;
+    /// of a key that is given, only its giver knows what is between.
+    listens_at: Option<SocketAddr>,
 }
 
 /// A server to talk to.
@@ -39,22 +47,45 @@ pub(crate) struct Client {
     agent: Agent,
     events: Agent,
     url: String,
+    /// What names the server.
+    said_by: String,
+    /// Whether it is on this machine.
+    local: bool,
     key: Option<Key>,
+    key_use: KeyUse,
+    /// A key that is set, and not for this address.
+    held_back: Option<String>,
 }
 
 impl Client {
-    /// Prepares to talk to the server that `global` names. Nothing is sent yet.
+    /// Prepares to talk to the server that `global` or the settings name. Nothing is sent yet.
     ///
     /// # Errors
-    /// When the address is no address, or a key file cannot be read.
+    /// When the address is no address, the settings name two, or a key file cannot be read.
     pub(crate) fn new(global: &Global, key_use: KeyUse) -> Result<Self, Failure> {
-        let url = global.url.trim_end_matches('/').to_owned();
-        let Some(host) = host_of(&url) else {
-            return Err(Failure::usage(format!("`{url}` is not the address of a server"))
-                .help("write it as `http://127.0.0.1:8000`"));
+        let settings = settings();
+        let address = settings.address(global.url.as_deref())?;
+        let Some(host) = host_of(&address.url) else {
+            return Err(Failure::usage(format!("`{}` is not the address of a server", address.url))
+                .help(format!("it is from {}; write it as `http://127.0.0.1:8000`", address.said_by)));
         };
         let local = is_loopback(&host);
-        let key = find_key(key_use, local)?;
+        let (mut url, mut held_back) = (address.url.clone(), None);
+        let key = match settings.key_for(&address) {
+            Given::Key { text, said_by } => Some(checked(text, said_by, None)?),
+            given => {
+                if let Given::HeldBack { said_by } = given {
+                    held_back = Some(said_by);
+                }
+                match found_key(key_use, &url)? {
+                    Some((key, found_at)) => {
+                        url = found_at;
+                        Some(key)
+                    }
+                    None => None,
+                }
+            }
+        };
         let config = || {
             let config = Agent::config_builder()
                 .http_status_as_error(false)
@@ -68,13 +99,22 @@ impl Client {
             agent: config().timeout_global(Some(Duration::from_secs(60))).build().into(),
             events: config().timeout_per_read(Some(EVENTS_SILENCE)).build().into(),
             url,
+            said_by: address.said_by,
+            local,
             key,
+            key_use,
+            held_back,
         })
     }
 
     /// The address, without a slash at the end.
     pub(crate) fn url(&self) -> &str {
         &self.url
+    }
+
+    /// The key that is set and not for this address, if any.
+    pub(crate) fn held_back(&self) -> Option<&str> {
+        self.held_back.as_deref()
     }
 
     /// The key that is sent, if any.
@@ -87,11 +127,11 @@ impl Client {
     /// # Errors
     /// No answer, or one that says no.
     pub(crate) fn get(&self, path: &str, query: &[(&str, String)]) -> Result<Value, Failure> {
-        let mut request = self.authorized(self.agent.get(format!("{}{path}", self.url)));
+        let mut request = self.authorized(self.agent.get(format!("{}{path}", self.url)))?;
         for (name, value) in query {
             request = request.query(*name, value);
         }
-        self.answer(request.call())
+        self.answer(path, request.call())
     }
 
     /// Asks for `path`, and gives the answer byte for byte.
@@ -99,7 +139,7 @@ impl Client {
     /// # Errors
     /// No answer, or one that says no.
     pub(crate) fn text(&self, path: &str, query: &[(&str, String)]) -> Result<String, Failure> {
-        let mut request = self.authorized(self.agent.get(format!("{}{path}", self.url)));
+        let mut request = self.authorized(self.agent.get(format!("{}{path}", self.url)))?;
         for (name, value) in query {
             request = request.query(*name, value);
         }
@@ -107,7 +147,7 @@ impl Client {
         let (status, body) = self.bytes(response)?;
         match String::from_utf8(body) {
             Ok(text) if status.is_success() => Ok(text),
-            Ok(text) => match self.judge(status, text.as_bytes()) {
+            Ok(text) => match self.judge(path, status, text.as_bytes()) {
                 Ok(_) => Err(self.foreign()),
                 Err(failure) => Err(failure),
             },
@@ -120,8 +160,8 @@ impl Client {
     /// # Errors
     /// No answer, or one that says no.
     pub(crate) fn post(&self, path: &str, body: &[u8]) -> Result<Value, Failure> {
-        let request = self.authorized(self.agent.post(format!("{}{path}", self.url)));
-        self.answer(request.content_type("application/json").send(body))
+        let request = self.authorized(self.agent.post(format!("{}{path}", self.url)))?;
+        self.answer(path, request.content_type("application/json").send(body))
     }
 
     /// Deletes what is at `path`.
@@ -129,8 +169,8 @@ impl Client {
     /// # Errors
     /// No answer, or one that says no.
     pub(crate) fn delete(&self, path: &str) -> Result<Value, Failure> {
-        let request = self.authorized(self.agent.delete(format!("{}{path}", self.url)));
-        self.answer(request.call())
+        let request = self.authorized(self.agent.delete(format!("{}{path}", self.url)))?;
+        self.answer(path, request.call())
     }
 
     /// What the server says of itself at `/ready`, whether or not it is.
@@ -138,11 +178,11 @@ impl Client {
     /// # Errors
     /// No answer, or one that is not a Faramesh server's.
     pub(crate) fn readiness(&self) -> Result<Value, Failure> {
-        let request = self.authorized(self.agent.get(format!("{}/ready", self.url)));
+        let request = self.authorized(self.agent.get(format!("{}/ready", self.url)))?;
         let (status, body) = self.bytes(request.call().map_err(|error| self.no_answer(&error))?)?;
         match serde_json::from_slice::<Value>(&body) {
             Ok(said) if said.get("status").is_some_and(Value::is_string) => Ok(said),
-            _ => self.judge(status, &body),
+            _ => self.judge("/ready", status, &body),
         }
     }
 
@@ -151,33 +191,74 @@ impl Client {
     /// # Errors
     /// No answer, or one that says no.
     pub(crate) fn events(&self, last_event_id: Option<&str>) -> Result<Box<dyn Read>, Failure> {
-        let mut request = self.authorized(self.events.get(format!("{}/v1/events", self.url)));
+        let mut request = self.authorized(self.events.get(format!("{}/v1/events", self.url)))?;
         request = request.header("Accept", "text/event-stream");
         if let Some(id) = last_event_id {
             request = request.header("Last-Event-ID", id);
         }
         let response = request.call().map_err(|error| self.no_answer(&error))?;
         if response.status() != StatusCode::OK {
-            self.read(response)?;
+            self.read("/v1/events", response)?;
             return Err(self.foreign());
         }
         Ok(Box::new(response.into_body().into_reader()))
     }
 
-    fn authorized<B>(&self, request: RequestBuilder<B>) -> RequestBuilder<B> {
+    fn authorized<B>(&self, request: RequestBuilder<B>) -> Result<RequestBuilder<B>, Failure> {
         match &self.key {
-            Some(key) => request.header("Authorization", format!("Bearer {}", key.secret)),
-            None => request,
+            Some(key) => {
+                self.prove(key)?;
+                Ok(request.header("Authorization", format!("Bearer {}", key.text)))
+            }
+            None => Ok(request),
         }
     }
 
-    fn answer(&self, response: Result<Response<Body>, ureq::Error>) -> Result<Value, Failure> {
-        self.read(response.map_err(|error| self.no_answer(&error))?)
+    /// Makes sure that what listens on this machine knows the key already, before it is sent: any program may listen
+    /// there. This is done before every request, since the server may have stopped since the last.
+    fn prove(&self, key: &Key) -> Result<(), Failure> {
+        if !self.local {
+            return Ok(());
+        }
+        let unproven = |why: &str| {
+            Failure::refused(format!(
+                "what listens at `{}` {why} the key from {}, so the key was not sent",
+                self.url, key.source
+            ))
+            .help(format!(
+                "the address is from {}; name the right server with `--url`, and see that no other program has its port",
+                self.said_by
+            ))
+        };
+        let Some((key_id, secret)) = identity::parts(&key.text) else {
+            return Err(Failure::refused(format!("{} does not hold an API key", key.source))
+                .help("a key starts with `fmk_`, such as `faramesh keys create` prints"));
+        };
+        let nonce = host::keys::random_secret()
+            .map_err(|error| Failure::refused(format!("this machine gives no random bytes: {error}")))?;
+        let request = self.agent.get(format!("{}/v1/identity", self.url));
+        let request = request.query("nonce", &nonce).query("key_id", key_id);
+        let (status, body) = self.bytes(request.call().map_err(|error| self.no_answer(&error))?)?;
+        if status.is_server_error() {
+            return Err(self.judge("/v1/identity", status, &body).err().unwrap_or_else(|| self.foreign()));
+        }
+        match serde_json::from_slice::<Identity>(&body) {
+            Ok(said) if !said.is_proven(key_id, secret, &nonce) => Err(unproven("does not know")),
+            Ok(said) if key.listens_at.is_some_and(|asked| !said.listens_at(asked)) => {
+                Err(unproven("passes on to another server the question for"))
+            }
+            Ok(_) => Ok(()),
+            Err(_) => Err(unproven("cannot prove that it knows")),
+        }
     }
 
-    fn read(&self, response: Response<Body>) -> Result<Value, Failure> {
+    fn answer(&self, path: &str, response: Result<Response<Body>, ureq::Error>) -> Result<Value, Failure> {
+        self.read(path, response.map_err(|error| self.no_answer(&error))?)
+    }
+
+    fn read(&self, path: &str, response: Response<Body>) -> Result<Value, Failure> {
         let (status, body) = self.bytes(response)?;
-        self.judge(status, &body)
+        self.judge(path, status, &body)
     }
 
     fn bytes(&self, mut response: Response<Body>) -> Result<(StatusCode, Vec<u8>), Failure> {
@@ -186,22 +267,31 @@ impl Client {
     }
 
     /// What an answer means: the value, or the failure that it tells of.
-    fn judge(&self, status: StatusCode, body: &[u8]) -> Result<Value, Failure> {
+    fn judge(&self, path: &str, status: StatusCode, body: &[u8]) -> Result<Value, Failure> {
         if status.is_success() && body.is_empty() {
             return Ok(Value::Null);
         }
         match serde_json::from_slice::<Value>(body) {
             Ok(value) if status.is_success() => Ok(value),
-            Ok(problem) if problem.get("code").is_some() => Err(self.refusal(status, problem)),
+            Ok(problem) if problem.get("code").is_some() => Err(self.refusal(path, status, problem)),
             _ => Err(self.foreign()),
         }
     }
 
     /// A problem document (RFC 9457) as a sentence and advice.
-    fn refusal(&self, status: StatusCode, problem: Value) -> Failure {
+    fn refusal(&self, path: &str, status: StatusCode, problem: Value) -> Failure {
         let word = |key: &str| problem.get(key).and_then(Value::as_str).filter(|text| !text.is_empty());
-        let sentence = word("detail").or(word("title")).unwrap_or("the server refused").trim_end_matches('.');
-        let help = word("help").map(str::to_owned).or_else(|| self.advice(status));
+        let said = word("detail").or(word("title")).unwrap_or("the server refused").trim_end_matches('.');
+        let id = path.strip_prefix("/v1/actions/").and_then(|rest| rest.split('/').next());
+        let sentence = match (status.as_u16(), &self.key, id, word("code")) {
+            (401, Some(key), ..) => format!("`{}` does not know the key from {}", self.url, key.source),
+            (401, None, ..) => format!("`{}` answers only to callers with a key", self.url),
+            (404, _, Some(id), Some("not_found")) => {
+                format!("no action begins with `{id}` on `{}`", self.url)
+            }
+            _ => said.to_owned(),
+        };
+        let help = word("help").map(str::to_owned).or_else(|| self.advice(status, id));
         let failure = match status.as_u16() {
             500.. => Failure::unreachable(sentence),
             _ => Failure::refused(sentence),
@@ -210,16 +300,30 @@ impl Client {
         failure.problem(problem)
     }
 
-    fn advice(&self, status: StatusCode) -> Option<String> {
-        match (status.as_u16(), &self.key) {
-            (401, None) => Some(
-                "set FARAMESH_API_KEY, or run this where the server's `admin.key` lies beside its database"
-                    .to_owned(),
-            ),
-            (401, Some(key)) => Some(format!("the key from {} is not one of this server's", key.source)),
-            (403, None) => Some("set FARAMESH_API_KEY to a key with the role that this takes".to_owned()),
-            (403, Some(key)) => Some(format!("the key from {} has not the role that this takes", key.source)),
-            (503, _) => Some("nothing was decided; callers treat this as `HALT`".to_owned()),
+    fn advice(&self, status: StatusCode, id: Option<&str>) -> Option<String> {
+        let from = format!("the address is from {}", self.said_by);
+        match (status.as_u16(), &self.key, &self.held_back) {
+            (401 | 403, None, Some(held_back)) => Some(format!(
+                "the key of {held_back} is not sent to an address from {}; set both in one place, or give `--url`",
+                self.said_by
+            )),
+            (401 | 403, None, None) if self.key_use == KeyUse::OnlyGiven => Some(format!(
+                "no key was sent; set FARAMESH_API_KEY to the key of an agent (`faramesh keys create --role agent`), \
+                since the admin key never proposes an action; {from}"
+            )),
+            (401 | 403, None, None) => Some(format!(
+                "no key was sent; run this where the server was started, which has `{}`, or set FARAMESH_API_KEY; {from}",
+                admin_key_file().map_or_else(|| "admin.key".to_owned(), |path| path.display().to_string())
+            )),
+            (401, Some(_), _) => Some(format!("{from}; see that the key belongs to that server")),
+            (403, Some(key), _) => {
+                Some(format!("the key from {} does not have the role this takes", key.source))
+            }
+            (404, ..) if id.is_some() => {
+                Some(format!("`faramesh actions list` shows those there are; {from}"))
+            }
+            (429, ..) => Some("wait until earlier requests have ended, and ask again".to_owned()),
+            (503, ..) => Some("nothing was decided; callers treat this as `HALT`".to_owned()),
             _ => None,
         }
     }
@@ -235,25 +339,34 @@ impl Client {
             other => other.to_string(),
         };
         Failure::unreachable(format!("cannot reach a server at `{}`: {why}", self.url))
-            .help("start one with `faramesh server start`, or name another with `--url` or FARAMESH_URL")
+            .help(format!(
+                "the address is from {}; start a server with `faramesh server start`, or name another with `--url`",
+                self.said_by
+            ))
     }
 
-    fn foreign(&self) -> Failure {
+    /// What answers is something else.
+    pub(crate) fn foreign(&self) -> Failure {
         Failure::unreachable(format!("what answers at `{}` is not a Faramesh server", self.url))
-            .help("name the right address with `--url` or FARAMESH_URL")
+            .help(format!("the address is from {}; name the right one with `--url`", self.said_by))
     }
 }
 
 /// An id as part of a path.
 ///
 /// # Errors
-/// When it holds what no id holds, so that it can never reach another path.
+/// When it holds what no id holds, so that it can never reach another path, or is too short to name one action.
 pub(crate) fn id_segment(id: &str) -> Result<&str, Failure> {
-    if !id.is_empty() && id.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') {
-        return Ok(id);
+    const HELP: &str = "ids are printed by `faramesh actions list`; their first 8 characters are enough";
+    if id.is_empty() || !id.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') {
+        return Err(Failure::usage(format!("`{id}` is not an id")).help(HELP));
     }
-    Err(Failure::usage(format!("`{id}` is not an id"))
-        .help("ids are printed by `faramesh actions list`; their first 8 characters are enough"))
+    if id.len() < SHORTEST_ID {
+        return Err(
+            Failure::usage(format!("`{id}` is too short: {SHORTEST_ID} characters are needed")).help(HELP)
+        );
+    }
+    Ok(id)
 }
 
 /// The file of the database that the settings name, unless it is a database server.
@@ -269,33 +382,47 @@ pub(crate) fn database_file(setting: Option<String>) -> Option<PathBuf> {
 
 /// Where the admin key of a server on this machine lies.
 pub(crate) fn admin_key_file() -> Option<PathBuf> {
-    let database = database_file(std::env::var("FARAMESH_DB").ok())?;
+    let database = database_file(settings().get("FARAMESH_DB").map(|(path, _)| path.to_owned()))?;
     Some(database.parent().unwrap_or(Path::new("")).join("admin.key"))
 }
 
-fn find_key(key_use: KeyUse, local: bool) -> Result<Option<Key>, Failure> {
-    for name in ["FARAMESH_API_KEY", "FARAMESH_TOKEN"] {
-        if let Some(secret) = std::env::var(name).ok().filter(|secret| !secret.is_empty()) {
-            return Ok(Some(checked(secret, name.to_owned())?));
-        }
-    }
-    // The admin key belongs to the server on this machine; it is never sent to another one.
-    let (KeyUse::Found, true, Some(path)) = (key_use, local, admin_key_file()) else { return Ok(None) };
+/// The admin key beside the database, for the server on this machine: with the address at which that has to listen.
+fn found_key(key_use: KeyUse, url: &str) -> Result<Option<(Key, String)>, Failure> {
+    let (KeyUse::Found, Some(path)) = (key_use, admin_key_file()) else { return Ok(None) };
+    let Some((at, exact)) = pinned(url) else { return Ok(None) };
     let source = format!("`{}`", path.display());
     match std::fs::read_to_string(&path) {
-        Ok(secret) => Ok(Some(checked(secret.trim().to_owned(), source)?)),
+        Ok(text) => Ok(Some((checked(text.trim().to_owned(), source, Some(at))?, exact))),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => Ok(None),
         Err(error) => Err(Failure::usage(format!("{source} cannot be read: {error}"))),
     }
 }
 
-fn checked(secret: String, source: String) -> Result<Key, Failure> {
-    if secret.is_empty() || !secret.chars().all(|c| c.is_ascii_graphic()) {
+/// The one loopback address that an address of this machine means, and the address with it in the place of the name. A
+/// name can mean several, on which different programs may listen.
+fn pinned(url: &str) -> Option<(SocketAddr, String)> {
+    let uri: ureq::http::Uri = url.parse().ok()?;
+    // Over TLS the name has to stay, and the server itself speaks none.
+    if uri.scheme_str() != Some("http") {
+        return None;
+    }
+    let (host, port) = (uri.host()?, uri.port_u16().unwrap_or(80));
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    let loopback = |at: &SocketAddr| at.ip().is_loopback();
+    let all: Vec<_> = (host, port).to_socket_addrs().ok()?.filter(loopback).collect();
+    let answers = |at: &&SocketAddr| TcpStream::connect_timeout(at, Duration::from_secs(1)).is_ok();
+    let at = if all.len() > 1 { all.iter().find(answers).or_else(|| all.first()) } else { all.first() }?;
+    let path = uri.path().trim_end_matches('/');
+    Some((*at, format!("http://{at}{path}")))
+}
+
+fn checked(text: String, source: String, listens_at: Option<SocketAddr>) -> Result<Key, Failure> {
+    if text.is_empty() || !text.chars().all(|c| c.is_ascii_graphic()) {
         return Err(Failure::usage(format!("{source} does not hold an API key"))
             .help("a key is one word, such as `faramesh keys create` prints"));
     }
-    Ok(Key { secret, source })
+    Ok(Key { text, source, listens_at })
 }
 
 /// The host part of an `http` or `https` address; none where it is no such address.
@@ -306,12 +433,6 @@ fn host_of(url: &str) -> Option<String> {
         return None;
     }
     uri.host().map(str::to_owned)
-}
-
-fn is_loopback(host: &str) -> bool {
-    let address = host.trim_start_matches('[').trim_end_matches(']');
-    host.eq_ignore_ascii_case("localhost")
-        || address.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 /// `text` made fit for a message: on one line and not too long.
@@ -342,6 +463,7 @@ mod tests {
     #[test]
     fn an_id_never_leaves_its_place_in_the_path() {
         assert!(id_segment("0b1c2d3e").is_ok());
+        assert!(id_segment("0b1c2d3").is_err());
         for id in ["", "..", "a/b", "a?b", "a%2fb", "a b", "é"] {
             assert!(id_segment(id).is_err(), "{id}");
         }

@@ -1,6 +1,6 @@
 //! `faramesh doctor`: looks at what a server and its callers need, and says what to do about what is missing.
 
-use std::net::{TcpListener, ToSocketAddrs as _};
+use std::net::{SocketAddr, TcpListener, ToSocketAddrs as _};
 use std::path::Path;
 
 use clap::Args;
@@ -61,14 +61,14 @@ pub(crate) fn run(args: &Doctor, global: &Global, screen: &Screen) -> Outcome {
     match Config::new(args.start.settings()) {
         Ok(config) => {
             findings.push(good("settings", "they can be used"));
-            findings.push(policies(&config.policies));
+            findings.push(policies(&config.policies, server.as_ref()));
             findings.push(database(&config));
-            findings.push(port(&config, server));
+            findings.push(port(&config, server.as_ref()));
         }
         Err(error) => findings.push(Finding {
             what: "settings",
             state: State::Bad,
-            says: format!("{}; {}", error.message, error.help),
+            says: super::server::wrong_setting(&error).sentences(),
             help: None,
         }),
     }
@@ -87,16 +87,28 @@ fn env_file() -> Finding {
     }
 }
 
-/// Whether a server answers.
-fn server(global: &Global, findings: &mut Vec<Finding>) -> bool {
+/// A server that answers.
+struct Answering {
+    url: String,
+    /// The hash of the policies in force there, where it says so.
+    policy_hash: Option<String>,
+}
+
+/// The server that is asked, if it answers.
+fn server(global: &Global, findings: &mut Vec<Finding>) -> Option<Answering> {
     let client = match Client::new(global, KeyUse::Found) {
         Ok(client) => client,
         Err(failure) => {
-            findings.push(bad("server", failure.message(), "correct `--url` or FARAMESH_URL"));
-            return false;
+            findings.push(bad("server", failure.sentences(), "correct `--url` or FARAMESH_URL"));
+            return None;
         }
     };
     findings.push(match (client.key(), admin_key_file()) {
+        (None, _) if client.held_back().is_some() => note(
+            "key",
+            format!("the key of {} is not sent to this address", client.held_back().unwrap_or_default()),
+            "it is from elsewhere: set both in one place, or give `--url`",
+        ),
         (Some(key), _) => good("key", format!("the one from {} is sent", key.source)),
         (None, Some(path)) if path.exists() => note(
             "key",
@@ -107,14 +119,19 @@ fn server(global: &Global, findings: &mut Vec<Finding>) -> bool {
     });
     let url = client.url().to_owned();
     match client.readiness() {
-        Ok(said) => findings.push(readiness(&url, &said)),
+        Ok(said) => {
+            findings.push(readiness(&url, &said));
+            let policy_hash = said.get("policy_hash").and_then(Value::as_str).map(str::to_owned);
+            return Some(Answering { url, policy_hash });
+        }
         Err(failure) if failure.exit() == Exit::Unreachable => {
             findings.push(note("server", failure.message(), "start one with `faramesh server start`"));
-            return false;
         }
-        Err(failure) => findings.push(bad("server", failure.message(), "see its log")),
+        Err(failure) => {
+            findings.push(bad("server", failure.sentences(), "see that it is the server that you mean"))
+        }
     }
-    true
+    None
 }
 
 fn readiness(url: &str, said: &Value) -> Finding {
@@ -143,7 +160,7 @@ fn readiness(url: &str, said: &Value) -> Finding {
     }
 }
 
-fn policies(dir: &Path) -> Finding {
+fn policies(dir: &Path, server: Option<&Answering>) -> Finding {
     let files = match PolicyFiles::of_folder(dir) {
         Ok(files) => files,
         Err(failure) => {
@@ -170,8 +187,22 @@ fn policies(dir: &Path) -> Finding {
     };
     let count = text::counted(u64::try_from(files.sources.len()).unwrap_or(u64::MAX), "file");
     let says = format!("{count} in `{}`: {}", dir.display(), diagnostics::counted(&loaded.diagnostics));
+    // A server that decides by other policies is another folder's, or has not taken these over.
+    let elsewhere = server.filter(|server| {
+        server.policy_hash.as_ref().is_some_and(|hash| *hash != loaded.policy_hash.to_hex())
+    });
     if loaded.handle.is_none() {
         bad("policies", says, "`faramesh policy check` shows them")
+    } else if let Some(server) = elsewhere {
+        bad(
+            "policies",
+            format!(
+                "{says}; {} decides by others (policy_hash {})",
+                server.url,
+                server.policy_hash.as_deref().unwrap_or_default()
+            ),
+            "it is the server of another folder, or refused these files: see FARAMESH_URL, FARAMESH_PORT and its log",
+        )
     } else if loaded.diagnostics.is_empty() {
         good("policies", format!("{says}; policy_hash {}", loaded.policy_hash))
     } else {
@@ -208,20 +239,39 @@ fn database(config: &Config) -> Finding {
     }
 }
 
-fn port(config: &Config, server_answers: bool) -> Finding {
-    let address = (config.host, config.port);
-    let shown = format!("{}:{}", config.host, config.port);
-    let bound = address.to_socket_addrs().and_then(|mut all| match all.next() {
-        Some(address) => TcpListener::bind(address),
-        None => Err(std::io::ErrorKind::AddrNotAvailable.into()),
-    });
-    match bound {
-        Ok(_) => good("port", format!("{shown} is free")),
-        Err(_) if server_answers => good("port", format!("{shown} is in use, by the server that answers")),
-        Err(error) => {
-            bad("port", format!("{shown}: {error}"), "choose another with `--port` or FARAMESH_PORT")
+/// Whether the server of these settings can listen, or does.
+fn port(config: &Config, server: Option<&Answering>) -> Finding {
+    let wanted = config.hosts.iter().map(|host| SocketAddr::new(*host, config.port));
+    let taken = wanted.clone().find_map(|address| Some((address, TcpListener::bind(address).err()?)));
+    let shown = wanted.map(|address| address.to_string()).collect::<Vec<_>>().join(" and ");
+    let Some((address, error)) = taken else { return good("port", format!("{shown} is free")) };
+    match server {
+        Some(server) if is_at(&server.url, address) => {
+            good("port", format!("{address} is in use, by the server that answers"))
         }
+        Some(server) => bad(
+            "port",
+            format!("{address} is in use, and not by the server that answers at {}", server.url),
+            "stop what listens there, or set FARAMESH_PORT to the port of that server, or to another one",
+        ),
+        None => bad("port", format!("{address}: {error}"), "choose another with `--port` or FARAMESH_PORT"),
     }
+}
+
+/// Whether the address of a server leads to where one listens.
+fn is_at(url: &str, listening: SocketAddr) -> bool {
+    let Ok(uri) = url.parse::<ureq::http::Uri>() else { return false };
+    let Some(host) = uri.host() else { return false };
+    let usual = if uri.scheme_str() == Some("https") { 443 } else { 80 };
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    let asked = (host, uri.port_u16().unwrap_or(usual)).to_socket_addrs();
+    asked.is_ok_and(|mut asked| {
+        asked.any(|asked| {
+            let same =
+                asked.ip() == listening.ip() || (listening.ip().is_unspecified() && asked.ip().is_loopback());
+            same && asked.port() == listening.port()
+        })
+    })
 }
 
 fn engine(findings: &mut Vec<Finding>) {

@@ -87,6 +87,19 @@ impl Failure {
         self
     }
 
+    /// Names the line of a file with many actions at which it happened, and how many behind it were not looked at.
+    pub(crate) fn at_line(mut self, line: usize, left: usize) -> Self {
+        self.message = match left {
+            0 => format!("line {line} of the file: {}", self.message),
+            1 => format!("line {line} of the file: {}; the action behind it was not submitted", self.message),
+            left => format!(
+                "line {line} of the file: {}; the {left} actions behind it were not submitted",
+                self.message
+            ),
+        };
+        self
+    }
+
     /// Adds the server's problem document.
     pub(crate) fn problem(mut self, problem: Value) -> Self {
         self.problem = Some(problem);
@@ -96,6 +109,14 @@ impl Failure {
     /// The sentence.
     pub(crate) fn message(&self) -> &str {
         &self.message
+    }
+
+    /// The sentence and the advice.
+    pub(crate) fn sentences(&self) -> String {
+        match &self.help {
+            Some(help) => format!("{}; {help}", self.message),
+            None => self.message.clone(),
+        }
     }
 
     /// How the program will end.

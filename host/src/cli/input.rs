@@ -42,8 +42,8 @@ pub(crate) fn unreadable(path: &str, error: &std::io::Error) -> Failure {
 pub(crate) enum Actions {
     /// One document.
     One(Vec<u8>),
-    /// A document a line: the file's name ends in `.jsonl`.
-    Lines(Vec<Vec<u8>>),
+    /// A document a line: the file's name ends in `.jsonl`. With each is the number of its line.
+    Lines(Vec<Vec<u8>>, Vec<usize>),
 }
 
 impl Actions {
@@ -54,25 +54,42 @@ impl Actions {
     pub(crate) fn read(path: &str) -> Result<Self, Failure> {
         let bytes = read(path)?;
         let many = Path::new(path).extension().is_some_and(|end| end.eq_ignore_ascii_case("jsonl"));
-        Ok(if many { Actions::Lines(lines(&bytes)) } else { Actions::One(bytes) })
+        if !many {
+            return Ok(Actions::One(bytes));
+        }
+        let (numbers, documents) = numbered(&bytes).unzip();
+        Ok(Actions::Lines(documents, numbers))
     }
 
     /// Every document, in order.
     pub(crate) fn documents(&self) -> &[Vec<u8>] {
         match self {
             Actions::One(document) => std::slice::from_ref(document),
-            Actions::Lines(documents) => documents,
+            Actions::Lines(documents, _) => documents,
         }
     }
 
     /// Whether there is a document a line.
     pub(crate) fn is_lines(&self) -> bool {
-        matches!(self, Actions::Lines(_))
+        matches!(self, Actions::Lines(..))
+    }
+
+    /// The line of the file in which a document is, counted from 1; none for a file that is one document.
+    pub(crate) fn line(&self, index: usize) -> Option<usize> {
+        match self {
+            Actions::One(_) => None,
+            Actions::Lines(_, numbers) => numbers.get(index).copied(),
+        }
     }
 }
 
 /// The lines that are not blank.
 pub(crate) fn lines(bytes: &[u8]) -> Vec<Vec<u8>> {
-    let lines = bytes.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
-    lines.filter(|line| !line.is_empty()).map(<[u8]>::to_vec).collect()
+    numbered(bytes).map(|(_, line)| line).collect()
+}
+
+/// The lines that are not blank, with their numbers from 1.
+fn numbered(bytes: &[u8]) -> impl Iterator<Item = (usize, Vec<u8>)> + '_ {
+    let lines = (1..).zip(bytes.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii));
+    lines.filter(|(_, line)| !line.is_empty()).map(|(number, line)| (number, line.to_vec()))
 }

@@ -18,6 +18,7 @@ mod offline;
 mod policy;
 mod screen;
 mod server;
+mod settings;
 mod sse;
 mod table;
 mod text;
@@ -29,9 +30,9 @@ mod yaml;
 use std::path::Path;
 use std::process::ExitCode;
 
-use clap::{Args, CommandFactory as _, Parser, Subcommand};
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
-use self::exit::{Exit, Failure, Outcome};
+use self::exit::{Exit, Outcome};
 use self::screen::{ColorChoice, Format, Screen};
 
 const EXIT_CODES: &str = "\
@@ -71,15 +72,9 @@ pub(crate) struct Global {
     #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
     color: ColorChoice,
 
-    /// The server to talk to
-    #[arg(
-        long,
-        global = true,
-        env = "FARAMESH_URL",
-        hide_env_values = true,
-        default_value = "http://127.0.0.1:8000"
-    )]
-    url: String,
+    /// The server to talk to; by default from FARAMESH_URL, or FARAMESH_HOST and FARAMESH_PORT
+    #[arg(long, global = true)]
+    url: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -117,10 +112,25 @@ enum Command {
 /// Runs the program.
 pub(crate) fn main() -> ExitCode {
     // `.env` comes first, because flags take their defaults from the environment.
-    let env_file = read_env_file(Path::new(".env"));
-    let cli = Cli::parse();
+    let warnings = settings::load(Path::new(".env"));
+    let parsed = settings::without_empty(Cli::command()).try_get_matches();
+    let cli = match parsed.and_then(|matches| Cli::from_arg_matches(&matches)) {
+        Ok(cli) => cli,
+        Err(error) => match settings::wrong_variable(&error) {
+            Some(failure) => {
+                return failure.report(&Screen::new(Format::default(), ColorChoice::default())).into();
+            }
+            None => error.exit(),
+        },
+    };
     let screen = Screen::new(cli.global.output, cli.global.color);
-    let exit = match env_file.and_then(|()| run(&cli, &screen)) {
+    let ran = warnings.and_then(|warnings| {
+        for warning in warnings {
+            screen.message(&format!("{}: {warning}", screen.message_paint().yellow("warning")));
+        }
+        run(&cli, &screen)
+    });
+    let exit = match ran {
         Ok(exit) => exit,
         Err(failure) => failure.report(&screen),
     };
@@ -148,21 +158,5 @@ fn run(cli: &Cli, screen: &Screen) -> Outcome {
         Command::Doctor(args) => doctor::run(args, &cli.global, screen),
         Command::Completions(args) => completions::run(args, screen),
         Command::Version => version::run(screen),
-    }
-}
-
-/// Puts what `.env` says into the environment, where it does not stand yet.
-fn read_env_file(path: &Path) -> Result<(), Failure> {
-    match dotenvy::from_path(path) {
-        Ok(()) => Ok(()),
-        Err(dotenvy::Error::Io(error)) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
-        // The line itself is not shown: it may hold a secret.
-        Err(dotenvy::Error::LineParse(line, _)) => {
-            let name = line.split('=').next().unwrap_or_default().trim();
-            let name = text::visible(name.strip_prefix("export ").unwrap_or(name));
-            Err(Failure::usage(format!("`.env` cannot be read at the line of `{name}`"))
-                .help("put values with spaces or special characters in quotes"))
-        }
-        Err(error) => Err(Failure::usage(format!("`.env` cannot be read: {error}"))),
     }
 }

@@ -5,15 +5,16 @@ use std::path::PathBuf;
 use std::process::{Command as Process, Stdio};
 
 use clap::{Args, Subcommand};
-use host::config::{Config, Settings};
+use host::config::{Config, ConfigError, MAX_CONNECTIONS, Settings};
 use host::http::session::login_url;
 use host::server::Server;
 use serde_json::Value;
 use tracing_subscriber::EnvFilter;
 
-use super::client::{Client, KeyUse};
+use super::client::{Client, KeyUse, quoted};
 use super::exit::{Exit, Failure, Outcome};
 use super::screen::{Format, Screen};
+use super::settings::{Source, settings};
 use super::{Global, text, time};
 
 /// The verbs of `server`.
@@ -74,6 +75,10 @@ pub(crate) struct Start {
     #[arg(long, env = "FARAMESH_MAX_BODY", hide_env_values = true, default_value_t = engine::json::MAX_BYTES, value_name = "BYTES")]
     max_body: usize,
 
+    /// The most connections at once; every held call waits on one
+    #[arg(long, env = "FARAMESH_MAX_CONNECTIONS", hide_env_values = true, default_value_t = MAX_CONNECTIONS, value_name = "NUMBER")]
+    max_connections: usize,
+
     /// How long a signed bundle of the policies may be relied on
     #[arg(
         long,
@@ -112,6 +117,7 @@ impl Start {
             approval_ttl: self.approval_ttl.clone(),
             result_ttl: self.result_ttl.clone(),
             max_body: self.max_body,
+            max_connections: self.max_connections,
             bundle_max_age: self.bundle_max_age.clone(),
             // A variable that is set to nothing names no origin.
             allow_origins: self.allow_origins.iter().filter(|text| !text.is_empty()).cloned().collect(),
@@ -153,8 +159,11 @@ fn link(global: &Global, screen: &Screen) -> Outcome {
 }
 
 fn start(args: &Start, screen: &Screen) -> Outcome {
-    let failed = |message: String, help: String| Failure::usage(message).help(help);
-    let config = Config::new(args.settings()).map_err(|error| failed(error.message, error.help))?;
+    let config = Config::new(args.settings()).map_err(|error| wrong_setting(&error))?;
+    if settings().get("FARAMESH_PORT").is_some_and(|(port, _)| port == args.port.to_string()) {
+        // Started on another port than the one that its own folder's commands ask, it would seem not to be there.
+        [Source::Environment, Source::EnvFile].into_iter().try_for_each(|source| settings().agree(source))?;
+    }
     log_to_standard_error(screen)?;
     let open = args.open;
     let ready = |server: &Server| {
@@ -170,14 +179,37 @@ fn start(args: &Start, screen: &Screen) -> Outcome {
     }
 }
 
+/// What is wrong with a setting, and where it is set.
+pub(super) fn wrong_setting(error: &ConfigError) -> Failure {
+    let words =
+        |text: &str| text.split('`').filter(|word| word.starts_with("FARAMESH_")).map(str::to_owned).next();
+    let name = words(&error.message).or_else(|| words(&error.help));
+    let set =
+        name.and_then(|name| settings().get(&name).map(|(_, source)| format!("`{name}` is set in {source}")));
+    let help = match set {
+        Some(set) => format!("{}; {set}", error.help),
+        None => error.help.clone(),
+    };
+    Failure::usage(error.message.clone()).help(help)
+}
+
 /// What the server says while it runs, as much of it as FARAMESH_LOG asks for.
 fn log_to_standard_error(screen: &Screen) -> Result<(), Failure> {
     let wanted = std::env::var("FARAMESH_LOG").ok().filter(|wanted| !wanted.is_empty());
     let wanted = wanted.unwrap_or_else(|| "info".to_owned());
-    let filter = EnvFilter::try_new(&wanted).map_err(|error| {
-        Failure::usage(format!("FARAMESH_LOG cannot be `{wanted}`: {error}"))
-            .help("set it to `error`, `warn`, `info`, `debug` or `trace`")
-    })?;
+    let wrong = |why: String| {
+        Failure::usage(format!("`FARAMESH_LOG` cannot be {}{why}", quoted(&wanted))).help(
+            "set it to `error`, `warn`, `info`, `debug`, `trace` or `off`, or to such a word for each module",
+        )
+    };
+    // A word that is no level would be taken for the name of a module, and everything else would be silent.
+    let is_level = |word: &str| word.parse::<tracing_subscriber::filter::LevelFilter>().is_ok();
+    if let Some(word) =
+        wanted.split(',').map(str::trim).find(|part| !part.contains(['=', ':', '[']) && !is_level(part))
+    {
+        return Err(wrong(format!(": {} is not a level", quoted(word))));
+    }
+    let filter = EnvFilter::try_new(&wanted).map_err(|error| wrong(format!(": {error}")))?;
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(screen.message_paint().is_on());
     // There is one already only where something else in this process has set it up.
     let _ = log.with_writer(std::io::stderr).try_init();

@@ -1,10 +1,21 @@
 //! Tables for people: columns without lines between them, fitted to the terminal's width, plain in pipes.
 
 use comfy_table::presets::NOTHING;
-use comfy_table::{Attribute, Cell, Color, ContentArrangement, Table};
+use comfy_table::{Attribute, Cell, Color, ColumnConstraint, ContentArrangement, Table};
 use engine::decision::Outcome;
 
 use super::screen::Screen;
+
+/// The columns of a terminal that does not say how many it has.
+const USUAL_WIDTH: u16 = 80;
+/// The columns that are copied from the screen, and so are never broken into lines.
+const WHOLE: [&str; 2] = ["ID", "OUTCOME"];
+
+/// The width of the terminal that data goes to; none for a pipe, where lines may have any length.
+pub(crate) fn width(screen: &Screen) -> Option<u16> {
+    let width = || Table::new().width().filter(|width| *width > 0).unwrap_or(USUAL_WIDTH);
+    screen.is_terminal().then(width)
+}
 
 /// Rows under a header.
 pub(crate) struct Rows<'a> {
@@ -17,10 +28,14 @@ impl<'a> Rows<'a> {
     pub(crate) fn new(screen: &'a Screen, columns: &[&str]) -> Self {
         let mut table = Table::new();
         table.load_style(NOTHING);
-        if screen.is_terminal() {
-            table.set_content_arrangement(ContentArrangement::Dynamic);
-        } else {
-            table.force_no_tty();
+        match width(screen) {
+            Some(width) => {
+                table.set_content_arrangement(ContentArrangement::Dynamic);
+                table.set_width(width);
+            }
+            None => {
+                table.force_no_tty();
+            }
         }
         if screen.paint().is_on() {
             table.enforce_styling();
@@ -30,8 +45,11 @@ impl<'a> Rows<'a> {
             if screen.paint().is_on() { cell.add_attribute(Attribute::Bold) } else { cell }
         };
         table.set_header(columns.iter().map(header));
-        for column in table.column_iter_mut() {
+        for (column, name) in table.column_iter_mut().zip(columns) {
             column.set_padding((0, 2));
+            if WHOLE.contains(name) {
+                column.set_constraint(ColumnConstraint::ContentWidth);
+            }
         }
         Rows { screen, table }
     }

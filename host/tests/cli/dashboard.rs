@@ -21,7 +21,7 @@ fn the_server_prints_a_link_that_logs_in_once() {
     let place = Place::initialized();
     let server = Server::start(&place);
     let (page, token) = server.dashboard.split_once('#').unwrap();
-    assert_eq!(page, format!("http://localhost:{}/ui/login", port(&server)));
+    assert_eq!(page, format!("http://127.0.0.1:{}/ui/login", port(&server)));
     let (status, session) = log_in(&server, &server.url, token);
     assert_eq!((status, &session["principal"]), (200, &json!("admin")), "{session}");
     let (status, again) = log_in(&server, &server.url, token);
@@ -61,7 +61,7 @@ fn without_an_admin_key_there_is_no_link() {
     assert_eq!(server.run(&place, &["keys", "revoke", "admin"]).code, 0);
     server.stop();
     let server = Server::start(&place);
-    assert_eq!(server.dashboard, format!("http://localhost:{}/ui/", port(&server)));
+    assert_eq!(server.dashboard, format!("http://127.0.0.1:{}/ui/", port(&server)));
     server.stop();
 }
 

@@ -12,6 +12,7 @@ mod audit;
 mod basics;
 mod bundle;
 mod dashboard;
+mod keys_sent;
 mod local;
 mod offline;
 mod online;

@@ -135,7 +135,11 @@ fn keys_are_made_listed_and_revoked() {
     assert_eq!(place.run_with(&foreign, &variables).code, 1);
     let listed = place.run_with(&["keys", "list"], &variables);
     assert_eq!(listed.code, 1);
-    assert!(listed.err.contains("FARAMESH_TOKEN has not the role"), "{}", listed.err);
+    assert!(
+        listed.err.contains("`FARAMESH_TOKEN` in the environment does not have the role"),
+        "{}",
+        listed.err
+    );
 
     let listed = server.run(&place, &["keys", "list"]);
     assert!(listed.out.contains("bot") && listed.out.contains("support-*"), "{}", listed.out);

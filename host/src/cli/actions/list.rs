@@ -5,7 +5,7 @@ use comfy_table::Cell;
 use serde_json::Value;
 
 use crate::cli::client::{Client, KeyUse};
-use crate::cli::exit::{Exit, Outcome};
+use crate::cli::exit::{Exit, Failure, Outcome};
 use crate::cli::screen::{Format, Screen};
 use crate::cli::{Global, policy, table, text, time};
 
@@ -53,6 +53,9 @@ pub(crate) struct List {
     offset: u64,
 }
 
+/// The columns that a terminal needs for all of a row.
+const WIDE: u16 = 140;
+
 /// The outcomes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 #[value(rename_all = "UPPER")]
@@ -94,7 +97,17 @@ pub(crate) fn word<T: ValueEnum>(choice: T) -> Option<String> {
 }
 
 impl List {
-    fn query(&self) -> Vec<(&'static str, String)> {
+    /// Whether it asks for all actions.
+    fn is_unfiltered(&self) -> bool {
+        let texts = [&self.agent, &self.tool, &self.since, &self.until, &self.query];
+        texts.into_iter().all(Option::is_none)
+            && (self.status.is_none() && self.outcome.is_none() && self.risk.is_none())
+            && self.offset == 0
+    }
+
+    /// The query for the next page, `shown` actions after the first.
+    fn query(&self, shown: u32, cursor: Option<String>) -> Vec<(&'static str, String)> {
+        let offset = (self.offset > 0 && cursor.is_none()).then(|| self.offset.to_string());
         let filters = [
             ("status", self.status.and_then(word)),
             ("agent_id", self.agent.clone()),
@@ -104,54 +117,108 @@ impl List {
             ("since", self.since.clone()),
             ("until", self.until.clone()),
             ("q", self.query.clone()),
-            ("limit", Some(self.limit.to_string())),
-            ("offset", (self.offset > 0).then(|| self.offset.to_string())),
+            ("limit", Some(self.limit.saturating_sub(shown).to_string())),
+            ("offset", offset),
+            ("cursor", cursor),
         ];
         filters.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+    }
+
+    /// Asks for pages until there are enough actions: the server ends a page early where actions are large. Gives how many
+    /// there were, and how many fit in all.
+    fn pages(
+        &self,
+        client: &Client,
+        mut visit: impl FnMut(Vec<Value>) -> Result<(), Failure>,
+    ) -> Result<(u32, u64), Failure> {
+        let (mut shown, mut cursor) = (0_u32, None);
+        loop {
+            let mut answer = client.get("/v1/actions", &self.query(shown, cursor))?;
+            let total = answer.get("total").and_then(Value::as_u64).unwrap_or_default();
+            cursor = answer.get("next_cursor").and_then(Value::as_str).map(str::to_owned);
+            let Some(Value::Array(actions)) = answer.get_mut("actions").map(Value::take) else {
+                return Err(client.foreign());
+            };
+            let count = u32::try_from(actions.len()).unwrap_or(u32::MAX);
+            shown = shown.saturating_add(count);
+            visit(actions)?;
+            if count == 0 || cursor.is_none() || shown >= self.limit {
+                return Ok((shown, total));
+            }
+        }
     }
 }
 
 pub(crate) fn run(args: &List, global: &Global, screen: &Screen) -> Outcome {
     let client = Client::new(global, KeyUse::Found)?;
-    let answer = client.get("/v1/actions", &args.query())?;
-    let actions = answer.get("actions").and_then(Value::as_array).cloned().unwrap_or_default();
-    if screen.format() != Format::Table {
-        screen.list(&actions)?;
-        return Ok(Exit::Done);
+    match screen.format() {
+        Format::Table => table(args, &client, screen),
+        Format::Jsonl => {
+            args.pages(&client, |actions| Ok(screen.list(&actions)?))?;
+            Ok(Exit::Done)
+        }
+        Format::Json | Format::Yaml => {
+            let mut all = Vec::new();
+            args.pages(&client, |actions| {
+                all.extend(actions);
+                Ok(())
+            })?;
+            screen.list(&all)?;
+            Ok(Exit::Done)
+        }
     }
-    if actions.is_empty() {
-        screen.message("no actions fit");
+}
+
+fn table(args: &List, client: &Client, screen: &Screen) -> Outcome {
+    let narrow = table::width(screen).is_some_and(|width| width < WIDE);
+    let columns: &[&str] = if narrow {
+        &["ID", "TIME", "AGENT", "TOOL", "ARGUMENTS", "STATUS", "OUTCOME"]
+    } else {
+        &["ID", "TIME", "AGENT", "TOOL", "ARGUMENTS", "STATUS", "OUTCOME", "RULE", "RISK"]
+    };
+    let mut rows = table::Rows::new(screen, columns);
+    let (shown, total) = args.pages(client, |actions| {
+        for action in &actions {
+            let cells = cells(&rows, action, screen, narrow);
+            rows.push(cells);
+        }
+        Ok(())
+    })?;
+    if shown == 0 {
+        screen.message(if args.is_unfiltered() { "no actions yet" } else { "no actions fit" });
         return Ok(Exit::Done);
-    }
-    let columns = ["ID", "TIME", "AGENT", "TOOL", "ARGUMENTS", "STATUS", "OUTCOME", "RULE", "RISK"];
-    let mut rows = table::Rows::new(screen, &columns);
-    for action in &actions {
-        let outcome = text::outcome(action.get("outcome").and_then(Value::as_str));
-        let word = |key: &str| action.get(key).and_then(Value::as_str).unwrap_or_default();
-        rows.push(vec![
-            Cell::new(text::short_id(word("id"))),
-            Cell::new(time::date_and_clock(word("created_at"))),
-            Cell::new(text::at(action, "/agent_id")),
-            Cell::new(tool(action)),
-            Cell::new(text::arguments(
-                action.get("params").unwrap_or(&Value::Null),
-                action,
-                60,
-                screen.symbol("…", "..."),
-            )),
-            Cell::new(text::at(action, "/status")),
-            rows.outcome(outcome),
-            Cell::new(policy::rule(action)),
-            Cell::new(format!("{} {}", text::at(action, "/risk_level"), text::at(action, "/risk_score"))),
-        ]);
     }
     screen.data(&rows.print())?;
-    let total = answer.get("total").and_then(Value::as_u64).unwrap_or_default();
-    let shown = u64::try_from(actions.len()).unwrap_or(u64::MAX);
-    if total > shown.saturating_add(args.offset) {
+    if total > u64::from(shown).saturating_add(args.offset) {
         screen.message(&format!("{shown} of {total}; more with `--limit` and `--offset`"));
     }
     Ok(Exit::Done)
+}
+
+fn cells(rows: &table::Rows<'_>, action: &Value, screen: &Screen, narrow: bool) -> Vec<Cell> {
+    let outcome = text::outcome(action.get("outcome").and_then(Value::as_str));
+    let word = |key: &str| action.get(key).and_then(Value::as_str).unwrap_or_default();
+    let params = action.get("params").unwrap_or(&Value::Null);
+    let (time, most) = if narrow {
+        (time::clock(word("created_at")), 24)
+    } else {
+        (time::date_and_clock(word("created_at")), 60)
+    };
+    let mut cells = vec![
+        Cell::new(text::short_id(word("id"))),
+        Cell::new(time),
+        Cell::new(text::at(action, "/agent_id")),
+        Cell::new(tool(action)),
+        Cell::new(text::arguments(params, action, most, screen.symbol("…", "..."))),
+        Cell::new(text::at(action, "/status")),
+        rows.outcome(outcome),
+    ];
+    if !narrow {
+        cells.push(Cell::new(policy::rule(action)));
+        let risk = format!("{} {}", text::at(action, "/risk_level"), text::at(action, "/risk_score"));
+        cells.push(Cell::new(risk));
+    }
+    cells
 }
 
 /// `process_refund`, or `stripe.refund` for a tool with operations.

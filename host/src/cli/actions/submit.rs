@@ -59,8 +59,11 @@ pub(crate) fn run(args: &Submit, global: &Global, screen: &Screen) -> Outcome {
     };
     let client = Client::new(global, KeyUse::OnlyGiven)?;
     let mut strictest = None;
-    for action in actions.documents() {
-        let answer = client.post("/v1/actions", action)?;
+    for (index, action) in actions.documents().iter().enumerate() {
+        let answer = client.post("/v1/actions", action).map_err(|failure| match actions.line(index) {
+            Some(line) => failure.at_line(line, actions.documents().len().saturating_sub(index + 1)),
+            None => failure,
+        })?;
         let outcome = text::outcome(answer.get("outcome").and_then(Value::as_str));
         strictest = Some(strictest.map_or(outcome, |strictest| outcome.stricter(strictest)));
         match screen.format() {
