@@ -228,11 +228,12 @@ class TestOtherDecorators:
         (wrapped,) = wrap_tools([tool(logged_in)], agent_id=AGENT)
         twice: Any = faramesh_tool(logged_in, agent_id=AGENT)
         again: Any = govern(logged_in, agent_id=AGENT)
-        for call in (
+        calls: list[Callable[[], Any]] = [
             lambda: wrapped.invoke({"x": 1}),
             functools.partial(twice, 1),
             functools.partial(again, 1),
-        ):
+        ]
+        for call in calls:
             with pytest.raises(PermissionError):
                 call()
         assert ran == []

@@ -31,8 +31,6 @@ Status = Literal[
     "withdrawn",
     "lapsed",
     "denied",
-    "withdrawn",
-    "lapsed",
     "unknown",
 ]
 """Where an action stands in its life; `unknown` stands for a word that this version does not know."""
