@@ -46,11 +46,14 @@ export function readerOf(fn: AnyFunction, options: GovernOptions): Reader {
 /** The one argument is an object, and is `params` itself. */
 function oneObject(fn: AnyFunction, tool: string, defaults: Params, exclude: readonly string[]): Reader {
   const signature = signatureOf(fn);
-  const count = Math.max(signature?.count ?? fn.length, fn.length);
+  const count = signature?.count ?? fn.length;
   const hint = "say with `params` how they are called: a list of names, or a function such as `(input) => input`";
   if (count > 1) throw new TypeError(`\`${tool}\` takes ${count} arguments; ${hint}`);
-  if (signature?.rest) throw new TypeError(`\`${tool}\` takes any number of arguments; ${hint}`);
-  const [places = []] = signature?.defaults ?? [];
+  if (signature === null) {
+    const message = `the parameters of \`${tool}\` cannot be read, as of what \`bind\` makes, so a default could hide there`;
+    throw new TypeError(`${message}; govern a function that calls it: \`(input) => fn(input)\``);
+  }
+  const [places = []] = signature.defaults;
   const unseen = leftOut(tool, places, defaults);
   return (args) => {
     // A function that takes one argument does not get what a framework passes beside it; anything else is a mistake.
@@ -88,7 +91,12 @@ function positional(fn: AnyFunction, tool: string, names: readonly string[], def
     if (args.length > names.length) throw new NotJson(`\`${tool}\` was called with ${args.length} arguments, and ${names.length} have a name`);
     const params: Params = { ...defaults };
     names.forEach((name, index) => {
-      if (!exclude.includes(name) && args[index] !== undefined) params[name] = args[index];
+      const argument = args[index];
+      if (exclude.includes(name) || argument === undefined) return;
+      if (signature === null && typeof argument === "object" && argument !== null) {
+        throw new NotJson(`the parameters of \`${tool}\` cannot be read, as of what \`bind\` makes, so a default could hide inside of \`${name}\``);
+      }
+      params[name] = argument;
     });
     return {
       params,
@@ -109,7 +117,9 @@ function positional(fn: AnyFunction, tool: string, names: readonly string[], def
 function mapped(params: (...args: unknown[]) => object): Reader {
   return (args) => {
     const views = args.map((argument) => (isContainer(argument) ? copyOnRead(argument) : null));
-    const made: unknown = params(...args.map((argument, index) => views[index]?.view ?? argument));
+    const answer: unknown = params(...args.map((argument, index) => views[index]?.view ?? argument));
+    // Its own argument given back is the copy of it, without the detour of the view.
+    const made = views.find((one) => one !== null && one.view === answer)?.look() ?? answer;
     if (typeof made !== "object" || made === null || Array.isArray(made)) throw new NotJson("what `params` makes of the arguments is no object");
     return {
       params: made,
@@ -168,7 +178,7 @@ function isContainer(value: unknown): value is object {
 }
 
 /** A view of `original` that is filled with a copy when it is first looked at; the copy, if it was. */
-function copyOnRead(original: object): { view: object; copy(): object | undefined } {
+function copyOnRead(original: object): { view: object; look(): object; copy(): object | undefined } {
   const target: object = Array.isArray(original) ? [] : {};
   let filled = false;
   const look = (): object => {
@@ -184,7 +194,7 @@ function copyOnRead(original: object): { view: object; copy(): object | undefine
     ownKeys: () => Reflect.ownKeys(look()),
     getOwnPropertyDescriptor: (_, key) => Reflect.getOwnPropertyDescriptor(look(), key),
   });
-  return { view, copy: () => (filled ? target : undefined) };
+  return { view, look, copy: () => (filled ? target : undefined) };
 }
 
 /** Copies lists and plain objects, and what is in them, each property read once; anything else is passed on as it is. */
@@ -192,7 +202,7 @@ function fill(target: object, original: object, known: Map<object, object>): voi
   for (const key of Object.keys(original)) {
     const value = (original as Params)[key];
     if (!isContainer(value)) {
-      define(target, key, value);
+      set(target, key, value);
       continue;
     }
     let copy = known.get(value);
@@ -201,10 +211,15 @@ function fill(target: object, original: object, known: Map<object, object>): voi
       known.set(value, copy);
       fill(copy, value, known);
     }
-    define(target, key, copy);
+    set(target, key, copy);
   }
   for (const key of Object.getOwnPropertySymbols(original)) Object.defineProperty(target, key, { value: Reflect.get(original, key), enumerable: true });
   if (Array.isArray(original)) (target as unknown[]).length = original.length;
+}
+
+function set(target: object, key: string, value: unknown): void {
+  if (key === "__proto__") define(target, key, value);
+  else (target as Params)[key] = value;
 }
 
 /** Sets a property as a literal does, also one that is called `__proto__`. */

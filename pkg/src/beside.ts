@@ -25,7 +25,13 @@ export function besideOf(args: readonly unknown[]): Beside {
 }
 
 function at(value: unknown, key: string): unknown {
-  return typeof value === "object" && value !== null ? (value as Record<string, unknown>)[key] : undefined;
+  if (typeof value !== "object" || value === null) return undefined;
+  try {
+    return (value as Record<string, unknown>)[key];
+  } catch {
+    // Some objects of frameworks throw for what they do not have.
+    return undefined;
+  }
 }
 
 function signalIn(value: unknown, key: string): AbortSignal | undefined {

@@ -15,5 +15,8 @@ if (["version", "--version", "-V"].includes(command ?? "") && (rest.length === 0
   );
 } else {
   console.error("usage: faramesh version [-o json]");
+  if (command !== undefined && command !== "version") {
+    console.error(`\`${command}\` is no command of the npm package; the \`faramesh\` program, which the repository builds, has the others`);
+  }
   process.exitCode = 2;
 }

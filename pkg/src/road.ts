@@ -74,6 +74,7 @@ const GRACE_MS = 60_000;
 const DEFAULT_APPROVAL_MS = 3_600_000;
 /** The statuses from which an action can still be started, and so withdrawn. */
 const OPEN = new Set(["pending_approval", "allowed", "approved"]);
+const STARTED = new Set(["executing", "succeeded", "failed", "timeout"]);
 const CALLED_OFF = "the call was called off";
 /** How long a call that was called off waits until its action is withdrawn. */
 const WITHDRAW_MS = 1_000;
@@ -234,10 +235,8 @@ function* followed(call: Call, terms: Terms, client: Client, first: ServerAction
     case "executing":
     case "succeeded":
     case "failed":
-    case "timeout": {
-      const message = `\`${call.tool}\` was started before: the action ${actionId} is \`${action.status}\`, and it runs once`;
-      throw new PolicyUnavailableError(message, { code: "already_started", ...facts });
-    }
+    case "timeout":
+      throw startedBefore(call, action.status, facts);
     default:
       if (action.outcome === "HALT") throw denied(call, action, actionId);
       throw senseless(call, action);
@@ -257,6 +256,8 @@ function* followed(call: Call, terms: Terms, client: Client, first: ServerAction
     if (error instanceof ServerProblem && (error.code === "permit_expired" || error.code === "policy_changed")) {
       throw lapsed(call, error.code, { decision: null, actionId }, error);
     }
+    // The same call was made before, and that one came first.
+    if (error instanceof ServerProblem && STARTED.has(String(error.problem["action_status"]))) throw startedBefore(call, String(error.problem["action_status"]), facts);
     throw error;
   }
   if (started.id !== actionId || started.status !== "executing") {
@@ -373,6 +374,11 @@ function kept<T>(work: Promise<T>, call: Call, terms: Terms, late: (answer: T) =
     const settled = (): void => signal.removeEventListener("abort", calledOff);
     work.then(resolve, reject).finally(settled);
   });
+}
+
+function startedBefore(call: Call, status: string, facts: { decision: Decision; actionId: string }): PolicyUnavailableError {
+  const message = `\`${call.tool}\` was started before: the action ${facts.actionId} is \`${status}\`, and it runs once`;
+  return new PolicyUnavailableError(message, { code: "already_started", ...facts });
 }
 
 function senseless(call: Call, action: ServerAction): PolicyUnavailableError {

@@ -82,11 +82,20 @@ test("a default whose place cannot be told is refused when the function is wrapp
   assert.throws(() => govern((({ [key]: amount = 5000 }: { amount?: number }) => amount) as Any, options), /which defaults `transfer_money` has cannot be told/);
 });
 
-test("a second parameter and a rest are refused without `params`, also where a default hides them", () => {
+test("a second parameter is refused without `params`, also where a default hides it", () => {
   const second = ({ amount }: { amount: number }, currency = "EUR") => `${amount} ${currency}`;
   assert.throws(() => govern(second as Any, options), /takes 2 arguments/);
-  assert.throws(() => govern(((...all: unknown[]) => all) as Any, options), /any number of arguments/);
-  assert.throws(() => govern(((input: object, ...all: unknown[]) => [input, all]) as Any, options), /any number of arguments/);
+  // All that such a function gets is the one object.
+  const seen: unknown[][] = [];
+  (govern((...all: unknown[]) => seen.push(all), options) as Any)({ amount: 5 }, { toolCallId: "c" });
+  assert.deepEqual(seen, [[{ amount: 5 }]]);
+});
+
+test("a function whose parameters cannot be read is refused where a default could hide", () => {
+  const tool = (({ amount = 5000 }: { amount?: number }) => amount).bind(null) as Any;
+  assert.throws(() => govern(tool, options), /the parameters of `transfer_money` cannot be read, as of what `bind` makes/);
+  const named = govern(((to: string, { amount = 5000 }: { amount?: number }) => [to, amount]).bind(null) as Any, { ...options, params: ["to", "how"] }) as Any;
+  assert.equal(told(() => named("bob", {})), "invalid_action");
 });
 
 test("what agent frameworks pass beside the one argument does not get in the way, and nothing else is dropped", async () => {

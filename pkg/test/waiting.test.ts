@@ -200,6 +200,8 @@ test("a permission that has run out, or that the policies take back, does not ru
     assert.match(denialText(error, "t"), /was permitted and not started in time.*\n.*\n.*Call it again/s);
     return true;
   });
+  server.script("start", { status: 409, body: { code: "wrong_status", action_status: "succeeded" } });
+  await assert.rejects(refund(small), { code: "already_started" });
   server.script("start", { status: 409, body: { code: "policy_changed" } });
   await assert.rejects(refund(small), (error) => error instanceof ToolDeniedError && error.code === "policy_changed");
   assert.deepEqual(ran, []);

@@ -46,6 +46,8 @@ function behind(governor: Governor, world: World): Tools {
   const called = {
     params: (params: object) => params,
     context: (_: object, callId: string) => ({ call_id: callId }),
+    // The same call made again is the same action on a server.
+    callId: (_: object, callId: string) => callId,
   };
   const refund = governor.govern((params: Refund, _callId: string) => processRefund(world, params), { tool: "process_refund", ...called });
   const refunds = governor.govern((params: Customer, _callId: string) => readRefunds(world, params), { tool: "read_refunds", ...called });

@@ -51,7 +51,9 @@ export default {
 } satisfies ExportedHandler<Env>;
 
 async function propose(request: Request, { agentId }: Settings, store: Store): Promise<Response> {
-  const { call_id = crypto.randomUUID(), tool, params } = await read(request);
+  const body = await read(request);
+  if (body === null) return problem(422, "invalid_call", "the body is no JSON object");
+  const { call_id = crypto.randomUUID(), tool, params } = body;
   if (typeof call_id !== "string" || !/^[\w.-]{1,64}$/.test(call_id)) {
     return problem(422, "invalid_call", "`call_id` is 1 to 64 letters, digits, `.`, `_` and `-`");
   }
@@ -72,7 +74,9 @@ async function propose(request: Request, { agentId }: Settings, store: Store): P
 }
 
 async function answer(request: Request, store: Store, id: string, approver: string): Promise<Response> {
-  const { verdict, request_hash, reason = null } = await read(request);
+  const body = await read(request);
+  if (body === null) return problem(422, "invalid_answer", "the body is no JSON object");
+  const { verdict, request_hash, reason = null } = body;
   if (verdict !== "granted" && verdict !== "rejected") return problem(422, "invalid_answer", "`verdict` is `granted` or `rejected`");
   if (typeof request_hash !== "string") return problem(422, "invalid_answer", "`request_hash` says which arguments were looked at");
   if (reason !== null && typeof reason !== "string") return problem(422, "invalid_answer", "`reason` is a text");
@@ -103,9 +107,9 @@ function readable(call: Call): object {
   return { ...call, params: JSON.parse(call.params), result: call.result === null ? null : JSON.parse(call.result) };
 }
 
-async function read(request: Request): Promise<Record<string, unknown>> {
+async function read(request: Request): Promise<Record<string, unknown> | null> {
   const body: unknown = await request.json().catch(() => null);
-  return isObject(body) ? body : {};
+  return isObject(body) ? body : null;
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {
