@@ -44,7 +44,7 @@ function text(value: unknown): string | undefined {
 }
 
 /** What an options object of a framework has, and the arguments of a tool have not. */
-const KEYS = ["toolCallId", "toolCall", "abortSignal", "configurable", "callbacks", "requestContext", "runContext"];
+const KEYS = ["toolCallId", "toolCall", "abortSignal", "configurable", "callbacks", "recursionLimit", "requestContext", "runContext"];
 
 /** Whether a framework hands this over: an object with its keys, one of its classes, or nothing. */
 export function isBeside(value: unknown): boolean {

@@ -107,6 +107,7 @@ test("what agent frameworks pass beside the one argument does not get in the way
     [{ toolCallId: "c-1", messages: [], abortSignal: new AbortController().signal }],
     [new RunContext(), { toolCall: { callId: "c-1" } }],
     [{ configurable: { thread_id: "t-1" }, callbacks: [] }],
+    [undefined, { tags: [], metadata: {}, recursionLimit: 25, runName: undefined }],
     [undefined],
   ];
   for (const more of beside) one({ amount: 5 }, ...more);

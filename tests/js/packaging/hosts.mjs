@@ -1,9 +1,9 @@
 // The fresh projects, each on its host: what a project is bundled with, where it runs, and what it answers.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { basename, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import nodeResolve from "@rollup/plugin-node-resolve";
 import * as esbuild from "esbuild";
 import { Miniflare } from "miniflare";
@@ -69,10 +69,23 @@ export async function viteForNode(place) {
   return alone(join(place, "out", "bundle.mjs"));
 }
 
+/** Makes what is installed for these tests a part of a project; large packages are not installed once more. */
+function borrow(place, ...names) {
+  for (const name of names) {
+    mkdirSync(dirname(join(place, "node_modules", name)), { recursive: true });
+    symlinkSync(join(here, "node_modules", name), join(place, "node_modules", name));
+  }
+}
+
+/** Governed functions as tools of agent frameworks. */
+export async function frameworks(place) {
+  borrow(place, "ai", "zod", "@langchain/core", "@openai/agents-core");
+  return node(place, "frameworks.mjs");
+}
+
 /** Builds with Next and asks the routes of the result, one in Node and one on the edge. */
 export async function next(place) {
-  // Next and React are large, so the project borrows them; the package is its own.
-  for (const name of ["next", "react", "react-dom"]) symlinkSync(join(here, "node_modules", name), join(place, "node_modules", name));
+  borrow(place, "next", "react", "react-dom");
   const program = join(here, "node_modules/next/dist/bin/next");
   const env = { ...process.env, NEXT_TELEMETRY_DISABLED: "1", NEXT_ROOT: repository };
   await run(process.execPath, [program, "build"], place, env);

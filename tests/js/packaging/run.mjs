@@ -84,6 +84,14 @@ if (await steps.run("tarball", async () => (tarball = await packed()))) {
   // The package is ESM only; CommonJS requires it as Node does since 20.19 (see `node-require`). The module is data.
   const attw = [tarball, "--profile", "esm-only", "--no-emoji", "--exclude-entrypoints", "engine.wasm"];
   await steps.run("attw", () => run(tool("attw"), attw, here));
+  if (only.length === 0 || only.includes("frameworks")) {
+    await steps.run("frameworks", async () => {
+      const { answers, told } = await hosts.frameworks(await project("frameworks", tarball));
+      const ran = ["refunded 45", "The tool `refund` was not run: policy denies this call."];
+      assert.deepEqual(answers, { ai: ran, langchain: ran, openai: ran });
+      assert.deepEqual(told, []);
+    });
+  }
   await steps.run("types", async () => types(await project("types", tarball)));
   let browser;
   await steps.run("chromium", async () => (browser = await launch()));
