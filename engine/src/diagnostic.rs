@@ -77,6 +77,8 @@ pub enum Code {
     UndeclaredLength,
     /// A condition on an argument that is called `agent_id`.
     AgentIdInParams,
+    /// A file of the policy folder that was meant to be read and is not.
+    NotRead,
 }
 
 /// How bad it is.
@@ -416,4 +418,9 @@ pub(crate) fn agent_id_in_params(span: Span) -> Finding {
     let message = "this reads an argument `agent_id`, which the agent writes itself".to_owned();
     let help = "write `agent_id: NAME` beside `tool` for the agent that proposes the action";
     warning(Code::AgentIdInParams, span, message, help.to_owned())
+}
+
+/// A file of the policy folder is not read. The engine reads no folders; a host tells it of one.
+pub fn not_read(file: &str, why: &str, help: &str) -> Finding {
+    error(Code::NotRead, Span::default(), format!("`{file}` is not read: {why}"), some(help))
 }

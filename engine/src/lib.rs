@@ -40,6 +40,7 @@ pub mod span;
 pub mod state;
 pub mod suite;
 mod text;
+pub mod tighten;
 pub mod time;
 pub mod truth;
 pub mod value;

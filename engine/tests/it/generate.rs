@@ -183,6 +183,66 @@ pub(crate) fn files() -> impl Strategy<Value = Vec<FileSpec>> {
     prop::collection::vec(file(), 1..4)
 }
 
+/// A change of a set of files, of which some tighten and some do not.
+#[derive(Debug, Clone)]
+pub(crate) enum Step {
+    AddRule(usize, usize, RuleSpec),
+    RemoveRule(usize, usize),
+    Effect(usize, usize, &'static str),
+    AddRisk(usize, RiskSpec),
+    RemoveRisk(usize),
+    AddFile(FileSpec),
+}
+
+pub(crate) fn step() -> impl Strategy<Value = Step> {
+    let at = || 0..4_usize;
+    let effect = prop::sample::select(&["allow", "require_approval", "deny", "deny"][..]);
+    let risk = (matcher(), 1..=100_u8).prop_map(|(conditions, score)| RiskSpec { conditions, score });
+    let denying = (at(), at(), matcher()).prop_map(|(file, at, conditions)| {
+        Step::AddRule(file, at, RuleSpec { conditions, effect: "deny", risk: None })
+    });
+    prop_oneof![
+        (at(), at(), rule()).prop_map(|(file, at, rule)| Step::AddRule(file, at, rule)),
+        denying,
+        (at(), at()).prop_map(|(file, at)| Step::RemoveRule(file, at)),
+        (at(), at(), effect).prop_map(|(file, at, effect)| Step::Effect(file, at, effect)),
+        (at(), risk).prop_map(|(file, risk)| Step::AddRisk(file, risk)),
+        at().prop_map(Step::RemoveRisk),
+        file().prop_map(Step::AddFile),
+    ]
+}
+
+impl Step {
+    /// The files behind it. What it names is counted round, so that every step has something to change.
+    pub(crate) fn taken(&self, mut files: Vec<FileSpec>) -> Vec<FileSpec> {
+        let count = files.len();
+        let of = |file: &usize| file % count;
+        match self {
+            Step::AddRule(file, at, rule) => {
+                let rules = &mut files[of(file)].rules;
+                rules.insert(at % (rules.len() + 1), rule.clone());
+            }
+            Step::RemoveRule(file, at) => {
+                let rules = &mut files[of(file)].rules;
+                if !rules.is_empty() {
+                    rules.remove(at % rules.len());
+                }
+            }
+            Step::Effect(file, at, effect) => {
+                let rules = &mut files[of(file)].rules;
+                let count = rules.len().max(1);
+                if let Some(rule) = rules.get_mut(at % count) {
+                    rule.effect = effect;
+                }
+            }
+            Step::AddRisk(file, risk) => files[of(file)].risk.push(risk.clone()),
+            Step::RemoveRisk(file) => drop(files[of(file)].risk.pop()),
+            Step::AddFile(file) => files.push(file.clone()),
+        }
+        files
+    }
+}
+
 /// The bytes of an action of `tool` with `params`, in a spelling that is not canonical.
 pub(crate) fn action(tool: &str, params: &Value) -> Vec<u8> {
     let params = engine::canonical::Canonical::of(params);

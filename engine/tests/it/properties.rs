@@ -12,12 +12,13 @@ use engine::policy::PolicySet;
 use engine::record::{Draft, Head, RecordKind};
 use engine::risk::RiskScore;
 use engine::state::State;
+use engine::tighten::only_tightens;
 use engine::truth::Truth;
 use engine::value::Value;
 use proptest::prelude::*;
 use proptest::test_runner::Config;
 
-use crate::generate::{FileSpec, action, file, files, params, value};
+use crate::generate::{FileSpec, action, file, files, params, step, value};
 use crate::model;
 
 fn config(long: u32) -> Config {
@@ -49,6 +50,14 @@ fn matched(set: &PolicySet, tool: &str, params: &Value) -> bool {
     let action = Action::parse(&action(tool, params), json::MAX_BYTES).unwrap();
     let explanation = explain(set, &action, &State::default());
     explanation.policies.iter().flat_map(|policy| &policy.rules).any(|rule| rule.truth == Truth::True)
+}
+
+/// Whether every group of approvers that was needed is needed still. Anybody at all is a part of every group.
+fn requires_as_much(was: &Decision, is: &Decision) -> bool {
+    let requires =
+        |decision: &Decision| decision.approval.clone().map(|approval| approval.requires).unwrap_or_default();
+    let (was, is) = (requires(was), requires(is));
+    was.iter().all(|group| is.contains(group) || (group.roles.is_empty() && group.approvers <= 1))
 }
 
 proptest! {
@@ -125,6 +134,29 @@ proptest! {
             let mut all = files.clone();
             all.push(more);
             prop_assert!(ask(&load(&all), tool, &params).outcome >= ask(&before, tool, &params).outcome);
+        }
+    }
+
+    /// Files that are changed by steps of every kind: of those that are seen to only tighten, none permits more.
+    #[test]
+    fn a_set_that_is_seen_to_only_tighten_never_loosens(
+        files in files(), steps in prop::collection::vec(step(), 1..4), asked in prop::collection::vec((tool(), params()), 8),
+    ) {
+        let changed = steps.iter().fold(files.clone(), |files, step| step.taken(files));
+        let texts = |files: &[FileSpec]| -> Vec<(String, String)> {
+            files.iter().enumerate().map(|(index, file)| (format!("f{index}.yaml"), file.yaml())).collect()
+        };
+        let (old, new) = (texts(&files), texts(&changed));
+        fn bytes(files: &[(String, String)]) -> impl Iterator<Item = (&str, &[u8])> {
+            files.iter().map(|(name, text)| (name.as_str(), text.as_bytes()))
+        }
+        if only_tightens(bytes(&old), bytes(&new)) {
+            let (before, after) = (load(&files), load(&changed));
+            for (tool, params) in asked {
+                let (was, is) = (ask(&before, tool, &params), ask(&after, tool, &params));
+                prop_assert!(is.outcome >= was.outcome, "{was:?}\n{is:?}\n{old:?}\n{new:?}");
+                prop_assert!(is.outcome != Outcome::Abstain || requires_as_much(&was, &is), "{was:?}\n{is:?}");
+            }
         }
     }
 
