@@ -206,7 +206,20 @@ class TestCache:
         assert (len(compiled), len(list(folder.iterdir()))) == (2, 2)
 
     def open_folder(self, folder: pathlib.Path, _: pathlib.Path) -> None:
-        folder.chmod(0o755)
+        folder.chmod(0o775)
+
+    def zeroed_page(self, _: pathlib.Path, file: pathlib.Path) -> None:
+        content = bytearray(file.read_bytes())
+        content[4096:8192] = bytes(4096)
+        file.write_bytes(content)
+
+    def another_engine(self, folder: pathlib.Path, file: pathlib.Path) -> None:
+        _cache.write(folder, "another", wasmtime.Module(wasmtime.Engine(), "(module)").serialize())
+        (folder / "another").rename(file)
+
+    def pipe(self, _: pathlib.Path, file: pathlib.Path) -> None:
+        file.unlink()
+        os.mkfifo(file)
 
     def writable_file(self, _: pathlib.Path, file: pathlib.Path) -> None:
         file.chmod(0o620)
@@ -233,7 +246,22 @@ class TestCache:
         file.unlink()
         file.mkdir()
 
-    @pytest.mark.parametrize("spoil", [open_folder, writable_file, link, changed, cut_off, empty, no_module, a_folder])
+    @pytest.mark.parametrize(
+        "spoil",
+        [
+            open_folder,
+            writable_file,
+            link,
+            changed,
+            zeroed_page,
+            cut_off,
+            empty,
+            no_module,
+            another_engine,
+            a_folder,
+            pipe,
+        ],
+    )
     def test_what_cannot_be_trusted_is_not_used(
         self,
         folder: pathlib.Path,

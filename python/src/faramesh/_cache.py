@@ -1,8 +1,9 @@
 """The compiled engine, kept on disk between processes: compiling takes most of a second, reading back a millisecond.
 
 wasmtime runs a compiled module as if it were its own code, so whoever can write one here runs code in this process.
-Therefore nothing is read or written but plain files of our own in a folder of our own that nobody else can enter.
-Where the system cannot say who may write a file, nothing is kept. Nothing here knows what is in the files.
+Therefore nothing is read or written but plain files of this user, in a folder of this user, that other users cannot
+write, and nothing is used that differs from what was kept by a single bit. Where the system cannot say who may write a
+file, nothing is kept. Nothing here knows what is in the files. The server keeps its own by the same rules.
 """
 
 from __future__ import annotations
@@ -24,7 +25,10 @@ _DIGEST_BYTES: Final = hashlib.sha256().digest_size
 
 
 def folder() -> Path | None:
-    """Where compiled engines are kept for this user; nothing where none may be."""
+    """Where compiled engines are kept for this user; nothing where there is no such place.
+
+    A folder for temporary files is none: it is shared, and another user could make a folder of this name there first.
+    """
     if not hasattr(os, "geteuid"):
         return None
     if named := setting(VARIABLE):
@@ -32,25 +36,24 @@ def folder() -> Path | None:
     # A relative one is to be ignored, says the XDG Base Directory Specification.
     if (caches := os.environ.get("XDG_CACHE_HOME")) and Path(caches).is_absolute():
         return Path(caches) / "faramesh"
-    try:
-        return Path.home() / ".cache" / "faramesh"
-    except RuntimeError:
-        return None
+    if home := os.environ.get("HOME"):
+        return Path(home) / ".cache" / "faramesh"
+    return None
 
 
 def read(kept_in: Path, name: str) -> bytes | None:
     """What `write` kept under `name`, or nothing where that cannot be told for sure."""
     with contextlib.suppress(OSError), _opened(kept_in) as inside:
-        file = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=inside)
+        file = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=inside)
         with os.fdopen(file, "rb") as reader:
             about = os.fstat(file)
             # Asked of the open file, so that nobody can put another one in its place meanwhile.
-            if not stat.S_ISREG(about.st_mode) or not _is_ours(about, others=0o022):
+            if not stat.S_ISREG(about.st_mode) or not _is_ours(about):
                 return None
             content = reader.read()
         digest, kept = content[:_DIGEST_BYTES], content[_DIGEST_BYTES:]
-        # A disk that lost the middle of a file must not become code.
-        return kept if hashlib.sha256(kept).digest() == digest else None
+        # A disk that lost the middle of a file must not become code, nor may an engine kept under another name.
+        return kept if _digest(name, kept) == digest else None
     return None
 
 
@@ -61,7 +64,7 @@ def write(kept_in: Path, name: str, content: bytes) -> None:
         with contextlib.suppress(FileExistsError):
             kept_in.mkdir(mode=0o700)
         with _opened(kept_in) as inside:
-            _write(inside, name, hashlib.sha256(content).digest() + content)
+            _write(inside, name, _digest(name, content) + content)
 
 
 def _write(inside: int, name: str, content: bytes) -> None:
@@ -73,22 +76,28 @@ def _write(inside: int, name: str, content: bytes) -> None:
             writer.flush()
             os.fsync(file)
         os.rename(partial, name, src_dir_fd=inside, dst_dir_fd=inside)
+        os.fsync(inside)
     except BaseException:
-        os.unlink(partial, dir_fd=inside)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(partial, dir_fd=inside)
         raise
+
+
+def _digest(name: str, content: bytes) -> bytes:
+    return hashlib.sha256(name.encode() + b"\0" + content).digest()
 
 
 @contextlib.contextmanager
 def _opened(kept_in: Path) -> Iterator[int]:
-    """The folder, open, so that what was found out about it stays true; an `OSError` where it is not ours alone."""
+    """The folder, open, so that what was found out about it stays true; an `OSError` where others can write to it."""
     inside = os.open(kept_in, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
-        if not _is_ours(os.fstat(inside), others=0o077):
-            raise PermissionError(f"`{kept_in}` is not a folder of this user alone")
+        if not _is_ours(os.fstat(inside)):
+            raise PermissionError(f"`{kept_in}` belongs to another user, or other users can write to it")
         yield inside
     finally:
         os.close(inside)
 
 
-def _is_ours(about: os.stat_result, *, others: int) -> bool:
-    return about.st_uid == os.geteuid() and not about.st_mode & others
+def _is_ours(about: os.stat_result) -> bool:
+    return about.st_uid == os.geteuid() and not about.st_mode & 0o022
