@@ -341,6 +341,27 @@ async fn who_finds_the_stream_taken_stops_for_good() {
 }
 
 #[tokio::test]
+async fn a_probe_fails_after_a_record_that_could_not_be_written_until_one_can() {
+    let (_folder, store) = fresh();
+    store.probe().await.unwrap();
+    store
+        .sql("CREATE TRIGGER full BEFORE INSERT ON actions BEGIN SELECT RAISE(ROLLBACK, 'full'); END")
+        .await
+        .unwrap();
+    store.probe().await.unwrap();
+    let refused = store.submit(new_action(1, Outcome::Execute), None).await;
+    assert!(matches!(refused, Err(StoreError::Failed(_))), "{refused:?}");
+    // A probe itself could be written all the time.
+    for _ in 0..2 {
+        let refused = store.probe().await;
+        assert!(matches!(refused, Err(StoreError::Failed(_))), "{refused:?}");
+    }
+    store.sql("DROP TRIGGER full").await.unwrap();
+    submit(&store, 1, Outcome::Execute).await;
+    store.probe().await.unwrap();
+}
+
+#[tokio::test]
 async fn a_record_in_our_place_means_the_stream_is_taken() {
     let (folder, store) = fresh();
     submit(&store, 1, Outcome::Execute).await;

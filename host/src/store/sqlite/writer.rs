@@ -7,6 +7,7 @@ use std::fs::File;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use engine::record::{Draft, Head};
 use rusqlite::Connection;
@@ -73,6 +74,10 @@ impl From<rusqlite::Error> for Failure {
 /// Sends the answer of one operation, or says why the whole transaction failed.
 type Answer = Box<dyn FnOnce(Option<&Failure>)>;
 
+/// How long a probe fails after a write that failed, unless one works before. A probe takes less room than a record, so
+/// on a full disk it may work where a record does not.
+const AILING: Duration = Duration::from_secs(30);
+
 /// The state of the writing thread.
 pub(super) struct Writer {
     connection: Connection,
@@ -82,6 +87,8 @@ pub(super) struct Writer {
     unsure: Option<Head>,
     /// Set once somebody else appended to the stream. It is never ours again.
     taken: bool,
+    /// When something other than a probe last could not be written, and nothing was since.
+    failed: Option<Instant>,
     events: broadcast::Sender<Event>,
     commits: Arc<AtomicU64>,
     checkpoints: Checkpoints,
@@ -97,8 +104,19 @@ impl Writer {
         checkpoints: Checkpoints,
         lock: File,
     ) -> Self {
-        let (unsure, taken) = (None, false);
-        Writer { connection, stream_id, head, unsure, taken, events, commits, checkpoints, _lock: lock }
+        let (unsure, taken, failed) = (None, false, None);
+        Writer {
+            connection,
+            stream_id,
+            head,
+            unsure,
+            taken,
+            failed,
+            events,
+            commits,
+            checkpoints,
+            _lock: lock,
+        }
     }
 
     /// Starts the thread. It ends when it is told to close, or when nobody can ask it for anything any more.
@@ -124,6 +142,7 @@ impl Writer {
         let mut answers = Vec::with_capacity(ops.len());
         // Taken from the end, so that what a failure leaves over can be answered too.
         ops.reverse();
+        let more_than_probes = ops.iter().any(|op| !matches!(op, Op::Probe(_) | Op::Close));
         let failure = self.transact(ops, &mut answers).err();
         if let Some(failure) = &failure {
             // After some errors SQLite has rolled back by itself.
@@ -140,6 +159,9 @@ impl Writer {
         }
         for answer in answers {
             answer(failure.as_ref());
+        }
+        if more_than_probes {
+            self.failed = failure.is_some().then(Instant::now);
         }
         match failure {
             None => self.checkpoints.after_commit(&self.connection),
@@ -162,7 +184,16 @@ impl Writer {
 
         let listening = self.events.receiver_count() > 0;
         let mut batch = Batch::new(&self.connection, self.stream_id, self.head.clone(), listening)?;
+        let ailing = self.failed.is_some_and(|at| at.elapsed() < AILING);
         while let Some(op) = ops.pop() {
+            let op = match op {
+                Op::Probe(reply) if ailing => {
+                    let failed = StoreError::Failed("the last record could not be written".to_owned());
+                    settle(reply, Err(Trouble::Refused(failed)), answers)?;
+                    continue;
+                }
+                op => op,
+            };
             apply(&mut batch, op, answers)?;
             // Some errors undo the transaction at once. What came after would each be committed on its own.
             if self.connection.is_autocommit() {
