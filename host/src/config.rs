@@ -17,7 +17,7 @@ pub struct Settings {
     pub db: String,
     /// The folder with the policy files.
     pub policies: PathBuf,
-    /// Where the compiled engine is kept; none means the standard place of the user.
+    /// Where the compiled engine is kept; none means the place that [`cache_dir`] names.
     pub cache_dir: Option<PathBuf>,
     /// How long an approval may take where no policy says: `30s`, `5m`, `1h`, `1d`.
     pub approval_ttl: String,
@@ -62,8 +62,8 @@ pub struct Config {
     pub db: PathBuf,
     /// The folder with the policy files.
     pub policies: PathBuf,
-    /// Where the compiled engine is kept.
-    pub cache_dir: PathBuf,
+    /// Where the compiled engine is kept; none means that every start compiles it.
+    pub cache_dir: Option<PathBuf>,
     /// How long an approval may take where no policy says.
     pub approval_ttl: Duration,
     /// How long an action may execute before it counts as `timeout`.
@@ -154,16 +154,12 @@ impl Config {
                 help: format!("set `FARAMESH_MAX_CONNECTIONS` to {FEWEST_CONNECTIONS} or more"),
             });
         }
-        let cache_dir = settings.cache_dir.or_else(standard_cache_dir).ok_or_else(|| ConfigError {
-            message: "there is no place to keep the compiled engine".to_owned(),
-            help: "set `FARAMESH_CACHE_DIR` or `HOME`".to_owned(),
-        })?;
         Ok(Config {
             hosts,
             port: settings.port,
             db: PathBuf::from(db),
             policies: settings.policies,
-            cache_dir,
+            cache_dir: settings.cache_dir.or_else(cache_dir),
             approval_ttl: ttl("FARAMESH_APPROVAL_TTL", &settings.approval_ttl)?,
             result_ttl: ttl("FARAMESH_RESULT_TTL", &settings.result_ttl)?,
             max_body: settings.max_body,
@@ -253,11 +249,16 @@ pub fn max_age(name: &str, text: &str) -> Result<Duration, ConfigError> {
     })
 }
 
-/// `$XDG_CACHE_HOME/faramesh`, else `~/.cache/faramesh`.
-fn standard_cache_dir() -> Option<PathBuf> {
+/// Where compiled engines are kept: `$FARAMESH_CACHE_DIR`, else `$XDG_CACHE_HOME/faramesh`, else `~/.cache/faramesh`.
+///
+/// There is no other place: a folder for temporary files is shared, and another user could make a folder of this name
+/// there first.
+pub fn cache_dir() -> Option<PathBuf> {
     let set = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let base = set("XDG_CACHE_HOME").or_else(|| Some(set("HOME")?.join(".cache")))?;
-    Some(base.join("faramesh"))
+    // The XDG Base Directory Specification has relative paths ignored.
+    let caches = set("XDG_CACHE_HOME").filter(|path| path.is_absolute());
+    set("FARAMESH_CACHE_DIR")
+        .or_else(|| Some(caches.or_else(|| Some(set("HOME")?.join(".cache")))?.join("faramesh")))
 }
 
 /// A length of time such as `250ms`, `30s`, `5m`, `1h`, `1d` or `2w`, by the grammar of the engine.

@@ -139,9 +139,7 @@ impl StartError {
             }
             StartError::AdminKey(_) => "see that the folder of the database can be written".to_owned(),
             StartError::SigningKey { path, error } => error.help(path),
-            StartError::Engine(_) => {
-                "see that the cache folder can be written, or set `FARAMESH_CACHE_DIR`".to_owned()
-            }
+            StartError::Engine(_) => "this build cannot decide anything on this machine".to_owned(),
             StartError::System(_) => "see that the machine has memory and threads to give".to_owned(),
         }
     }
@@ -175,7 +173,7 @@ impl Server {
         // Both block, on the disk and on the compiler, and neither needs the other.
         let (path, cache) = (config.db.clone(), config.cache_dir.clone());
         let opening = tokio::task::spawn_blocking(move || SqliteStore::open(path));
-        let compiling = tokio::task::spawn_blocking(move || Module::embedded(&cache));
+        let compiling = tokio::task::spawn_blocking(move || Module::embedded(cache.as_deref()));
         let store = opening.await.map_err(|error| StartError::System(io::Error::other(error)))?;
         let store = Arc::new(store.map_err(|error| database_error(config, error))?);
         let module = compiling.await.map_err(|error| StartError::System(io::Error::other(error)))?;

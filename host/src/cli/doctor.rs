@@ -4,7 +4,7 @@ use std::net::{SocketAddr, TcpListener, ToSocketAddrs as _};
 use std::path::Path;
 
 use clap::Args;
-use host::config::Config;
+use host::config::{Config, cache_dir};
 use host::runtime::Module;
 use host::store::sqlite::SqliteStore;
 use serde_json::{Value, json};
@@ -275,22 +275,34 @@ fn is_at(url: &str, listening: SocketAddr) -> bool {
 }
 
 fn engine(findings: &mut Vec<Finding>) {
-    let dir = offline::cache_dir();
-    match Module::embedded(&dir) {
+    let dir = cache_dir();
+    match Module::embedded(dir.as_deref()) {
         Ok(module) => findings.push(good("engine", format!("{}", module.hash()))),
         Err(error) => {
             findings.push(bad("engine", error.to_string(), "this build cannot decide anything here"))
         }
     }
-    let cached = std::fs::read_dir(&dir).is_ok_and(|mut entries| entries.next().is_some());
-    findings.push(if cached {
-        good("cache", format!("`{}` holds the compiled engine", dir.display()))
-    } else {
-        note(
+    let Some(dir) = dir else {
+        findings.push(note(
+            "cache",
+            "there is no folder for the compiled engine",
+            "every start compiles it; set FARAMESH_CACHE_DIR, XDG_CACHE_HOME or HOME",
+        ));
+        return;
+    };
+    let kept = Module::is_kept(&dir);
+    findings.push(match kept {
+        Ok(true) => good("cache", format!("`{}` holds the compiled engine", dir.display())),
+        Ok(false) => note(
             "cache",
             format!("`{}` holds no compiled engine", dir.display()),
-            "every start compiles it anew; set FARAMESH_CACHE_DIR to a folder that can be written",
-        )
+            "every start compiles it; set FARAMESH_CACHE_DIR to a folder of this user alone",
+        ),
+        Err(error) => note(
+            "cache",
+            format!("`{}` is not used: {error}", dir.display()),
+            "every start compiles the engine; set FARAMESH_CACHE_DIR to a folder of this user alone",
+        ),
     });
 }
 

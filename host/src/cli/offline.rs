@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use engine::diagnostic::Diagnostic;
+use host::config;
 use host::policies::folder;
 use host::runtime::{Instance, Module, RuntimeError};
 use host::store::PolicySource;
@@ -14,21 +15,12 @@ use super::exit::Failure;
 use super::input::unreadable;
 use super::screen::Screen;
 
-/// Where compiled engines are kept: `FARAMESH_CACHE_DIR`, else the user's cache folder.
-pub(crate) fn cache_dir() -> PathBuf {
-    let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    variable("FARAMESH_CACHE_DIR")
-        .or_else(|| variable("XDG_CACHE_HOME").map(|dir| dir.join("faramesh")))
-        .or_else(|| variable("HOME").map(|home| home.join(".cache").join("faramesh")))
-        .unwrap_or_else(|| std::env::temp_dir().join("faramesh"))
-}
-
 /// The engine, ready to decide.
 ///
 /// # Errors
 /// When the module cannot be run on this machine.
 pub(crate) fn engine() -> Result<Instance, Failure> {
-    Module::embedded(&cache_dir())
+    Module::embedded(config::cache_dir().as_deref())
         .and_then(|module| module.instance())
         .map_err(|error| engine_failure(&error))
 }

@@ -113,7 +113,7 @@ impl Start {
             port: self.port,
             db: self.db.clone(),
             policies: self.policies.clone(),
-            cache_dir: Some(super::offline::cache_dir()),
+            cache_dir: None,
             approval_ttl: self.approval_ttl.clone(),
             result_ttl: self.result_ttl.clone(),
             max_body: self.max_body,

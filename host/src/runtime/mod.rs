@@ -4,6 +4,7 @@
 //! something that cannot be read is thrown away, and what it was asked counts as not decided. What an answer means
 //! is not known here.
 
+mod cache;
 mod instance;
 mod module;
 mod pool;

@@ -15,7 +15,7 @@ pub(crate) fn cache_dir() -> PathBuf {
 }
 
 /// The module, compiled at most once for this process and all that it starts.
-pub(crate) static MODULE: LazyLock<Module> = LazyLock::new(|| Module::embedded(&cache_dir()).unwrap());
+pub(crate) static MODULE: LazyLock<Module> = LazyLock::new(|| Module::embedded(Some(&cache_dir())).unwrap());
 
 pub(crate) static TALLY: LazyLock<Tally> = LazyLock::new(|| {
     let mut instance = MODULE.instance().unwrap();

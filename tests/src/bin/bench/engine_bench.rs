@@ -44,7 +44,7 @@ pub(crate) fn run(quick: bool) -> Result<Value, String> {
     let text = policy();
     let set = PolicySet::load([("bench.yaml", text.as_bytes())]).0.ok_or("the policy has errors")?;
     let cache = conformance::repository().join("target/engine-cache");
-    let module = Module::embedded(&cache).map_err(|error| error.to_string())?;
+    let module = Module::embedded(Some(&cache)).map_err(|error| error.to_string())?;
     let mut instance = module.instance().map_err(|error| error.to_string())?;
     let files = [PolicySource { name: "bench.yaml".into(), content: text.clone().into_bytes() }];
     let loaded = instance.load(&files).map_err(|error| error.to_string())?;
