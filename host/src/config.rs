@@ -6,6 +6,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::policies::settle::SETTLED;
+
 /// The settings as they come from the command line or the environment.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -82,6 +84,8 @@ pub struct Config {
     pub head_time: Duration,
     /// How long a connection may take nothing of an answer.
     pub write_time: Duration,
+    /// How long the policy folder must have stood still before a change of it counts that may permit more.
+    pub settled: Duration,
 }
 
 /// A setting that cannot be used.
@@ -173,6 +177,7 @@ impl Config {
             reader_patience: READER_PATIENCE,
             head_time: HEAD_TIME,
             write_time: WRITE_TIME,
+            settled: SETTLED,
         })
     }
 

@@ -1,15 +1,27 @@
 //! The policy set in force: read from the folder, recorded, swapped whole.
 //!
-//! A set that has errors, cannot be read or cannot be recorded never replaces the one in force. What the files
-//! mean is the engine's business; reading and writing them is in [`folder`], noticing edits in [`watch`], and what is
-//! tested of them in [`tests_file`].
+//! A set that has errors, cannot be read or cannot be recorded never replaces the one in force. An edit of the folder
+//! counts when it is finished: one that only tightens at once, any other when the folder has stood still for a second.
+//!
+//! What the files mean is the engine's business. [`names`] says which are read, [`folder`] reads them, `change` writes
+//! one, [`watch`] notices edits, [`settle`] tells when they are finished, `look` acts on that, `edit` is changing one
+//! through the API, and [`tests_file`] has the tests beside them.
 
+mod change;
+mod edit;
 pub mod folder;
+mod look;
+pub mod names;
+pub mod places;
+mod reader;
+mod samples;
+pub mod settle;
 pub mod tests_file;
 pub mod watch;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, Instant};
 
 use engine::canonical::Canonical;
 use engine::diagnostic::Diagnostic;
@@ -17,7 +29,13 @@ use engine::hash::{FileHash, PolicyHash};
 use engine::record::{Draft, RecordKind};
 use engine::value::Value;
 use serde::Serialize;
+use tokio::sync::mpsc;
 
+use self::folder::Listing;
+use self::look::first_listing;
+use self::reader::Reader;
+use self::settle::{Pending, Settling};
+use self::watch::Watching;
 use crate::clock::Clock;
 use crate::metrics::{Metrics, Reload};
 use crate::principal::Principal;
@@ -81,6 +99,20 @@ pub enum PolicyError {
     /// The folder cannot be read or written.
     #[error("{0}")]
     Folder(String),
+    /// A file of the folder cannot be changed.
+    #[error("cannot change `{name}`: {error}")]
+    NotChanged {
+        /// Its name.
+        name: String,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// Files in the folder that were meant to be read are not.
+    #[error("files in the policy folder are not read")]
+    NotRead(Vec<Diagnostic>),
+    /// No set is in force that the change could start from, and the folder is being changed.
+    #[error("the policy folder is being changed")]
+    Unsettled,
     /// The engine did not answer.
     #[error("the engine failed: {0}")]
     Engine(String),
@@ -103,19 +135,23 @@ pub enum Precondition {
 /// The policy set in force, and the folder it comes from.
 pub struct Policies {
     folder: PathBuf,
+    reader: Reader,
     module: Module,
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     metrics: Arc<Metrics>,
     current: RwLock<Arc<InForce>>,
     trouble: RwLock<Option<Trouble>>,
+    pending: RwLock<Option<Pending>>,
+    /// The watches on the folder, until [`watch::follow`] takes them.
+    watching: std::sync::Mutex<Option<(Watching, mpsc::Receiver<()>)>>,
     /// Held while the set is changed, so that changes come one after the other.
-    turn: tokio::sync::Mutex<()>,
+    turn: tokio::sync::Mutex<Settling>,
 }
 
 impl Policies {
-    /// Reads the folder for the first time. Where its files have errors, the empty set is in force, which halts
-    /// everything.
+    /// Reads the folder for the first time, once it has stood still for `settled`. Where its files have errors, or it
+    /// does not stand still, the empty set is in force, which halts everything.
     ///
     /// # Errors
     /// When the folder cannot be read, the engine does not answer or the store does not record.
@@ -125,13 +161,24 @@ impl Policies {
         store: Arc<dyn Store>,
         clock: Arc<dyn Clock>,
         metrics: Arc<Metrics>,
+        settled: Duration,
     ) -> Result<Self, PolicyError> {
-        let sources = read(&folder).await?;
+        let read = {
+            let folder = folder.clone();
+            move || folder::read(&folder)
+        };
+        let reader = Reader::new(read, reader::LIMIT);
+        let (watching, told) = Watching::new();
+        let (watching, listing) = first_listing(&reader, &folder, watching, store.as_ref(), settled).await?;
+        let (sources, not_read) = match &listing {
+            Some(listing) => (listing.sources.clone(), !listing.mistakes.is_empty()),
+            None => (Vec::new(), true),
+        };
         let (pool, loaded) = compile(&module, &sources).await?;
         let (first, refused) = match pool {
-            Some(pool) => ((pool, loaded, sources), None),
-            None => match compile(&module, &[]).await? {
-                (Some(pool), empty) => ((pool, empty, Vec::new()), Some((loaded, sources))),
+            Some(pool) if !not_read => ((pool, loaded, sources), false),
+            _ => match compile(&module, &[]).await? {
+                (Some(pool), empty) => ((pool, empty, Vec::new()), true),
                 (None, _) => return Err(PolicyError::Engine("it refuses the empty policy set".to_owned())),
             },
         };
@@ -141,13 +188,35 @@ impl Policies {
             activate(store.as_ref(), &module, at_ms, pool, loaded, sources, &Principal::System).await?,
         );
         metrics.in_force(in_force.policy_hash());
-        let (turn, trouble) = Default::default();
-        let current = RwLock::new(in_force);
-        let policies = Policies { folder, module, store, clock, metrics, current, trouble, turn };
-        if let Some((loaded, sources)) = refused {
-            policies.refuse_invalid(&loaded, &sources).await;
+        let (trouble, pending) = Default::default();
+        let mut settling = Settling::new(settled);
+        if let Some(listing) = &listing {
+            let now = Instant::now();
+            settling.looked(Ok(listing), now.checked_sub(settled).unwrap_or(now));
+        }
+        let (current, turn) = (RwLock::new(in_force), tokio::sync::Mutex::new(settling));
+        let watching = std::sync::Mutex::new(Some((watching, told)));
+        let policies = Policies {
+            folder,
+            reader,
+            module,
+            store,
+            clock,
+            metrics,
+            current,
+            trouble,
+            pending,
+            watching,
+            turn,
+        };
+        if let Some(listing) = listing.filter(|_| refused) {
+            policies.settle(Ok(listing)).await;
         }
         Ok(policies)
+    }
+
+    fn take_watching(&self) -> Option<(Watching, mpsc::Receiver<()>)> {
+        self.watching.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// The set that decides now. Who holds the answer keeps deciding under it.
@@ -170,116 +239,9 @@ impl Policies {
         &self.folder
     }
 
-    /// Brings what is in the folder into force, if it changed and has no errors.
-    pub async fn reload(&self) {
-        let _turn = self.turn.lock().await;
-        let sources = match read_settled(&self.folder, &self.in_force().sources).await {
-            Ok(sources) => sources,
-            Err(error) => {
-                let reason = format!("the policy folder cannot be read: {error}");
-                self.refuse(Reload::Unreadable, reason, None, Vec::new(), &[]).await;
-                return;
-            }
-        };
-        if sources == self.in_force().sources {
-            *self.trouble.write().unwrap_or_else(PoisonError::into_inner) = None;
-            return;
-        }
-        match self.bring_into_force(sources.clone(), &Principal::System).await {
-            Ok(_) => {}
-            Err(PolicyError::Invalid(loaded)) => self.refuse_invalid(&loaded, &sources).await,
-            // It is tried again when the folder is next looked at.
-            Err(error) => {
-                tracing::error!(%error, "a policy set could not come into force");
-                self.metrics.reloaded(Reload::Failed);
-                let trouble =
-                    Trouble { reason: error.to_string(), policy_hash: None, diagnostics: Vec::new() };
-                *self.trouble.write().unwrap_or_else(PoisonError::into_inner) = Some(trouble);
-            }
-        }
-    }
-
-    /// Writes a policy file and brings the set with it into force. The first part of the answer says whether the
-    /// file is new.
-    ///
-    /// # Errors
-    /// When the file is not the one that the caller believes it to be, the set with the new one has errors, or it
-    /// cannot be written or recorded. The old file is then in its place.
-    pub async fn put(
-        &self,
-        name: &str,
-        content: Vec<u8>,
-        expected: Option<Precondition>,
-        by: &Principal,
-    ) -> Result<(bool, Arc<InForce>), PolicyError> {
-        let expected = expected.ok_or(PolicyError::PreconditionRequired)?;
-        if !folder::is_policy_name(name) {
-            return Err(PolicyError::BadName(name.to_owned()));
-        }
-        let _turn = self.turn.lock().await;
-        let before = read(&self.folder).await?;
-        let old = before.iter().find(|source| source.name == name).cloned();
-        holds(expected, old.as_ref())?;
-        let mut after: Vec<_> = before.into_iter().filter(|source| source.name != name).collect();
-        after.push(PolicySource { name: name.to_owned(), content });
-        after.sort_by(|a, b| a.name.cmp(&b.name));
-        let in_force = self.change(name, after, old.clone(), by).await?;
-        Ok((old.is_none(), in_force))
-    }
-
-    /// Deletes a policy file and brings the set without it into force.
-    ///
-    /// # Errors
-    /// As [`Policies::put`], and when there is no such file.
-    pub async fn delete(
-        &self,
-        name: &str,
-        expected: Option<Precondition>,
-        by: &Principal,
-    ) -> Result<Arc<InForce>, PolicyError> {
-        let expected = expected.ok_or(PolicyError::PreconditionRequired)?;
-        let _turn = self.turn.lock().await;
-        let before = read(&self.folder).await?;
-        let Some(old) = before.iter().find(|source| source.name == name).cloned() else {
-            return Err(PolicyError::NotFound(name.to_owned()));
-        };
-        holds(expected, Some(&old))?;
-        let after = before.into_iter().filter(|source| source.name != name).collect();
-        self.change(name, after, Some(old), by).await
-    }
-
-    /// Writes the one file in which `after` differs from the folder. The set is compiled before anything is
-    /// written, and the file put back when the set cannot be recorded.
-    async fn change(
-        &self,
-        name: &str,
-        after: Vec<PolicySource>,
-        old: Option<PolicySource>,
-        by: &Principal,
-    ) -> Result<Arc<InForce>, PolicyError> {
-        let (pool, loaded) = compile(&self.module, &after).await?;
-        let Some(pool) = pool else { return Err(PolicyError::Invalid(Box::new(loaded))) };
-        let new = after.iter().find(|source| source.name == name).map(|source| source.content.clone());
-        self.write(name, new).await?;
-        match self.swap(pool, loaded, after, by).await {
-            Ok(in_force) => Ok(in_force),
-            Err(error) => {
-                self.write(name, old.map(|source| source.content)).await?;
-                Err(error)
-            }
-        }
-    }
-
-    async fn write(&self, name: &str, content: Option<Vec<u8>>) -> Result<(), PolicyError> {
-        let (folder, name) = (self.folder.clone(), name.to_owned());
-        blocking(move || {
-            let result = match content {
-                Some(content) => folder::write(&folder, &name, &content),
-                None => folder::remove(&folder, &name),
-            };
-            result.map_err(|error| PolicyError::Folder(format!("cannot change `{name}`: {error}")))
-        })
-        .await?
+    /// What is in the folder and waits to be finished; none where nothing does.
+    pub fn pending(&self) -> Option<Pending> {
+        self.pending.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     async fn bring_into_force(
@@ -305,7 +267,6 @@ impl Policies {
         let in_force = activate(self.store.as_ref(), &self.module, at_ms, pool, loaded, sources, by).await?;
         let in_force = Arc::new(in_force);
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&in_force);
-        *self.trouble.write().unwrap_or_else(PoisonError::into_inner) = None;
         self.metrics.reloaded(Reload::InForce);
         self.metrics.in_force(in_force.policy_hash());
         tracing::info!(
@@ -315,6 +276,17 @@ impl Policies {
             "a policy set is in force"
         );
         Ok(in_force)
+    }
+
+    async fn refuse_unread(&self, listing: &Listing) {
+        let diagnostics: Vec<_> =
+            listing.mistakes.iter().filter_map(|found| serde_json::to_value(found).ok()).collect();
+        let reason = "files in the policy folder are not read; the set before them stays in force".to_owned();
+        if self.refuse(Reload::Unreadable, reason, None, diagnostics, &[]).await {
+            for found in &listing.mistakes {
+                tracing::error!(file = found.file, help = found.help, "{}", found.message);
+            }
+        }
     }
 
     async fn refuse_invalid(&self, loaded: &Loaded, sources: &[PolicySource]) {
@@ -394,32 +366,16 @@ pub async fn compile(
         .map_err(|error| PolicyError::Engine(error.to_string()))
 }
 
-async fn read(folder: &Path) -> Result<Vec<PolicySource>, PolicyError> {
-    let folder = folder.to_path_buf();
-    blocking(move || {
-        folder::read(&folder)
-            .map_err(|error| PolicyError::Folder(format!("cannot read `{}`: {error}", folder.display())))
-    })
-    .await?
+fn unreadable(folder: &Path, error: &std::io::Error) -> PolicyError {
+    PolicyError::Folder(format!("cannot read `{}`: {error}", folder.display()))
 }
 
-/// Reads the folder until it stands still, so that a file that is being written is not taken for an edit.
-async fn read_settled(folder: &Path, in_force: &[PolicySource]) -> Result<Vec<PolicySource>, PolicyError> {
-    const PAUSE: std::time::Duration = std::time::Duration::from_millis(40);
-    const TRIES: usize = 10;
-    let mut last = read(folder).await?;
-    for _ in 0..TRIES {
-        if last == in_force {
-            break;
-        }
-        tokio::time::sleep(PAUSE).await;
-        let again = read(folder).await?;
-        if again == last {
-            break;
-        }
-        last = again;
-    }
-    Ok(last)
+/// Work on the file system, which may never answer. What it does may still happen later.
+async fn within_limit<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, PolicyError> {
+    let late = |_| PolicyError::Folder(reader::too_long(reader::LIMIT).to_string());
+    tokio::time::timeout(reader::LIMIT, blocking(work)).await.map_err(late)?
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, PolicyError> {

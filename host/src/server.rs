@@ -5,7 +5,7 @@
 pub mod connections;
 mod descriptors;
 
-use std::io;
+use std::io::{self, Write as _};
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -34,6 +34,8 @@ use crate::store::{Store, StoreError};
 const SWEEP: Duration = Duration::from_secs(1);
 /// How long requests may still take when the server stops.
 const GRACE: Duration = Duration::from_secs(5);
+/// How long threads that wait for the disk may still take when everything else has stopped.
+const LAST_WAIT: Duration = Duration::from_millis(500);
 
 /// Why the server did not start, or stopped.
 #[derive(Debug, thiserror::Error)]
@@ -65,8 +67,11 @@ pub enum StartError {
     /// There is no such folder.
     #[error("there is no policy folder `{0}`")]
     NoPolicyFolder(PathBuf),
+    /// A file is where the folder should be.
+    #[error("`{0}` is a file, and policies are read from a folder")]
+    PolicyFile(PathBuf),
     /// The policies cannot be read or run.
-    #[error("the policies cannot be brought into force: {0}")]
+    #[error("the policies cannot be activated: {0}")]
     Policies(PolicyError),
     /// The database is of a newer version.
     #[error("the database `{path}` was made by a newer version: {error}")]
@@ -122,12 +127,13 @@ impl StartError {
                 the admin key alone does not count"
                     .to_owned()
             }
+            StartError::PolicyFile(_) => {
+                "name the folder that the file is in: a server reads all policies of a folder".to_owned()
+            }
             StartError::NoPolicyFolder(folder) => {
                 format!("make it with `mkdir -p {}`, or set `FARAMESH_POLICIES`", folder.display())
             }
-            StartError::Policies(_) => {
-                "see that the policy folder and the database can be read and written".to_owned()
-            }
+            StartError::Policies(error) => policies_help(error).to_owned(),
             StartError::DatabaseTooNew { .. } => {
                 "use the version that made it, or another database with `FARAMESH_DB`".to_owned()
             }
@@ -168,7 +174,11 @@ impl Server {
         let addresses = listeners.iter().map(TcpListener::local_addr).collect::<Result<Vec<_>, _>>();
         let addresses = addresses.map_err(StartError::System)?;
         if !config.policies.is_dir() {
-            return Err(StartError::NoPolicyFolder(config.policies.clone()));
+            let folder = config.policies.clone();
+            return Err(match folder.exists() {
+                true => StartError::PolicyFile(folder),
+                false => StartError::NoPolicyFolder(folder),
+            });
         }
         // Both block, on the disk and on the compiler, and neither needs the other.
         let (path, cache) = (config.db.clone(), config.cache_dir.clone());
@@ -200,6 +210,7 @@ impl Server {
             dyn_store.clone(),
             clock.clone(),
             metrics.clone(),
+            config.settled,
         )
         .await
         .map_err(StartError::Policies)?;
@@ -338,14 +349,36 @@ async fn sweep_until_closed(app: Shared, every: Duration) {
 pub fn run(config: Config, ready: impl FnOnce(&Server)) -> Result<(), StartError> {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(StartError::System)?;
-    runtime.block_on(async {
+    let ran = runtime.block_on(async {
         // From here on a signal stops the server in order, also while it starts.
         let stop = stop_signal().map_err(StartError::System)?;
         let server = Server::open(&config, Arc::new(SystemClock)).await?;
         print_banner(&config, &server);
         ready(&server);
         server.serve(stop).await.map_err(StartError::System)
-    })
+    });
+    // A thread that waits for a file system which never answers must not keep the program from ending.
+    runtime.shutdown_timeout(LAST_WAIT);
+    ran
+}
+
+fn policies_help(error: &PolicyError) -> &'static str {
+    match error {
+        PolicyError::Folder(_) | PolicyError::NotChanged { .. } => {
+            "see that the folder can be read, and that it has at most 1,000 policy files"
+        }
+        PolicyError::Store(_) => "see that the database and its folder can be written",
+        PolicyError::Engine(_) => "this build cannot decide anything on this machine",
+        PolicyError::Invalid(_)
+        | PolicyError::BadName(_)
+        | PolicyError::NotFound(_)
+        | PolicyError::NoTests(_)
+        | PolicyError::InvalidTests(_)
+        | PolicyError::PreconditionRequired
+        | PolicyError::PreconditionFailed(_)
+        | PolicyError::NotRead(_)
+        | PolicyError::Unsettled => "`faramesh policy check` says what is wrong with the files",
+    }
 }
 
 /// The port of all listeners, which is one.
@@ -387,27 +420,37 @@ fn database_error(config: &Config, error: StoreError) -> StartError {
     }
 }
 
-#[expect(clippy::print_stdout, reason = "what a person who starts the server wants to know")]
+/// Says what a person who starts the server wants to know. A server whose standard output is closed or full runs all
+/// the same.
 fn print_banner(config: &Config, server: &Server) {
+    let mut out = io::stdout().lock();
+    let written = out.write_all(banner(config, server).as_bytes()).and_then(|()| out.flush());
+    if let Err(error) = written {
+        tracing::warn!(%error, addresses = ?server.addresses, "the start could not be told on standard output");
+    }
+}
+
+fn banner(config: &Config, server: &Server) -> String {
     let set = server.app.policies.in_force();
     let hash = set.policy_hash().to_hex();
-    let files = set.sources.len();
-    println!("Faramesh {}", env!("CARGO_PKG_VERSION"));
-    for address in &server.addresses {
-        println!("  listening  http://{address}");
-    }
-    println!("  dashboard  {}", server.dashboard_link());
-    match files {
-        0 => println!("  policies   none in `{}`: every action halts", config.policies.display()),
-        1 => println!("  policies   1 file in `{}`, hash {hash}", config.policies.display()),
-        _ => println!("  policies   {files} files in `{}`, hash {hash}", config.policies.display()),
-    }
+    let folder = config.policies.display();
+    let policies = match set.sources.len() {
+        0 => format!("none in `{folder}`: every action halts"),
+        1 => format!("1 file in `{folder}`, hash {hash}"),
+        files => format!("{files} files in `{folder}`, hash {hash}"),
+    };
+    let mut lines = vec![format!("Faramesh {}", env!("CARGO_PKG_VERSION"))];
+    lines.extend(server.addresses.iter().map(|address| format!("  listening  http://{address}")));
+    lines.extend([format!("  dashboard  {}", server.dashboard_link()), format!("  policies   {policies}")]);
     if let Some(trouble) = server.app.policies.trouble() {
-        println!("             {}; see `faramesh policy check`", trouble.reason);
+        lines.push(format!("             {}; see `faramesh policy check`", trouble.reason));
     }
-    println!("  database   {}", config.db.display());
-    println!("  admin key  {}", config.admin_key_file().display());
-    println!("  engine     {}", server.app.policies.module().hash().to_hex());
+    lines.extend([
+        format!("  database   {}", config.db.display()),
+        format!("  admin key  {}", config.admin_key_file().display()),
+        format!("  engine     {}", server.app.policies.module().hash().to_hex()),
+    ]);
+    lines.join("\n") + "\n"
 }
 
 #[cfg(unix)]

@@ -121,6 +121,7 @@ fn server(global: &Global, findings: &mut Vec<Finding>) -> Option<Answering> {
     match client.readiness() {
         Ok(said) => {
             findings.push(readiness(&url, &said));
+            findings.extend(pending(&said));
             let policy_hash = said.get("policy_hash").and_then(Value::as_str).map(str::to_owned);
             return Some(Answering { url, policy_hash });
         }
@@ -160,6 +161,19 @@ fn readiness(url: &str, said: &Value) -> Finding {
     }
 }
 
+/// A change of the folder that is not in force yet.
+fn pending(said: &Value) -> Option<Finding> {
+    let reason = said.pointer("/pending/reason").and_then(Value::as_str)?;
+    let files = said.pointer("/pending/files").and_then(Value::as_array);
+    let names: Vec<_> = files.into_iter().flatten().filter_map(Value::as_str).collect();
+    let files = if names.is_empty() { String::new() } else { format!(" ({})", names.join(", ")) };
+    Some(note(
+        "policies",
+        format!("pending: {reason}{files}"),
+        "rename a finished file into its place, or save it again",
+    ))
+}
+
 fn policies(dir: &Path, server: Option<&Answering>) -> Finding {
     let files = match PolicyFiles::of_folder(dir) {
         Ok(files) => files,
@@ -171,6 +185,15 @@ fn policies(dir: &Path, server: Option<&Answering>) -> Finding {
             );
         }
     };
+    if let Some(first) = files.mistakes.first() {
+        let more = files.mistakes.len().saturating_sub(1);
+        let more = if more > 0 { format!(", and {more} more like it") } else { String::new() };
+        return bad(
+            "policies",
+            format!("in `{}`, {}{more}", dir.display(), first.message),
+            "a server refuses the folder; `faramesh policy check` shows them all",
+        );
+    }
     if files.sources.is_empty() {
         return bad(
             "policies",
@@ -213,8 +236,12 @@ fn policies(dir: &Path, server: Option<&Answering>) -> Finding {
 fn database(config: &Config) -> Finding {
     let shown = config.db.display();
     if config.db.exists() {
+        if let Err(error) = writable(&config.db).and_then(|()| writable(config.data_dir())) {
+            let says = format!("`{shown}` cannot be written: {error}");
+            return bad("database", says, "let the user that runs the server write it, or set FARAMESH_DB");
+        }
         return match SqliteStore::open_read_only(&config.db) {
-            Ok(_) => good("database", format!("`{shown}` can be read")),
+            Ok(_) => good("database", format!("`{shown}` can be read and written")),
             Err(error) => bad(
                 "database",
                 format!("`{shown}`: {error}"),
@@ -224,18 +251,31 @@ fn database(config: &Config) -> Finding {
     }
     // The nearest folder that is there decides whether the file can be made.
     let dir = config.data_dir().ancestors().find(|dir| dir.is_dir()).unwrap_or(Path::new("."));
-    match std::fs::metadata(dir) {
-        Ok(metadata) if metadata.permissions().readonly() => bad(
+    match writable(dir) {
+        Err(error) => bad(
             "database",
-            format!("`{}` cannot be written", dir.display()),
+            format!("`{}` cannot be written: {error}", dir.display()),
             "set FARAMESH_DB to a path that can",
         ),
-        Ok(_) => {
+        Ok(()) => {
             note("database", format!("`{shown}` is not there yet"), "the first start of a server makes it")
         }
-        Err(error) => {
-            bad("database", format!("`{}`: {error}", dir.display()), "set FARAMESH_DB to another path")
-        }
+    }
+}
+
+/// Whether this user may write, as the system decides it: a mode alone does not say whom it is about, nor whether the
+/// file system can be written at all.
+#[cfg(unix)]
+fn writable(path: &Path) -> std::io::Result<()> {
+    use rustix::fs::{Access, AtFlags, CWD, accessat};
+    Ok(accessat(CWD, path, Access::WRITE_OK, AtFlags::EACCESS)?)
+}
+
+#[cfg(not(unix))]
+fn writable(path: &Path) -> std::io::Result<()> {
+    match std::fs::metadata(path)?.permissions().readonly() {
+        true => Err(std::io::ErrorKind::PermissionDenied.into()),
+        false => Ok(()),
     }
 }
 

@@ -47,6 +47,8 @@ pub(crate) fn policies_setting() -> PathBuf {
 pub(crate) struct PolicyFiles {
     /// The files, by name.
     pub(crate) sources: Vec<PolicySource>,
+    /// The files of the folder that were meant to be read and are not.
+    pub(crate) mistakes: Vec<Diagnostic>,
     paths: BTreeMap<String, PathBuf>,
 }
 
@@ -54,11 +56,22 @@ impl PolicyFiles {
     /// Reads every policy of a folder, as a server does.
     ///
     /// # Errors
-    /// When the folder or a file of it cannot be read.
+    /// When the folder cannot be read, or is a file.
     pub(crate) fn of_folder(dir: &Path) -> Result<Self, Failure> {
-        let sources = folder::read(dir).map_err(|error| unreadable(&dir.to_string_lossy(), &error))?;
-        let paths = sources.iter().map(|source| (source.name.clone(), dir.join(&source.name))).collect();
-        Ok(PolicyFiles { sources, paths })
+        if dir.is_file() {
+            let help = match dir.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+                Some(parent) => format!("name the folder that it is in: `{}`", parent.display()),
+                None => "name the folder that it is in: `.`".to_owned(),
+            };
+            let message =
+                format!("{} is a file, and policies are read from a folder", quoted(&dir.to_string_lossy()));
+            return Err(Failure::usage(message).help(help));
+        }
+        let listing = folder::read(dir).map_err(|error| unreadable(&dir.to_string_lossy(), &error))?;
+        let names = listing.sources.iter().map(|source| &source.name);
+        let names = names.chain(listing.mistakes.iter().map(|found| &found.file));
+        let paths = names.map(|name| (name.clone(), dir.join(name))).collect();
+        Ok(PolicyFiles { sources: listing.sources, mistakes: listing.mistakes, paths })
     }
 
     /// Reads these files.
@@ -107,8 +120,9 @@ impl PolicyFiles {
             .into_iter()
             .filter(|found| diagnostics::any_error(std::slice::from_ref(found)))
             .collect();
+        let errors = [self.mistakes.as_slice(), &errors].concat();
         diagnostics::report(screen, &errors, |file| self.place(file));
-        loaded.handle.ok_or_else(|| {
+        loaded.handle.filter(|_| self.mistakes.is_empty()).ok_or_else(|| {
             Failure::refused("the policies have errors, so nothing is decided under them")
                 .help("`faramesh policy check` says more")
         })

@@ -212,7 +212,8 @@ fn log_to_standard_error(screen: &Screen) -> Result<(), Failure> {
     let filter = EnvFilter::try_new(&wanted).map_err(|error| wrong(format!(": {error}")))?;
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(screen.message_paint().is_on());
     // There is one already only where something else in this process has set it up.
-    let _ = log.with_writer(std::io::stderr).try_init();
+    // A line that cannot be written is lost; telling of it on the same standard error would end the thread.
+    let _ = log.log_internal_errors(false).with_writer(std::io::stderr).try_init();
     Ok(())
 }
 

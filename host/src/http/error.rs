@@ -292,6 +292,15 @@ impl From<PolicyError> for Problem {
                 let detail = "the policy folder cannot be read or written";
                 Problem::new(StatusCode::SERVICE_UNAVAILABLE, "policy_folder_failure", detail)
             }
+            PolicyError::NotChanged { .. } => {
+                tracing::error!(detail, "the policy folder failed");
+                Problem::new(StatusCode::SERVICE_UNAVAILABLE, "policy_folder_failure", detail)
+            }
+            PolicyError::NotRead(mistakes) => Problem::new(StatusCode::CONFLICT, "policies_not_read", detail)
+                .with("diagnostics", json!(mistakes))
+                .with("help", "rename these files, or move them out of the policy folder"),
+            PolicyError::Unsettled => Problem::new(StatusCode::CONFLICT, "policies_pending", detail)
+                .with("help", "send it again in a second"),
             PolicyError::Engine(internal) => Problem::failed(&internal),
             PolicyError::Store(error) => error.into(),
         }

@@ -46,7 +46,7 @@ impl Probe {
 }
 
 /// `GET /ready`: a policy is in force, the store writes and the engine answers. `degraded` means that all of it
-/// works, but what is in the policy folder is not what is in force.
+/// works, but what is in the policy folder was refused. `pending` is a change of the folder that waits to be finished.
 pub async fn ready(State(app): State<Shared>, MaybeCaller(caller): MaybeCaller) -> Result<Response, Problem> {
     let set = app.policies.in_force();
     let store = app.probe.store_writes(&app).await;
@@ -64,6 +64,10 @@ pub async fn ready(State(app): State<Shared>, MaybeCaller(caller): MaybeCaller) 
         true => json!(trouble),
         false => json!({ "reason": trouble.reason }),
     });
+    let pending = app.policies.pending().map(|pending| match details {
+        true => json!(pending),
+        false => json!({ "reason": pending.reason }),
+    });
     let word = |well: bool| if well { "ok" } else { "failed" };
     let mut response = json(&json!({
         "status": status,
@@ -73,6 +77,7 @@ pub async fn ready(State(app): State<Shared>, MaybeCaller(caller): MaybeCaller) 
         "policy_hash": set.policy_hash(),
         "policy_version": set.policy_version,
         "trouble": trouble.unwrap_or(Value::Null),
+        "pending": pending.unwrap_or(Value::Null),
     }))?;
     if status == "unavailable" {
         *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;

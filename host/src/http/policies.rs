@@ -52,6 +52,7 @@ pub async fn list(State(app): State<Shared>, caller: Caller) -> Result<Response,
         object.insert("summaries".to_owned(), json!(set.loaded.files));
         object.insert("diagnostics".to_owned(), json!(set.loaded.diagnostics));
         object.insert("trouble".to_owned(), json!(app.policies.trouble()));
+        object.insert("pending".to_owned(), json!(app.policies.pending()));
     }
     json(&body)
 }

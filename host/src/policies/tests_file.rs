@@ -8,7 +8,7 @@ use engine::diagnostic::{Code, Diagnostic, Severity};
 use engine::span::{LineIndex, Span};
 use engine::suite;
 
-use super::{Policies, PolicyError, Precondition, blocking, folder, holds};
+use super::{Policies, PolicyError, Precondition, blocking, folder, holds, names, within_limit};
 use crate::store::PolicySource;
 
 const ENDING: &str = ".test.yaml";
@@ -20,7 +20,7 @@ impl Policies {
     /// # Errors
     /// [`PolicyError::NoTests`] when there is none.
     pub async fn tests(&self, policy: &str) -> Result<PolicySource, PolicyError> {
-        let found = if folder::is_policy_name(policy) { self.find_tests(policy).await?.1 } else { None };
+        let found = if names::is_policy_name(policy) { self.find_tests(policy).await?.1 } else { None };
         found.ok_or_else(|| PolicyError::NoTests(policy.to_owned()))
     }
 
@@ -37,11 +37,12 @@ impl Policies {
         expected: Option<Precondition>,
     ) -> Result<(bool, PolicySource), PolicyError> {
         let expected = expected.ok_or(PolicyError::PreconditionRequired)?;
-        if !folder::is_policy_name(policy) {
+        if !names::is_policy_name(policy) {
             return Err(PolicyError::BadName(policy.to_owned()));
         }
         let _turn = self.turn.lock().await;
-        if !self.folder.join(policy).is_file() {
+        let file = self.folder.join(policy);
+        if !within_limit(move || file.is_file()).await? {
             return Err(PolicyError::NotFound(policy.to_owned()));
         }
         let (name, old) = self.find_tests(policy).await?;
@@ -75,7 +76,7 @@ impl Policies {
         let stem = policy.rsplit_once('.').map_or(policy, |(stem, _)| stem);
         let (long, short) = (format!("{stem}{ENDING}"), format!("{stem}{SHORT_ENDING}"));
         let folder = self.folder.clone();
-        blocking(move || {
+        within_limit(move || {
             for name in [&long, &short] {
                 if let Some(found) = read(&folder, name)? {
                     return Ok((name.clone(), Some(found)));

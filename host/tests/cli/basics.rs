@@ -135,3 +135,46 @@ fn doctor_says_what_is_missing_and_what_is_there() {
     let ascii = place.run_with(&args, &[("LANG", "C")]);
     assert!(ascii.out.is_ascii(), "{}", ascii.out);
 }
+
+#[test]
+fn a_server_runs_whatever_becomes_of_its_output() {
+    for (out, err) in [("/dev/full", "/dev/full"), ("/dev/full", "/dev/null")] {
+        let place = Place::initialized();
+        let port =
+            std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
+        let open = |name| std::fs::OpenOptions::new().write(true).open(name).unwrap();
+        let mut server = place.command(&["server", "start", "--port", &port]);
+        let mut server = server.stdout(open(out)).stderr(open(err)).spawn().unwrap();
+        let url = format!("http://127.0.0.1:{port}/ready");
+        let ready = || ureq::get(&url).call().is_ok_and(|answer| answer.status() == 200);
+        while !ready() {
+            assert!(server.try_wait().unwrap().is_none(), "it ended");
+        }
+        // What is logged goes to the same place.
+        place.write("policies/broken.yaml", "rules: 5\n");
+        let degraded =
+            || ureq::get(&url).call().unwrap().body_mut().read_to_string().unwrap().contains("degraded");
+        while !degraded() {}
+        assert!(ready());
+        server.kill().unwrap();
+        server.wait().unwrap();
+    }
+}
+
+#[test]
+fn without_a_folder_for_the_compiled_engine_none_is_kept_anywhere() {
+    let place = Place::initialized();
+    place.write("action.json", r#"{"agent_id":"a","tool":"send_email"}"#);
+    let temporary = place.path("temporary");
+    std::fs::create_dir(&temporary).unwrap();
+    let mut command = place.command(&["policy", "decide", "--action", "action.json", "-o", "json"]);
+    command.env_remove("FARAMESH_CACHE_DIR").env_remove("HOME").env("XDG_CACHE_HOME", "relative");
+    let output = command.env("TMPDIR", &temporary).output().unwrap();
+    assert!(!output.stdout.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(std::fs::read_dir(&temporary).unwrap().count(), 0);
+    assert!(!place.path("relative").exists());
+    let mut command = place.command(&["doctor", "--port", "0", "--url", "http://127.0.0.1:1"]);
+    let output = command.env_remove("FARAMESH_CACHE_DIR").env_remove("HOME").output().unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(said.contains("there is no folder for the compiled engine"), "{said}");
+}

@@ -35,6 +35,67 @@ fn check_of_a_good_folder_and_of_none() {
 }
 
 #[test]
+fn check_of_nothing_does_not_pass() {
+    let place = Place::new();
+    place.write("policies/README.md", "# none so far");
+    for args in [&["policy", "check"][..], &["policy", "check", "policies"]] {
+        let run = place.run(args);
+        assert_eq!((run.code, run.out.as_str()), (2, ""));
+        assert_eq!(
+            run.err,
+            "error: there is no policy in `policies`\n help: policies are files that end in `.yaml` or `.yml`\n"
+        );
+    }
+}
+
+#[test]
+fn files_that_would_not_be_read_are_errors_everywhere() {
+    let place = Place::initialized();
+    place.write("policies/deny.YAML", "rules: []\n");
+    place.write("policies/team/deny.yaml", "rules: []\n");
+    place.write("policies/.git/deny.yaml", "rules: []\n");
+    assert_snapshot!(place.shown(&["policy", "check"]));
+    let found = place.run(&["policy", "check", "-o", "json"]).json();
+    assert_eq!((&found[0]["code"], &found[0]["file"]), (&"not_read".into(), &"policies/deny.YAML".into()));
+    for args in [
+        &["policy", "decide", "--action", "-"][..],
+        &["policy", "explain", "--action", "-"],
+        &["bundle", "build", "--key", "key.pem", "--out", "bundle.json"],
+    ] {
+        let run = place.run_on(args, &refund("45"));
+        assert_eq!((run.code, run.out.as_str()), (1, ""), "{args:?}: {}", run.err);
+        assert!(run.err.contains("`deny.YAML` is not read"), "{args:?}: {}", run.err);
+    }
+    let run = place.run(&["doctor", "--port", "0", "--url", "http://127.0.0.1:1"]);
+    assert!(run.out.contains("`deny.YAML` is not read") && run.out.contains("1 more like it"), "{}", run.out);
+}
+
+#[test]
+fn a_file_in_the_place_of_a_folder_is_understood() {
+    let place = Place::initialized();
+    place.write("action.json", &refund("45"));
+    let file = "policies/starter.yaml";
+    let run = place.run(&["policy", "decide", "--policies", file, "--action", "action.json"]);
+    assert_eq!(run.code, 2);
+    assert_eq!(
+        run.err,
+        "error: `policies/starter.yaml` is a file, and policies are read from a folder\n help: name the folder that it is in: `policies`\n"
+    );
+    let run = place.run(&["server", "start", "--port", "0", "--policies", file]);
+    assert_eq!(run.code, 1);
+    assert_eq!(
+        run.err,
+        "error: `policies/starter.yaml` is a file, and policies are read from a folder\n help: name the folder that the file is in: a server reads all policies of a folder\n"
+    );
+    let run = place.run(&["policy", "check", "policies/starter.test.yaml"]);
+    assert_eq!(run.code, 2);
+    assert_eq!(
+        run.err,
+        "error: `policies/starter.test.yaml` is a file of tests\n help: run it with `faramesh policy test policies/starter.test.yaml`\n"
+    );
+}
+
+#[test]
 fn the_schema_is_the_file_of_the_repository() {
     let place = Place::new();
     let schema = include_str!("../../../policies/policy.schema.json");

@@ -83,3 +83,29 @@ fn tests_of_broken_or_missing_policies_have_not_passed() {
     assert_eq!(place.run(&["policy", "test", "policies/gone.test.yaml"]).code, 2);
     assert_snapshot!(place.shown(&["policy", "test", "."]));
 }
+
+#[test]
+fn a_file_of_tests_whose_policy_is_missing_does_not_keep_the_others_from_running() {
+    let place = Place::initialized();
+    let test = "tests:\n  - name: n\n    action: { agent_id: a, tool: t }\n    expect: { outcome: HALT }\n";
+    place.write("policies/a-misnamed.test.yaml", test);
+    let run = place.run(&["policy", "test"]);
+    assert_eq!(run.code, 2, "{}", run.out);
+    assert!(run.out.ends_with(" passed, 0 failed, 1 file not run\n"), "{}", run.out);
+    assert!(!run.out.contains("0 passed"), "{}", run.out);
+    assert!(run.err.contains("a-misnamed.yaml") && run.err.contains("beside it"), "{}", run.err);
+}
+
+#[test]
+fn a_policy_in_the_place_of_its_tests_is_understood() {
+    let place = Place::initialized();
+    let run = place.run(&["policy", "test", "policies/starter.yaml"]);
+    assert_eq!(run.code, 0, "{}", run.err);
+    place.write("policies/other.yaml", "rules: []\n");
+    let run = place.run(&["policy", "test", "policies/other.yaml"]);
+    assert_eq!(run.code, 2);
+    assert_eq!(
+        run.err,
+        "error: `policies/other.yaml` is a policy, and there are no tests beside it\n help: write them to `policies/other.test.yaml`\n"
+    );
+}

@@ -18,6 +18,9 @@ use tokio::sync::oneshot;
 /// 2026-11-22T12:00:00Z
 pub const NOON: i64 = 1_795_348_800_000;
 
+/// How long the policy folder must have stood still; a second would be too long for hundreds of tests.
+pub const SETTLED: Duration = Duration::from_millis(40);
+
 /// The policy of the tutorial, and what the tests need beside it.
 pub const POLICY: &str = r#"
 rules:
@@ -84,6 +87,15 @@ impl TestApp {
     ) -> Result<Self, StartError> {
         let config = config(folder.path(), change);
         TestApp::open(folder, now_ms, config)
+    }
+
+    /// The same server again, for which the policy folder never stands still for long enough.
+    pub fn never_settled(self) -> Self {
+        let folder = self.stop();
+        let mut config = config(folder.path(), |_| {});
+        // The start does not wait: the set is the one that was in force last.
+        config.settled = Duration::from_secs(86_400);
+        TestApp::open(folder, NOON, config).map_err(|error| error.to_string()).unwrap()
     }
 
     fn open(folder: TempDir, now_ms: i64, mut config: Config) -> Result<Self, StartError> {
@@ -206,7 +218,7 @@ pub fn config(folder: &Path, change: impl FnOnce(&mut Settings)) -> Config {
         ..Settings::default()
     };
     change(&mut settings);
-    Config::new(settings).unwrap()
+    Config { settled: SETTLED, ..Config::new(settings).unwrap() }
 }
 
 /// A request that is being made.

@@ -32,6 +32,282 @@ fn an_edit_is_in_force_within_a_second() {
     assert_eq!(record["files"], json!({ "support-agent.yaml": hash(DENY_ALL) }));
 }
 
+/// Waits until something in the folder is pending, and gives it.
+fn pending(app: &TestApp) -> Value {
+    app.until("something pending", || {
+        Some(app.get("/ready").key(&app.admin).send().value()["pending"].clone())
+            .filter(|pending| !pending.is_null())
+    })
+}
+
+fn nothing_pending(app: &TestApp) {
+    app.until("nothing pending", || app.get("/ready").send().value()["pending"].is_null().then_some(()));
+}
+
+/// The hashes of the sets that came into force, in order, and how many were refused.
+fn sets(app: &TestApp) -> (Vec<Value>, usize) {
+    let records = app.records().into_iter().filter(|record| record["kind"] == "policy");
+    let (in_force, refused): (Vec<_>, Vec<_>) = records.partition(|record| record["in_force"] == true);
+    (in_force.into_iter().map(|record| record["files"].clone()).collect(), refused.len())
+}
+
+#[test]
+fn a_rule_that_denies_is_in_force_at_once_however_long_the_folder_must_stand_still() {
+    let app = TestApp::start().never_settled();
+    let denied = |what| app.until(what, || (app.refund(45.0)["outcome"] == "HALT").then_some(()));
+    fs::write(app.policy_file(".deny.yaml.new"), DENY_ALL).unwrap();
+    fs::rename(app.policy_file(".deny.yaml.new"), app.policy_file("deny.yaml")).unwrap();
+    denied("a file renamed into its place");
+    let app = TestApp::start().never_settled();
+    let denied = |what| app.until(what, || (app.refund(45.0)["outcome"] == "HALT").then_some(()));
+    let first = "rules:\n  - { match: { tool: process_refund }, deny: true }\n";
+    fs::write(app.policy_file("support-agent.yaml"), POLICY.replace("rules:\n", first)).unwrap();
+    denied("a file written and closed");
+    nothing_pending(&app);
+}
+
+#[test]
+fn whatever_may_permit_more_waits_and_says_so() {
+    let app = TestApp::with(&[("support-agent.yaml", POLICY), ("deny.yaml", DENY_ALL)]).never_settled();
+    let before = sets(&app);
+    let changes: [(&str, &dyn Fn()); 3] = [
+        ("a file that is gone", &|| fs::remove_file(app.policy_file("deny.yaml")).unwrap()),
+        ("a rule less", &|| fs::write(app.policy_file("deny.yaml"), "rules: []\n").unwrap()),
+        ("another match", &|| {
+            fs::write(app.policy_file("deny.yaml"), DENY_ALL.replace("'*'", "'x*'")).unwrap();
+        }),
+    ];
+    for (what, change) in changes {
+        change();
+        let pending = pending(&app);
+        assert_eq!(pending["files"], json!(["deny.yaml"]), "{what}");
+        assert!(pending["reason"].as_str().unwrap().contains("has stood still for a second"), "{pending}");
+        assert_eq!(app.refund(45.0)["outcome"], "HALT", "{what}");
+        assert_eq!(app.get("/ready").send().ok()["status"], "ready");
+        assert_eq!(app.get("/v1/policies").key(&app.admin).send().ok()["pending"], pending);
+        // What is gone for a moment never was.
+        fs::write(app.policy_file("deny.yaml"), DENY_ALL).unwrap();
+        nothing_pending(&app);
+    }
+    assert_eq!(sets(&app), before);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn half_of_a_file_is_never_in_force_however_slowly_it_is_written() {
+    use std::io::Write as _;
+    let app = TestApp::with(&[("a.yaml", DENY_ALL)]);
+    let (half, rest) = (
+        "rules:\n  - { match: { tool: process_refund }, allow: true }\n",
+        "risk:\n  rules:\n    - { name: all, when: { tool: process_refund }, risk_level: critical }\n",
+    );
+    let mut file = fs::File::create(app.policy_file("a.yaml")).unwrap();
+    file.write_all(half.as_bytes()).unwrap();
+    assert!(pending(&app)["reason"].as_str().unwrap().contains("closes it"));
+    // Many times as long as the folder must stand still.
+    let opened = Instant::now();
+    while opened.elapsed() < crate::app::SETTLED * 20 {
+        assert_eq!(app.refund(45.0)["reason_code"], "policy_deny");
+    }
+    file.write_all(rest.as_bytes()).unwrap();
+    drop(file);
+    app.until("the whole file", || (app.refund(45.0)["reason_code"] == "risk_deny").then_some(()));
+    let whole = json!({ "a.yaml": hash(&format!("{half}{rest}")) });
+    assert_eq!(sets(&app), (vec![json!({ "a.yaml": hash(DENY_ALL) }), whole], 0));
+}
+
+#[test]
+fn an_unfinished_edit_does_not_come_into_force_with_another_file() {
+    let app = TestApp::with(&[("support-agent.yaml", POLICY), ("deny.yaml", DENY_ALL)]).never_settled();
+    fs::write(app.policy_file("deny.yaml"), "rules: []\n").unwrap();
+    pending(&app);
+    let made = put(&app, "more.yaml", ("if-none-match", "*"), "rules: []\n");
+    assert_eq!(made.status, 201, "{}", made.body);
+    assert_eq!(app.refund(45.0)["outcome"], "HALT");
+    assert_eq!(pending(&app)["files"], json!(["deny.yaml"]));
+    app.ask("DELETE", "/v1/policies/more.yaml").key(&app.admin).header("if-match", "*").send().ok();
+    assert_eq!(app.refund(45.0)["outcome"], "HALT");
+    // Nor does a file that denies wait for it.
+    fs::write(app.policy_file("now.yaml"), DENY_ALL).unwrap();
+    app.until("the file that denies", || {
+        (sets(&app).0.last().unwrap()
+            == &json!({ "deny.yaml": hash(DENY_ALL), "now.yaml": hash(DENY_ALL),
+            "support-agent.yaml": hash(POLICY) }))
+            .then_some(())
+    });
+}
+
+#[test]
+fn files_that_are_not_read_keep_the_folder_out_of_force_and_are_named() {
+    for (name, reason) in [
+        ("deny.YAML", "does not end in `.yaml`"),
+        ("deny.Yml", "does not end in `.yaml`"),
+        ("deny.yaml.txt", "does not end in `.yaml`"),
+        ("deny", "reads as a policy"),
+        ("team/deny.yaml", "only files directly in the policy folder"),
+        ("rules.test.yaml", "it has `rules`"),
+    ] {
+        let app = TestApp::start();
+        let file = app.policy_file(name);
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(&file, DENY_ALL).unwrap();
+        let degraded = app.until(name, || {
+            Some(app.get("/ready").key(&app.admin).send().ok()).filter(|ready| ready["status"] == "degraded")
+        });
+        let found = &degraded["trouble"]["diagnostics"][0];
+        assert_eq!((&found["file"], &found["code"]), (&json!(name), &json!("not_read")));
+        assert!(found["message"].as_str().unwrap().contains(reason), "{found}");
+        assert_eq!(app.refund(45.0)["outcome"], "EXECUTE");
+        // A rule that denies comes into force all the same, by hand and by file.
+        put(&app, "by-hand.yaml", ("if-none-match", "*"), "rules: [{ match: { tool: x }, deny: true }]\n");
+        fs::write(app.policy_file("by-file.yaml"), DENY_ALL).unwrap();
+        app.until("the rule that denies", || (app.refund(45.0)["outcome"] == "HALT").then_some(()));
+        fs::remove_file(&file).unwrap();
+        app.until("the repair", || (app.get("/ready").send().ok()["status"] == "ready").then_some(()));
+        // A server that starts with such a file permits nothing.
+        fs::write(&file, DENY_ALL).unwrap();
+        let app = TestApp::over(app.stop(), NOON, |_| {}).map_err(|error| error.to_string()).unwrap();
+        assert_eq!(app.get("/ready").send().status, 503);
+        assert_eq!(app.refund(45.0)["reason_code"], "no_policy");
+        put(&app, "x.yaml", ("if-none-match", "*"), "rules: []\n").problem(409, "policies_not_read");
+    }
+}
+
+#[test]
+fn what_editors_and_other_programs_leave_in_the_folder_is_ignored() {
+    let app = TestApp::start();
+    for name in
+        [".a.yaml.swp", "support-agent.yaml~", "#a.yaml#", "a.yaml.bak", "README.md", "policy.schema.json"]
+    {
+        fs::write(app.policy_file(name), DENY_ALL).unwrap();
+    }
+    fs::write(app.policy_file("last.yaml"), "rules: [{ match: { tool: process_refund }, deny: true }]\n")
+        .unwrap();
+    app.until("the edit", || (app.refund(45.0)["outcome"] == "HALT").then_some(()));
+    nothing_pending(&app);
+    assert_eq!(app.get("/ready").send().ok()["status"], "ready");
+    assert_eq!(sets(&app).1, 0);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_pipe_in_the_folder_holds_nothing_up() {
+    let pipe = |app: &TestApp| {
+        let made = std::process::Command::new("mkfifo").arg(app.policy_file("pipe.yaml")).status().unwrap();
+        assert!(made.success());
+    };
+    let app = TestApp::start();
+    pipe(&app);
+    app.until("the refusal", || (app.get("/ready").send().ok()["status"] == "degraded").then_some(()));
+    let made = put(&app, "deny.yaml", ("if-none-match", "*"), DENY_ALL);
+    assert_eq!((made.status, &app.refund(45.0)["outcome"]), (201, &json!("HALT")));
+    let app = TestApp::over(app.stop(), NOON, |_| {}).map_err(|error| error.to_string()).unwrap();
+    assert_eq!(app.refund(45.0)["reason_code"], "no_policy");
+    fs::remove_file(app.policy_file("pipe.yaml")).unwrap();
+    app.until("the repair", || (app.refund(45.0)["reason_code"] == "policy_deny").then_some(()));
+}
+
+#[cfg(unix)]
+mod linked {
+    use std::os::unix::fs::symlink;
+    use std::path::Path;
+
+    use super::*;
+
+    /// What a ConfigMap is swapped with: a new folder, a link to it renamed over the old one, then the removal of the
+    /// links of keys that are gone.
+    fn swap(folder: &Path, version: &str, files: &[(&str, &str)]) {
+        let name = format!("..{version}");
+        fs::create_dir(folder.join(&name)).unwrap();
+        for (file, text) in files {
+            fs::write(folder.join(&name).join(file), text).unwrap();
+        }
+        symlink(&name, folder.join("..data_tmp")).unwrap();
+        fs::rename(folder.join("..data_tmp"), folder.join("..data")).unwrap();
+        for (file, _) in files {
+            if fs::symlink_metadata(folder.join(file)).is_err() {
+                symlink(format!("..data/{file}"), folder.join(file)).unwrap();
+            }
+        }
+    }
+
+    fn with_config_map() -> TestApp {
+        let folder = tempfile::tempdir().unwrap();
+        let policies = folder.path().join("policies");
+        fs::create_dir(&policies).unwrap();
+        swap(&policies, "1", &[("a.yaml", POLICY), ("b.yaml", "rules: []\n")]);
+        TestApp::over(folder, NOON, |_| {}).map_err(|error| error.to_string()).unwrap()
+    }
+
+    #[test]
+    fn a_config_map_is_swapped_and_loses_a_key_without_a_refusal() {
+        let app = with_config_map().never_settled();
+        assert_eq!(app.refund(45.0)["outcome"], "EXECUTE");
+        swap(&app.policy_file(""), "2", &[("a.yaml", POLICY)]);
+        // The link of the key that is gone leads to nothing for a moment, which is no mistake yet.
+        pending(&app);
+        assert_eq!(app.get("/ready").send().ok()["status"], "ready");
+        fs::remove_file(app.policy_file("b.yaml")).unwrap();
+        let app = TestApp::over(app.stop(), NOON, |_| {}).map_err(|error| error.to_string()).unwrap();
+        assert_eq!(app.get("/ready").send().ok()["status"], "ready");
+        let (in_force, refused) = sets(&app);
+        assert_eq!((in_force.last().unwrap(), refused), (&json!({ "a.yaml": hash(POLICY) }), 0));
+    }
+
+    #[test]
+    fn a_config_map_that_only_tightens_is_in_force_at_once() {
+        let app = with_config_map().never_settled();
+        swap(&app.policy_file(""), "2", &[("a.yaml", DENY_ALL), ("b.yaml", "rules: []\n")]);
+        app.until("the swap", || (app.refund(45.0)["outcome"] == "HALT").then_some(()));
+    }
+
+    #[test]
+    fn a_folder_that_is_a_link_and_a_linked_file_are_watched_where_they_lead() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        for (version, text) in [("v1", POLICY), ("v2", "rules: []\n")] {
+            fs::create_dir(at(version)).unwrap();
+            fs::write(at(version).join("a.yaml"), text).unwrap();
+        }
+        fs::create_dir(at("repository")).unwrap();
+        fs::write(at("repository").join("deny.yaml"), "rules: []\n").unwrap();
+        symlink("../repository/deny.yaml", at("v1").join("deny.yaml")).unwrap();
+        symlink("v1", at("policies")).unwrap();
+        let (linked, swapped) = (at("repository").join("deny.yaml"), at("policies"));
+        let app = TestApp::over(folder, NOON, |_| {}).map_err(|error| error.to_string()).unwrap();
+        assert_eq!(app.refund(45.0)["outcome"], "EXECUTE");
+        let app = app.never_settled();
+        fs::write(&linked, DENY_ALL).unwrap();
+        // Without a watch of the place where the link leads, nothing would say that the file is finished.
+        app.until("the linked file", || (app.refund(45.0)["outcome"] == "HALT").then_some(()));
+        fs::write(&linked, "rules: []\n").unwrap();
+        let app = TestApp::over(app.stop(), NOON, |_| {}).map_err(|error| error.to_string()).unwrap();
+        assert_eq!(app.refund(45.0)["outcome"], "EXECUTE");
+        let edited = Instant::now();
+        symlink("v2", swapped.with_extension("new")).unwrap();
+        fs::rename(swapped.with_extension("new"), &swapped).unwrap();
+        app.until("the swap", || (app.refund(45.0)["outcome"] == "HALT").then_some(()));
+        assert!(edited.elapsed().as_millis() < 1000, "{:?}", edited.elapsed());
+    }
+
+    #[test]
+    fn a_linked_file_that_is_put_keeps_its_link() {
+        let app = with_config_map();
+        let repository = app.folder.path().join("repository");
+        fs::create_dir(&repository).unwrap();
+        fs::write(repository.join("p.yaml"), "rules: []\n").unwrap();
+        symlink("../repository/p.yaml", app.policy_file("p.yaml")).unwrap();
+        let in_force = || app.get("/v1/policies/p.yaml").key(&app.admin).send().status == 200;
+        app.until("the link", || in_force().then_some(()));
+        put(&app, "p.yaml", ("if-match", &hash("rules: []\n")), DENY_ALL).ok();
+        assert!(fs::symlink_metadata(app.policy_file("p.yaml")).unwrap().is_symlink());
+        assert_eq!(fs::read_to_string(repository.join("p.yaml")).unwrap(), DENY_ALL);
+        fs::write(repository.join("p.yaml"), format!("{DENY_ALL}# later\n")).unwrap();
+        let later = || app.get("/v1/policies/p.yaml").key(&app.admin).send().ok()["hash"].clone();
+        app.until("a later edit", || (later() == hash(&format!("{DENY_ALL}# later\n"))).then_some(()));
+    }
+}
+
 #[test]
 fn a_broken_edit_never_replaces_the_set_in_force() {
     let app = TestApp::start();

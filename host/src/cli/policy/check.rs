@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use engine::diagnostic::Diagnostic;
+use host::policies::names::{Named, named};
 
+use crate::cli::client::quoted;
 use crate::cli::diagnostics;
 use crate::cli::exit::{Exit, Failure, Outcome};
 use crate::cli::offline::{self, PolicyFiles};
@@ -14,7 +16,7 @@ use crate::cli::text;
 
 /// Arguments of `policy check`.
 #[derive(Debug, Args)]
-#[command(after_help = "Exit codes: 0 no errors, 1 errors, 2 a file cannot be read")]
+#[command(after_help = "Exit codes: 0 no errors, 1 errors, 2 there is no policy, or a file cannot be read")]
 pub(crate) struct Check {
     /// Policies, or folders of policies [default: FARAMESH_POLICIES, else `policies`]
     #[arg(value_name = "FILE|DIR")]
@@ -28,18 +30,19 @@ pub(crate) fn run(args: &Check, screen: &Screen) -> Outcome {
     let mut count = 0_u64;
     for set in &sets {
         let loaded = engine.load(&set.sources).map_err(|error| offline::engine_failure(&error))?;
+        let diagnostics = [set.mistakes.clone(), loaded.diagnostics].concat();
         if let Some(handle) = loaded.handle {
             engine.unload(handle).map_err(|error| offline::engine_failure(&error))?;
         }
         count = count.saturating_add(u64::try_from(set.sources.len()).unwrap_or(u64::MAX));
         if diagnostics::drawn(screen) {
-            for found in &loaded.diagnostics {
+            for found in &diagnostics {
                 let (path, source) = set.place(&found.file);
                 screen.data(&diagnostics::draw(found, &path, &source, screen.paint()))?;
                 screen.data("")?;
             }
         }
-        all.extend(loaded.diagnostics.into_iter().map(|mut found| {
+        all.extend(diagnostics.into_iter().map(|mut found| {
             found.file = set.place(&found.file).0;
             found
         }));
@@ -61,14 +64,25 @@ fn sets(paths: &[PathBuf]) -> Result<Vec<PolicyFiles>, Failure> {
     let mut sets = Vec::new();
     let mut files: BTreeMap<PathBuf, Vec<PathBuf>> = BTreeMap::new();
     for path in paths {
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         if path.is_dir() {
             sets.push(PolicyFiles::of_folder(path)?);
+        } else if named(name) == Named::Tests {
+            let message = format!("{} is a file of tests", quoted(&path.to_string_lossy()));
+            return Err(Failure::usage(message)
+                .help(format!("run it with `faramesh policy test {}`", path.display())));
         } else {
             files.entry(path.parent().unwrap_or(Path::new("")).to_owned()).or_default().push(path.clone());
         }
     }
     for paths in files.values() {
         sets.push(PolicyFiles::of_files(paths)?);
+    }
+    // A check that looked at nothing must not pass.
+    if sets.iter().all(|set| set.sources.is_empty() && set.mistakes.is_empty()) {
+        let folders: Vec<_> = paths.iter().map(|path| quoted(&path.to_string_lossy())).collect();
+        let message = format!("there is no policy in {}", folders.join(", "));
+        return Err(Failure::usage(message).help("policies are files that end in `.yaml` or `.yml`"));
     }
     Ok(sets)
 }

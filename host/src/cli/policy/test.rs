@@ -5,9 +5,11 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use engine::decision::Decision;
 use engine::suite::{self, Difference, Suite, Test as Case};
+use host::policies::names::{Named, named};
 use host::runtime::Instance;
 use serde_json::{Value, json};
 
+use crate::cli::client::quoted;
 use crate::cli::exit::{Exit, Failure, Outcome};
 use crate::cli::input::unreadable;
 use crate::cli::offline::{self, PolicyFiles};
@@ -36,13 +38,14 @@ struct Report {
 pub(crate) fn run(args: &Test, screen: &Screen) -> Outcome {
     let files = files(&args.paths)?;
     let mut engine = offline::engine()?;
-    let (mut reports, mut unread) = (Vec::new(), 0_u64);
+    let (mut reports, mut unread, mut missing) = (Vec::new(), 0_u64, false);
     for path in &files {
         let Some(suite) = read(path, screen)? else {
             unread = unread.saturating_add(1);
             continue;
         };
-        match PolicyFiles::of_files(&policies(path, &suite))?.load(&mut engine, screen) {
+        let loaded = tested(path, &suite).and_then(|files| files.load(&mut engine, screen).map_err(|_| None));
+        match loaded {
             Ok(handle) => {
                 for case in &suite.tests {
                     let report = run_one(&mut engine, handle, path, case)?;
@@ -51,11 +54,17 @@ pub(crate) fn run(args: &Test, screen: &Screen) -> Outcome {
                 }
                 engine.unload(handle).map_err(|error| offline::engine_failure(&error))?;
             }
-            // Said already. Tests whose policies have errors have not passed.
-            Err(_) => unread = unread.saturating_add(1),
+            // Tests whose policies cannot be read or have errors have not passed; the other files are run all the same.
+            Err(failure) => {
+                if let Some(failure) = failure {
+                    missing = failure.report(screen) == Exit::Usage || missing;
+                }
+                unread = unread.saturating_add(1);
+            }
         }
     }
-    summarize(&reports, unread, screen)
+    let exit = summarize(&reports, unread, screen)?;
+    Ok(if missing { Exit::Usage } else { exit })
 }
 
 fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
@@ -64,7 +73,7 @@ fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
     let mut files = Vec::new();
     for path in paths {
         if !path.is_dir() {
-            files.push(path.clone());
+            files.push(tests_of(path)?);
             continue;
         }
         let fail = |error: std::io::Error| unreadable(&path.to_string_lossy(), &error);
@@ -72,7 +81,7 @@ fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
         for entry in std::fs::read_dir(path).map_err(fail)? {
             let path = entry.map_err(fail)?.path();
             let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-            if !name.starts_with('.') && (name.ends_with(".test.yaml") || name.ends_with(".test.yml")) {
+            if named(name) == Named::Tests {
                 found.push(path);
             }
         }
@@ -87,6 +96,21 @@ fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
     Ok(files)
 }
 
+/// The file of tests that a path names: itself, or the one beside a policy.
+fn tests_of(path: &Path) -> Result<PathBuf, Failure> {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let Some((stem, ending)) = name.rsplit_once('.').filter(|_| named(name) == Named::Policy) else {
+        return Ok(path.to_owned());
+    };
+    let beside = |ending| path.with_file_name(format!("{stem}.test.{ending}"));
+    let others = [beside(ending), beside("yaml"), beside("yml")];
+    others.into_iter().find(|tests| tests.is_file()).ok_or_else(|| {
+        let shown = quoted(&path.to_string_lossy());
+        Failure::usage(format!("{shown} is a policy, and there are no tests beside it"))
+            .help(format!("write them to `{}`", beside("yaml").display()))
+    })
+}
+
 /// The files of the policies that a suite is about.
 fn policies(path: &Path, suite: &Suite) -> Vec<PathBuf> {
     let folder = path.parent().unwrap_or(Path::new(""));
@@ -97,6 +121,16 @@ fn policies(path: &Path, suite: &Suite) -> Vec<PathBuf> {
     let stem = name.strip_suffix(".test.yaml").or_else(|| name.strip_suffix(".test.yml")).unwrap_or(name);
     let short = folder.join(format!("{stem}.yml"));
     vec![if short.is_file() { short } else { folder.join(format!("{stem}.yaml")) }]
+}
+
+/// The policies that a suite is about, or what to say; none where it is said already.
+fn tested(path: &Path, suite: &Suite) -> Result<PolicyFiles, Option<Failure>> {
+    let policies = policies(path, suite);
+    PolicyFiles::of_files(&policies).map_err(|failure| {
+        let missing = policies.iter().any(|policy| !policy.exists());
+        let help = "the tests of `NAME.yaml` are in `NAME.test.yaml` beside it; `policy:` names another one";
+        Some(if missing { failure.help(help) } else { failure })
+    })
 }
 
 fn read(path: &Path, screen: &Screen) -> Result<Option<Suite>, Failure> {
