@@ -24,12 +24,14 @@ pub struct Waiting {
 impl Waiting {
     /// Wakes whoever waits for an action with each record about it, until the store is gone.
     ///
-    /// It listens only while somebody waits: for a store that nobody listens to, a record costs less.
+    /// It listens only while a caller waits, so that records wake no task for nothing. A caller that begins to wait
+    /// reads the action after [`Watch::next`] is enabled; what was committed before this listens is in that read, or
+    /// [`Waiting::wake_all`] makes the caller read again.
     pub async fn follow(&self, listen: impl Fn() -> Receiver<Event>) {
         loop {
             self.begun.notified().await;
             let mut records = listen();
-            // What was written before this is not among the records to come, so whoever waits already looks once.
+            // What was committed before this is not among the records to come, so every caller looks once more.
             self.wake_all();
             if !self.listen_while_somebody_waits(&mut records).await {
                 return;
@@ -42,8 +44,8 @@ impl Waiting {
         while self.somebody_waits() {
             match records.recv().await {
                 Ok(event) => {
-                    if let Some(action) = &event.action {
-                        self.wake(&action.id);
+                    if let Some(about) = &event.about {
+                        self.wake(&about.action_id);
                     }
                 }
                 // Which ones were missed is not known, so everybody looks.

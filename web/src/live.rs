@@ -17,7 +17,8 @@ use crate::api;
 use crate::session::Sessions;
 use crate::url::encoded;
 
-/// The kinds of records, each an event of its own name.
+/// The kinds of records. Earlier servers name each event by its record's kind; since then events have no name, and
+/// the record says its kind.
 const KINDS: [&str; 9] =
     ["decision", "approval", "expiry", "withdrawal", "start", "result", "policy", "access", "checkpoint"];
 /// How long to wait before coming back, at first and at most.
@@ -37,7 +38,7 @@ pub enum Connection {
 /// A record that was just written.
 #[derive(Debug, Clone)]
 pub struct Event {
-    /// Its kind.
+    /// Its kind; empty when this version knows none of that name.
     pub kind: &'static str,
     /// The action it is about.
     pub action_id: Option<String>,
@@ -75,13 +76,15 @@ impl Drop for Source {
     fn drop(&mut self) {
         self.source.set_onopen(None);
         self.source.set_onerror(None);
+        self.source.set_onmessage(None);
         self.source.close();
     }
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 struct About {
     action_id: Option<String>,
+    kind: Option<String>,
 }
 
 impl Live {
@@ -204,10 +207,14 @@ impl Live {
         source.set_onerror(Some(failed.as_ref().unchecked_ref()));
         callbacks.push(failed);
         for kind in KINDS {
-            let heard = Closure::<dyn FnMut(MessageEvent)>::new(move |message| self.hear(kind, &message));
+            let heard =
+                Closure::<dyn FnMut(MessageEvent)>::new(move |message| self.hear(Some(kind), &message));
             _ = source.add_event_listener_with_callback(kind, heard.as_ref().unchecked_ref());
             callbacks.push(heard);
         }
+        let heard = Closure::<dyn FnMut(MessageEvent)>::new(move |message| self.hear(None, &message));
+        source.set_onmessage(Some(heard.as_ref().unchecked_ref()));
+        callbacks.push(heard);
         *stream.source.borrow_mut() = Some(Source { source, _callbacks: callbacks });
     }
 
@@ -228,11 +235,14 @@ impl Live {
         });
     }
 
-    fn hear(self, kind: &'static str, message: &MessageEvent) {
+    fn hear(self, named: Option<&'static str>, message: &MessageEvent) {
         let Some(record) = message.data().as_string() else { return };
         let Some(stream) = self.stream.try_with_value(Rc::clone) else { return };
         *stream.last_id.borrow_mut() = Some(message.last_event_id()).filter(|id| !id.is_empty());
-        let action_id = serde_json::from_str::<About>(&record).ok().and_then(|about| about.action_id);
+        let About { action_id, kind } = serde_json::from_str(&record).unwrap_or_default();
+        let known = |word: &str| KINDS.into_iter().find(|kind| *kind == word);
+        // A kind of a later version is an event all the same: what hangs on all records is loaded again.
+        let kind = named.or_else(|| kind.as_deref().and_then(known)).unwrap_or_default();
         let event = Event { kind, action_id, record: record.into() };
         let listeners: Vec<Listener> =
             stream.listeners.borrow().iter().map(|(_, listener)| Rc::clone(listener)).collect();

@@ -64,6 +64,11 @@ impl<R: Read> Events<R> {
         }
     }
 
+    /// The last id that came, also one that no event came with.
+    pub(crate) fn last_id(&self) -> Option<&str> {
+        self.id.as_deref()
+    }
+
     fn line(&mut self) -> io::Result<Option<String>> {
         let mut bytes = Vec::new();
         let read = self.lines.by_ref().take(MAX_LINE_BYTES).read_until(b'\n', &mut bytes)?;
@@ -95,6 +100,13 @@ mod tests {
     fn events_are_told_apart_and_comments_are_not_events() {
         let stream = ":hello\n\nid: 7\nevent: decision\ndata: {\"a\":1}\n\n: keep-alive\n\nid:8\r\ndata:x\r\ndata\r\n\r\n";
         assert_eq!(read(stream), [event("decision", "{\"a\":1}", Some("7")), event("", "x\n", Some("8"))]);
+    }
+
+    #[test]
+    fn an_id_without_an_event_is_where_to_go_on() {
+        let mut events = Events::new("id: s:7\n\n: alive\n\n".as_bytes());
+        assert_eq!(events.next().unwrap(), None);
+        assert_eq!(events.last_id(), Some("s:7"));
     }
 
     #[test]

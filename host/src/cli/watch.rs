@@ -3,6 +3,7 @@
 
 mod line;
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::io::Read;
 use std::time::Duration;
@@ -114,9 +115,6 @@ fn follow(
     let mut events = Events::new(stream);
     // An error of reading is a line that broke, like its end.
     while let Ok(Some(event)) = events.next() {
-        if event.id.is_some() {
-            last_id.clone_from(&event.id);
-        }
         let Ok(record) = serde_json::from_str::<Value>(&event.data) else { continue };
         let id = record.get("action_id").and_then(Value::as_str).unwrap_or_default();
         let is_decision = record.get("kind").and_then(Value::as_str) == Some("decision");
@@ -124,10 +122,23 @@ fn follow(
             continue;
         }
         if let Some(line) = lines.record(&record, client, screen) {
-            print(screen, &line, &event.data)?;
+            print(screen, &line, &record_of(&event.data, &record))?;
         }
     }
+    // Also when nothing came: the server says at the beginning where it begins.
+    if events.last_id().is_some() {
+        *last_id = events.last_id().map(str::to_owned);
+    }
     Ok(())
+}
+
+/// The record in an event, byte for byte: the event says the kind once more at its end, as `type`.
+fn record_of<'a>(data: &'a str, record: &Value) -> Cow<'a, str> {
+    let kind = record.get("type").and_then(Value::as_str).unwrap_or_default();
+    match data.strip_suffix(&format!(",\"type\":\"{kind}\"}}")) {
+        Some(members) => Cow::Owned(format!("{members}}}")),
+        None => Cow::Borrowed(data),
+    }
 }
 
 fn print(screen: &Screen, line: &str, json: &str) -> Result<(), Failure> {

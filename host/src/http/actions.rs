@@ -26,7 +26,7 @@ use crate::store::{ActionRow, ApprovalRow, Filter, Receipt};
 const MAX_WAIT: Duration = Duration::from_secs(60);
 const DEFAULT_WAIT: Duration = Duration::from_secs(30);
 /// The most actions of one list.
-const MAX_LIMIT: u32 = 500;
+const MAX_LIMIT: u32 = crate::store::LONGEST_PAGE;
 const DEFAULT_LIMIT: u32 = 50;
 
 /// What the server knows of an action beside the action and its decision.
@@ -44,7 +44,10 @@ struct Standing<'a> {
     created_at: String,
     updated_at: String,
     expires_at: Option<String>,
+    /// Absent until there is one, because published clients take the mere name for a failure.
+    #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     result: Option<&'a RawValue>,
 }
 
@@ -124,12 +127,20 @@ pub async fn submit(State(app): State<Shared>, caller: Caller, body: JsonBytes) 
     answer(&app.gate.submit(principal, &body.bytes, once).await?, Some(principal))
 }
 
-/// `POST /v1/gate/decide`: the decision as the engine printed it.
+/// `POST /v1/gate/decide`: the decision as the engine printed it, and the policy set that made it.
 pub async fn decide(State(app): State<Shared>, caller: Caller, body: JsonBytes) -> Result<Response, Problem> {
     let principal = caller.needs(Permission::SeeOwn)?;
     let _turn = app.load.turn_to_decide(&caller, body.bytes.len()).await?;
     let pass = app.gate.dry_run(principal, &body.bytes)?;
-    Ok(json_text(pass.row.json.get().to_owned()))
+    let version =
+        serde_json::to_string(pass.policy_version()).map_err(|error| Problem::failed(&error.to_string()))?;
+    // In its place, so that the answer is canonical like the decision in it. Quotes inside of texts are escaped, so
+    // this is found nowhere else.
+    let decision = pass.row.json.get();
+    let behind =
+        decision.find(",\"provenance_id\":").ok_or_else(|| Problem::failed("a decision has no id"))?;
+    let (before, behind) = decision.split_at(behind);
+    Ok(json_text(format!("{before},\"policy_version\":{version}{behind}")))
 }
 
 /// Which actions to list.
@@ -143,6 +154,7 @@ pub struct ListParams {
     risk_level: Option<RiskLevel>,
     since: Option<String>,
     until: Option<String>,
+    provenance_id: Option<String>,
     q: Option<String>,
     limit: Option<u32>,
     offset: Option<u64>,
@@ -164,6 +176,12 @@ impl ListParams {
                 Some(Status::from_word(&word).ok_or_else(|| bad(format!("there is no status `{word}`")))?)
             }
         };
+        let provenance_id = match self.provenance_id {
+            None => None,
+            Some(text) => {
+                Some(text.parse().map_err(|_| bad("`provenance_id` must be a SHA-256".to_owned()))?)
+            }
+        };
         let limit = self.limit.unwrap_or(DEFAULT_LIMIT);
         if !(1..=MAX_LIMIT).contains(&limit) {
             return Err(bad(format!("`limit` must be 1 to {MAX_LIMIT}")));
@@ -177,6 +195,7 @@ impl ListParams {
             principal: (!caller.may(Permission::SeeAll)).then(|| caller.principal.clone()),
             since_ms: time("since", self.since)?,
             until_ms: time("until", self.until)?,
+            provenance_id,
             q: self.q,
             limit,
             offset: self.offset.unwrap_or_default(),

@@ -73,6 +73,14 @@ pub async fn stream(
             error => error.into(),
         })?;
     let (out, events) = mpsc::channel(WAITING);
+    if last.is_none()
+        && let Some(record) = app.store.records_after(behind.saturating_sub(1), 1).await?.first()
+    {
+        // An id without an event: a reader whose line breaks before its first event comes back behind this one.
+        let begin = SseEvent::default().id(id_of(record));
+        // The channel is new, so there is room.
+        _ = out.try_send((begin, None));
+    }
     tokio::spawn(async move {
         let _place = place;
         let mut reader = Reader { app, caller, out, behind, own: HashMap::new() };
@@ -130,6 +138,21 @@ impl Stream for Handed {
 async fn no_longer_stands(app: &App, caller: &Caller) {
     while caller.still_stands(app) {
         tokio::time::sleep(STANDING).await;
+    }
+}
+
+fn id_of(record: &StoredRecord) -> String {
+    format!("{}:{}", record.stream, record.seq)
+}
+
+/// What an event says: the record, with its kind once more as `type`, the name under which published clients look for
+/// it. The events have no name of their own, because those clients hear only events without one.
+fn data_of(record: &StoredRecord) -> String {
+    // Canonical JSON has no line breaks; a record that was edited in the database might.
+    let body = record.body.replace(['\r', '\n'], " ");
+    match body.strip_suffix('}') {
+        Some(members) if members.len() > 1 => format!("{members},\"type\":\"{}\"}}", record.kind),
+        _ => body,
     }
 }
 
@@ -194,11 +217,12 @@ impl Reader {
                 }
                 Err(RecvError::Closed) => return End::Gone,
             };
-            behind = false;
-            let action = event.action.as_ref();
+            // A large record is not carried along: it is read from the store, with all that came meanwhile.
+            behind = event.record.is_none();
+            let Some(record) = event.record else { continue };
             let visible = self.caller.actor.may(Permission::SeeAll)
-                || action.is_some_and(|action| self.caller.actor.sees(&action.principal));
-            if let Err(end) = self.send(&event.record, visible).await {
+                || event.about.as_ref().is_some_and(|about| self.caller.actor.sees(&about.principal));
+            if let Err(end) = self.send(&record, visible).await {
                 return end;
             }
         }
@@ -223,11 +247,10 @@ impl Reader {
     }
 
     async fn send(&mut self, record: &StoredRecord, visible: bool) -> Result<(), End> {
-        let StoredRecord { stream, seq, place, .. } = record;
-        if *place <= self.behind {
+        if record.place <= self.behind {
             return Ok(());
         }
-        self.behind = *place;
+        self.behind = record.place;
         if !self.caller.still_stands(&self.app) {
             return Err(End::Gone);
         }
@@ -235,9 +258,7 @@ impl Reader {
             return Ok(());
         }
         let body_size = record.body.len();
-        // Canonical JSON has no line breaks; a record that somebody changed in the database might.
-        let body = record.body.replace(['\r', '\n'], " ");
-        let event = SseEvent::default().id(format!("{stream}:{seq}")).event(record.kind.as_str()).data(body);
+        let event = SseEvent::default().id(id_of(record)).data(data_of(record));
         let part = match body_size {
             small if small <= FREE_EVENT => None,
             large => match self.app.load.events.take(self.caller.counted_as(), large).await {

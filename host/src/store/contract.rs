@@ -2,6 +2,7 @@
 //!
 //! What only one database can do or suffer is tested beside that database.
 
+mod delivery;
 mod lists;
 
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use engine::lifecycle::Status;
 use engine::record::{Head, RecordKind};
 use engine::value::Value;
 
+pub(crate) use self::delivery::*;
 pub(crate) use self::lists::*;
 use super::fixtures::*;
 use super::intake::Taken;
@@ -46,6 +48,9 @@ macro_rules! for_each_contract {
             what_comes_from_outside_stands_beside_the_own_stream
             a_mixed_crowd_leaves_a_chain_that_holds
             subscribers_hear_every_record_in_order
+            a_subscriber_that_comes_during_a_commit_misses_no_record
+            an_event_of_a_large_record_sends_its_reader_to_the_store
+            readers_that_come_back_under_load_miss_no_record
             a_probe_writes_and_reads
             decisions_come_newest_first_up_to_a_size
             statistics_count_first_decisions
@@ -447,11 +452,9 @@ pub(crate) async fn subscribers_hear_every_record_in_order(store: Fresh) {
     for (record, status) in kept.iter().zip([Some(Status::Allowed), Some(Status::Executing), None]) {
         // Whoever has the answer finds the event waiting.
         let event = events.try_recv().unwrap();
-        assert_eq!(
-            (event.record.seq, event.record.kind, &event.record.body),
-            (record.seq, record.kind, &record.body)
-        );
-        assert_eq!(event.action.map(|action| action.status), status);
+        let told = event.record.unwrap();
+        assert_eq!((told.seq, told.kind, &told.body), (record.seq, record.kind, &record.body));
+        assert_eq!(event.about.map(|about| about.status), status);
     }
     assert!(events.try_recv().is_err());
 }

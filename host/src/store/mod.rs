@@ -18,7 +18,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use engine::decision::{Outcome, ReasonCode, RuleRef};
-use engine::hash::{EngineHash, FileHash, PolicyHash, RecordHash};
+use engine::hash::{EngineHash, FileHash, PolicyHash, ProvenanceId, RecordHash};
 use engine::lifecycle::Status;
 use engine::record::{Draft, Head, RecordKind};
 use engine::risk::{RiskLevel, RiskScore};
@@ -141,9 +141,10 @@ pub trait Store: Send + Sync {
     /// What the actions of a span got when they came, and what became of them.
     fn stats(&self, span: Span) -> Answer<'_, Stats>;
 
-    /// Every record from now on, in order, as soon as it is on stable storage.
+    /// Every record whose commit is not over yet, in order, as soon as it is on stable storage. A caller that
+    /// subscribes first and reads the store then misses no record: it finds it in one of the two, or in both.
     ///
-    /// A receiver that falls behind is told how many it missed and finds them with [`Store::records`].
+    /// A receiver that falls behind is told how many it missed and finds them with [`Store::records_after`].
     fn subscribe(&self) -> broadcast::Receiver<Event>;
 }
 
@@ -151,13 +152,31 @@ pub trait Store: Send + Sync {
 /// mebibyte. A page that is not empty has at least one entry.
 pub const PAGE_BYTES: usize = 4 * 1024 * 1024;
 
+/// The most actions of one page. Published clients ask for so many.
+pub const LONGEST_PAGE: u32 = 1000;
+
+/// The largest record that an event carries, in bytes. Events wait in memory for slow receivers, thousands of them;
+/// a larger record waits in the store.
+pub const MAX_EVENT_BYTES: usize = 16 * 1024;
+
 /// A record that was just committed.
 #[derive(Debug, Clone)]
 pub struct Event {
-    /// The record.
-    pub record: Arc<StoredRecord>,
-    /// The action it is about, as the record left it; none for a record that no action hangs on.
-    pub action: Option<Arc<ActionRow>>,
+    /// The record; none when it is larger than [`MAX_EVENT_BYTES`] and has to be read from the store.
+    pub record: Option<Arc<StoredRecord>>,
+    /// The action it is about; none for a record that no action hangs on.
+    pub about: Option<About>,
+}
+
+/// Which action a record is about, and who may hear of it. Made for every record, so it holds nothing large.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct About {
+    /// The action.
+    pub action_id: String,
+    /// Who sent the action.
+    pub principal: Principal,
+    /// Where the record left the action.
+    pub status: Status,
 }
 
 /// An action and its first decision.
@@ -349,9 +368,11 @@ pub struct Filter {
     pub since_ms: Option<i64>,
     /// Created before.
     pub until_ms: Option<i64>,
+    /// Only actions with a decision of this `provenance_id`.
+    pub provenance_id: Option<ProvenanceId>,
     /// Text that occurs in the canonical action or the id.
     pub q: Option<String>,
-    /// At most so many, 1 to 500.
+    /// At most so many, 1 to [`LONGEST_PAGE`].
     pub limit: u32,
     /// Leave out so many.
     pub offset: u64,

@@ -26,7 +26,7 @@ use engine::hash::{EngineHash, PolicyHash, RecordHash};
 use engine::lifecycle::Status;
 use engine::record::{Draft, Head};
 use rusqlite::Connection;
-use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::sync::{Semaphore, broadcast, mpsc, oneshot};
 
 use self::checkpoints::Checkpoints;
 use self::readers::Readers;
@@ -45,6 +45,9 @@ const WAITING_OPS: usize = 1024;
 
 /// How many records a slow subscriber may fall behind before it misses some.
 const WAITING_EVENTS: usize = 4096;
+/// How many bytes of operations may wait for the writer together, so that a disk that stalls fills no memory.
+const WAITING_BYTES: usize = 64 * 1024 * 1024;
+
 
 /// A store in one SQLite file.
 pub struct SqliteStore {
@@ -53,6 +56,8 @@ pub struct SqliteStore {
     ops: Option<mpsc::Sender<Op>>,
     writer: Mutex<Option<JoinHandle<()>>>,
     events: broadcast::Sender<Event>,
+    /// One permit for each byte of [`WAITING_BYTES`] that is free.
+    room: Semaphore,
     commits: Arc<AtomicU64>,
     stream: String,
     is_new: bool,
@@ -81,7 +86,8 @@ impl SqliteStore {
         let told = (events.clone(), Arc::clone(&commits));
         let writer = Writer::new(connection, stream_end, told, checkpoints, lock);
         let writer = Mutex::new(Some(writer.start(waiting)?));
-        Ok(SqliteStore { readers, ops: Some(ops), writer, events, commits, stream, is_new })
+        let room = Semaphore::new(WAITING_BYTES);
+        Ok(SqliteStore { readers, ops: Some(ops), room, writer, events, commits, stream, is_new })
     }
 
     /// Opens the database at `path` for reading only, which works beside a server that writes to it.
@@ -104,6 +110,7 @@ impl SqliteStore {
             ops: None,
             writer: Mutex::new(None),
             events,
+            room: Semaphore::new(0),
             commits,
             stream,
             is_new: false,
@@ -142,7 +149,11 @@ impl SqliteStore {
         let failed = |message: &str| StoreError::Failed(message.to_owned());
         let ops = self.ops.as_ref().ok_or_else(|| failed("it is open for reading only"))?;
         let (reply, answer) = oneshot::channel();
-        ops.send(op(reply)).await.map_err(|_| failed("the store is closed"))?;
+        let op = op(reply);
+        // Given back when the operation is answered. One that is larger than all of the room waits until it is alone.
+        let bytes = u32::try_from(op.bytes().min(WAITING_BYTES)).unwrap_or(u32::MAX);
+        let _room = self.room.acquire_many(bytes).await.map_err(|_| failed("the store is closed"))?;
+        ops.send(op).await.map_err(|_| failed("the store is closed"))?;
         answer.await.map_err(|_| failed("the store is closed"))?
     }
 }

@@ -52,7 +52,8 @@ fn known(place: &Place, server: &Server) -> Known {
     let decided = [45, 340, 5000].map(|amount| {
         let params = json!({ "amount": amount, "customer_id": "c" });
         let action = json!({ "agent_id": "s", "tool": "process_refund", "params": params }).to_string();
-        let (_, decision) = ask("POST", &format!("{}/v1/gate/decide", server.url), &action).unwrap();
+        let (_, mut decision) = ask("POST", &format!("{}/v1/gate/decide", server.url), &action).unwrap();
+        assert!(decision.as_object_mut().unwrap().remove("policy_version").unwrap().is_string());
         let action = Action::parse(action.as_bytes(), MAX_BYTES).unwrap();
         (action.canonical().clone(), decision)
     });

@@ -110,7 +110,7 @@ fn a_dry_run_decides_and_records_nothing() {
     let before = app.records().len();
     let action = json!({ "agent_id": "a", "tool": "process_refund", "params": { "amount": 340 } });
     let decision = app.post("/v1/gate/decide").json(&action).send().ok();
-    assert_eq!(decision["outcome"], "ABSTAIN");
+    assert_eq!((&decision["outcome"], &decision["policy_version"]), (&json!("ABSTAIN"), &json!("1")));
     assert_eq!(decision["approval"]["requires"], json!([{ "approvers": 1, "roles": [] }]));
     let unreadable = app.post("/v1/gate/decide").raw(b"{").send().ok();
     assert_eq!(unreadable["reason_code"], "invalid_action");
@@ -164,7 +164,7 @@ fn lists_are_filtered_and_paged() {
     assert_eq!((amounts_of(&second), &second["next_cursor"]), (vec![json!(45)], &Value::Null));
     assert_eq!(amounts_of(&app.get("/v1/actions?limit=2&offset=1").send().ok()), [5000, 340]);
     for query in
-        ["limit=0", "limit=501", "limit=x", "status=gone", "outcome=MAYBE", "since=soon", "colour=red"]
+        ["limit=0", "limit=1001", "limit=x", "status=gone", "outcome=MAYBE", "since=soon", "colour=red"]
     {
         app.get(&format!("/v1/actions?{query}")).send().problem(400, "invalid_query");
     }

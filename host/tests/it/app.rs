@@ -171,6 +171,13 @@ impl TestApp {
         assert_eq!(made.status, 201, "{}", made.body);
         made.value()["key"].as_str().unwrap().to_owned()
     }
+    /// The decision that `action` would get, as its record would hold it.
+    pub fn dry_run(&self, action: &[u8]) -> Value {
+        let mut decision = self.post("/v1/gate/decide").key(&self.admin).raw(action).send().ok();
+        assert!(decision.as_object_mut().unwrap().remove("policy_version").unwrap().is_string());
+        decision
+    }
+
 
     /// Waits until `condition` gives something.
     pub fn until<T>(&self, what: &str, mut condition: impl FnMut() -> Option<T>) -> T {

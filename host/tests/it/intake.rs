@@ -258,7 +258,7 @@ fn policies_that_were_never_here_are_unknown() {
     assert_eq!((&problem["seq"], &problem["policy_hash"]), (&json!(1), &json!(local.policy_hash)));
 
     let mut local = Local::begin(&app, NAME);
-    let mut decision = app.post("/v1/gate/decide").key(&app.admin).json(&refund(45)).send().ok();
+    let mut decision = app.dry_run(refund(45).to_string().as_bytes());
     decision["policy_hash"] = json!("cd".repeat(32));
     local.decision(&action_id(1), &refund(45), &decision, &json!({}));
     assert_eq!(local.send(&app, &app.admin, 0).problem(409, "unknown_policy")["seq"], 1);
@@ -298,7 +298,7 @@ type Spoil = fn(&mut Value);
 #[test]
 fn a_record_that_does_not_hold_what_it_must_is_refused() {
     let app = TestApp::start();
-    let decision = app.post("/v1/gate/decide").key(&app.admin).json(&refund(45)).send().ok();
+    let decision = app.dry_run(refund(45).to_string().as_bytes());
     let refused = |make: &dyn Fn(&mut Local)| {
         let mut local = Local::begin(&app, NAME);
         make(&mut local);
@@ -348,7 +348,7 @@ fn a_record_that_does_not_hold_what_it_must_is_refused() {
     assert!(detail.contains("first member"), "{detail}");
     let hidden =
         json!({ "agent_id": "a", "tool": "send_email", "params": { "a": 1, "action_id": action_id(1) } });
-    let about = app.post("/v1/gate/decide").key(&app.admin).json(&hidden).send().ok();
+    let about = app.dry_run(hidden.to_string().as_bytes());
     let (_, detail) = refused(&|local| local.decision(&action_id(1), &hidden, &about, &json!({})));
     assert!(detail.contains("holds the id"), "{detail}");
     let (_, detail) = refused(&|local| {

@@ -104,7 +104,7 @@ fn an_approval_where_it_was_decided_is_part_of_the_actions_life() {
         local.decision(&id, &action, &expired, &json!({}));
     }
     // No action at all.
-    let mut halt = app.post("/v1/gate/decide").key(&app.admin).raw(b"{").send().ok();
+    let mut halt = app.dry_run(b"{");
     halt["request_hash"] = Value::Null;
     local.decision(&action_id(5), &Value::Null, &halt, &json!({}));
     local.send(&app, &app.admin, 0).ok();

@@ -24,6 +24,7 @@ mod openapi;
 mod policies;
 mod policy_tests;
 mod records;
+mod published;
 mod session;
 mod start;
 mod stats;

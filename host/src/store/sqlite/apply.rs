@@ -17,8 +17,8 @@ use super::read::{IDEMPOTENCY_MS, action_by_id, all, kept_answer, same_body};
 use super::rows::{self, json, signed};
 use super::writer::Failure;
 use crate::store::{
-    ActionRow, Change, Event, Idempotency, KeyRow, NewAction, NewPolicySet, PolicyVersion, Receipt,
-    StoreError, StoredRecord, Written,
+    About, ActionRow, Change, Event, Idempotency, KeyRow, MAX_EVENT_BYTES, NewAction, NewPolicySet,
+    PolicyVersion, Receipt, StoreError, StoredRecord, Written,
 };
 
 /// Why a verb did not happen.
@@ -57,31 +57,17 @@ pub(super) struct Batch<'a> {
     pub(super) head: Head,
     /// What to tell once it is committed.
     pub(super) events: Vec<Event>,
-    listening: bool,
     /// The number of the next record. It is larger than all numbers of records and of actions.
     pub(super) next_number: i64,
 }
 
 impl<'a> Batch<'a> {
-    /// Events are only made when somebody is `listening`.
-    pub(super) fn new(
-        connection: &'a Connection,
-        stream_id: i64,
-        head: Head,
-        listening: bool,
-    ) -> Result<Self, Failure> {
+    pub(super) fn new(connection: &'a Connection, stream_id: i64, head: Head) -> Result<Self, Failure> {
         // An action outlasts its record only where somebody took the record away.
         let sql = "SELECT max(coalesce((SELECT max(number) FROM records), 0),
                               coalesce((SELECT max(number) FROM actions), 0))";
         let last: i64 = connection.prepare_cached(sql)?.query_row([], |row| row.get(0))?;
-        Ok(Batch {
-            connection,
-            stream_id,
-            head,
-            events: Vec::new(),
-            listening,
-            next_number: last.saturating_add(1),
-        })
+        Ok(Batch { connection, stream_id, head, events: Vec::new(), next_number: last.saturating_add(1) })
     }
 
     pub(super) fn submit(
@@ -340,12 +326,18 @@ impl<'a> Batch<'a> {
             )?
             .execute(params![number, stream_id, signed(seq), kind.as_str(), action_number, body])?;
         self.next_number = number.saturating_add(1);
-        if self.listening {
+        // INVARIANT: every record becomes an event, whether or not anything listens now: what subscribes before the
+        // commit is over gets it here, and what subscribes after that finds the record in the store.
+        let record = (body.len() <= MAX_EVENT_BYTES).then(|| {
             let place = rows::unsigned(number);
-            let record = StoredRecord { stream: stream.to_owned(), seq, place, kind, body };
-            self.events
-                .push(Event { record: Arc::new(record), action: action.map(|row| Arc::new(row.clone())) });
-        }
+            Arc::new(StoredRecord { stream: stream.to_owned(), seq, place, kind, body })
+        });
+        let about = action.map(|row| About {
+            action_id: row.id.clone(),
+            principal: row.principal.clone(),
+            status: row.status,
+        });
+        self.events.push(Event { record, about });
         Ok(())
     }
 

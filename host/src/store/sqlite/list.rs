@@ -10,10 +10,7 @@ use uuid::Uuid;
 
 use super::read::all;
 use super::rows::{self, signed, unsigned};
-use crate::store::{ActionRow, Filter, PAGE_BYTES, Page, StoreError};
-
-/// The most actions of one page.
-const LONGEST_PAGE: u32 = 500;
+use crate::store::{ActionRow, Filter, LONGEST_PAGE, PAGE_BYTES, Page, StoreError};
 
 /// What stands before the canonical action in its record.
 const START: &str = r#"{"action":"#;
@@ -205,6 +202,16 @@ impl Conditions {
                     fits.add("a.principal = ? AND a.principal_key_id IS NULL", [text(principal.name())]);
                 }
             }
+        }
+        if let Some(provenance_id) = filter.provenance_id {
+            // JSON is read only where the text occurs; an argument may hold the same text elsewhere.
+            let hash = text(&provenance_id.to_hex());
+            fits.add(
+                "EXISTS (SELECT 1 FROM records d WHERE (d.number = a.number OR d.action_number = a.number)
+                     AND instr(d.body, ?) > 0 AND json_valid(d.body)
+                     AND d.body ->> '$.decision.provenance_id' = ?)",
+                [hash.clone(), hash],
+            );
         }
         if let Some(since_ms) = filter.since_ms {
             fits.add("a.created_at_ms >= ?", [Value::Integer(since_ms)]);

@@ -14,11 +14,12 @@ use engine::record::{Draft, RecordKind};
 use engine::value::Value;
 use rusqlite::Connection;
 use tempfile::TempDir;
+use tokio::sync::oneshot;
 
-use super::SqliteStore;
 use super::writer::Op;
+use super::{SqliteStore, WAITING_BYTES};
 use crate::store::contract::{self, all_records, checked, for_each_contract, verified};
-use crate::store::fixtures::{change, decision, draft, id, new_action, submit};
+use crate::store::fixtures::{change, decision, draft, id, idempotency, new_action, submit};
 use crate::store::stats::Stats;
 use crate::store::{Filter, Store, StoreError, Written};
 
@@ -287,9 +288,48 @@ async fn without_space_every_write_fails_until_there_is_space() {
     // Nobody was told of what did not happen.
     let mut told = Vec::new();
     while let Ok(event) = events.try_recv() {
-        told.push(event.record.seq);
+        told.push(event.record.unwrap().seq);
     }
     assert_eq!(told, (0..21).collect::<Vec<_>>());
+}
+
+/// A disk that stalls: the writer stands still, and what comes meanwhile waits outside of its queue.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn operations_that_wait_are_bounded_by_their_bytes() {
+    const MIB: usize = 1024 * 1024;
+    let (_folder, store) = fresh();
+    let store = Arc::new(store);
+    let (inside, entered) = oneshot::channel();
+    let (go_on, wait) = std::sync::mpsc::channel::<()>();
+    let hold = idempotency("alice", "key", "body", move |row| {
+        inside.send(()).unwrap();
+        wait.recv().unwrap();
+        row.id.clone()
+    });
+    let holding = Arc::clone(&store);
+    let holding =
+        tokio::spawn(async move { holding.submit(new_action(1, Outcome::Execute), Some(hold)).await });
+    entered.await.unwrap();
+    let large: Vec<_> = (0..100)
+        .map(|_| {
+            let (store, filler) = (Arc::clone(&store), Canonical::text(&"x".repeat(MIB)));
+            let fields = vec![("filler", filler)];
+            let draft = Draft { kind: RecordKind::Access, at_ms: 0, action_id: None, fields };
+            tokio::spawn(async move { store.append(draft).await })
+        })
+        .collect();
+    while store.room.available_permits() >= MIB {
+        tokio::task::yield_now().await;
+    }
+    let ops = store.ops.as_ref().unwrap();
+    let waiting = ops.max_capacity() - ops.capacity();
+    assert!((1..=WAITING_BYTES / MIB).contains(&waiting), "{waiting} wait");
+    go_on.send(()).unwrap();
+    holding.await.unwrap().unwrap();
+    for one in large {
+        one.await.unwrap().unwrap();
+    }
+    assert_eq!((verified(&*store).await.size, store.room.available_permits()), (101, WAITING_BYTES));
 }
 
 /// The commit itself fails, after every statement went well.

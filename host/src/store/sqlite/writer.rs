@@ -49,6 +49,37 @@ pub(super) enum Op {
     Close,
 }
 
+impl Op {
+    /// About how many bytes it holds: its large parts, each as often as it is there.
+    pub(super) fn bytes(&self) -> usize {
+        let draft = |draft: &Draft| draft.fields.iter().map(|(_, value)| value.as_str().len()).sum::<usize>();
+        match self {
+            Op::Submit(new, _, _) => {
+                let decision = new.decision.json.get().len().saturating_add(new.decision.state.get().len());
+                new.action.get().len().saturating_add(decision).saturating_add(draft(&new.draft))
+            }
+            Op::Advance(change, _, _) => {
+                let result = change.result.as_ref().map_or(0, |result| result.get().len());
+                result.saturating_add(draft(&change.draft))
+            }
+            Op::Append(record, _) | Op::CreateKey(_, record, _) | Op::RevokeKey { draft: record, .. } => {
+                draft(record)
+            }
+            Op::Activate(set, _) => {
+                let files = set.files.iter().map(|file| file.content.len()).sum::<usize>();
+                files.saturating_add(draft(&set.draft))
+            }
+            // Each record is there as text, and its action and decision once more.
+            Op::TakeIn(new, _) => {
+                new.records.iter().map(|record| record.body.len()).sum::<usize>().saturating_mul(2)
+            }
+            Op::Probe(_) | Op::Close => 0,
+            #[cfg(test)]
+            Op::Sql(sql, _) => sql.len(),
+        }
+    }
+}
+
 /// Why nothing of a transaction happened. Not a [`StoreError`], because every caller gets one of their own.
 #[derive(Debug, Clone)]
 pub(super) enum Failure {
@@ -182,8 +213,7 @@ impl Writer {
         self.head = stored;
         self.unsure = None;
 
-        let listening = self.events.receiver_count() > 0;
-        let mut batch = Batch::new(&self.connection, self.stream_id, self.head.clone(), listening)?;
+        let mut batch = Batch::new(&self.connection, self.stream_id, self.head.clone())?;
         let ailing = self.failed.is_some_and(|at| at.elapsed() < AILING);
         while let Some(op) = ops.pop() {
             let op = match op {
@@ -227,7 +257,7 @@ impl Writer {
         self.head = head;
         self.commits.fetch_add(1, Ordering::Relaxed);
         for event in events {
-            // It is no matter when nobody listens.
+            // An error means that nothing listens.
             _ = self.events.send(event);
         }
         Ok(())
