@@ -15,10 +15,13 @@ pub mod simulate;
 use std::sync::Arc;
 use std::time::Duration;
 
+use engine::canonical::Canonical;
 use engine::decision::{Decision, Outcome};
+use engine::hash::Digest;
 use engine::json::JsonError;
 use engine::record::{Draft, RecordKind};
 use engine::state::State;
+use engine::time::rfc3339;
 use serde_json::value::RawValue;
 
 use crate::clock::Clock;
@@ -214,7 +217,6 @@ impl Gate {
         let id = action_id(now_ms);
         let mut fields = pass.fields(&caller.principal);
         fields.push(("action", pass.action_field()));
-        let draft = Draft { kind: RecordKind::Decision, at_ms: now_ms, action_id: Some(id.clone()), fields };
         let (approval_secret, expires_at_ms) = match pass.essentials.outcome {
             Outcome::Abstain => {
                 let token = keys::random_secret().map_err(|error| GateError::Failed(error.to_string()))?;
@@ -222,6 +224,13 @@ impl Gate {
             }
             Outcome::Execute | Outcome::Halt => (None, None),
         };
+        // INVARIANT: what is kept of an action follows from its records, or an audit could not hold it against them. Of
+        // the secret a record has the hash alone: others read records.
+        if let (Some(secret), Some(expires_at_ms)) = (&approval_secret, expires_at_ms) {
+            fields.push(("approval_secret_hash", Canonical::text(&Digest::of(secret.as_bytes()).to_hex())));
+            fields.push(("expires_at", Canonical::text(&rfc3339(expires_at_ms))));
+        }
+        let draft = Draft { kind: RecordKind::Decision, at_ms: now_ms, action_id: Some(id.clone()), fields };
         let action = NewAction {
             id,
             principal: caller.principal.clone(),

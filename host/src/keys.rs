@@ -365,6 +365,9 @@ struct KeyFields<'a> {
     agents: &'a [String],
     approver_roles: &'a [String],
     expires_at: Option<String>,
+    /// The SHA-256 of what is kept of the secret, so that an audit sees when that was replaced. The key cannot be found
+    /// from it, and neither can what is kept.
+    secret_commitment: String,
 }
 
 fn access(event: &str, row: &KeyRow, by: &Principal, now_ms: i64) -> Result<Draft, KeyError> {
@@ -375,6 +378,7 @@ fn access(event: &str, row: &KeyRow, by: &Principal, now_ms: i64) -> Result<Draf
         agents: &row.agents,
         approver_roles: &row.approver_roles,
         expires_at: row.expires_at_ms.map(rfc3339),
+        secret_commitment: Digest::of(row.secret_hash.as_bytes()).to_hex(),
     };
     let key = Canonical::serialize(&key).map_err(|error| KeyError::Failed(error.to_string()))?;
     let mut fields = vec![("event", text(event)), ("key", key)];

@@ -3,6 +3,7 @@
 //! Start with [`gate`], the one road from an action to an answer. [`server`] puts the parts together, [`http`]
 //! offers them to callers, [`store`] remembers, [`runtime`] runs the engine's module.
 
+pub mod audit;
 pub mod bundle;
 pub mod clock;
 pub mod config;

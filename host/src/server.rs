@@ -242,6 +242,7 @@ impl Server {
             load: Load::new(most),
             probe: Default::default(),
             created: Default::default(),
+            auditing: tokio::sync::Mutex::new(()),
         });
         let limits = Limits { most, head: config.head_time, write: config.write_time };
         Ok(Server { app, store, listeners, addresses, limits, sweep: SWEEP })

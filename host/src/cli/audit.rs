@@ -1,9 +1,7 @@
 //! `faramesh audit`: the records, verified and exported. Verifying needs nothing but the records and SHA-256.
 
-mod chain;
 mod export;
 mod receipts;
-mod rows;
 mod source;
 mod verify;
 

@@ -75,6 +75,8 @@ pub struct App {
     pub probe: health::Probe,
     /// Which requests have made a key lately.
     pub created: keys::Created,
+    /// Held by the one request that audits the store.
+    pub auditing: tokio::sync::Mutex<()>,
 }
 
 /// Where the server listens.

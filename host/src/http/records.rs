@@ -61,6 +61,14 @@ pub async fn list(
     render(app.store.records(stream, params.from.unwrap_or_default(), limit).await?, "records", room)
 }
 
+/// `GET /v1/records/audit`: the chain of every stream, and every row against the records it follows from.
+pub async fn audit(State(app): State<Shared>, caller: Caller) -> Result<Response, Problem> {
+    caller.needs(Permission::SeeAll)?;
+    // It reads the whole database: one at a time, so that the others always find a connection to read with.
+    let _turn = app.auditing.lock().await;
+    json(&app.store.audit().await?)
+}
+
 /// The records as a list under `name`, byte for byte as they are stored.
 ///
 /// # Errors

@@ -54,6 +54,7 @@ pub fn routes() -> Vec<Route> {
         route("get", "/.well-known/jwks.json", get(bundle::keys)),
         route("get", "/v1/records", get(records::list)),
         route("post", "/v1/records", post(records::take_in)),
+        route("get", "/v1/records/audit", get(records::audit)),
         route("get", "/v1/records/head", get(records::head)),
         route("get", "/v1/records/heads", get(records::heads)),
         route("get", "/v1/keys", get(keys::list)),

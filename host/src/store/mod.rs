@@ -26,6 +26,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use tokio::sync::broadcast;
 
+use crate::audit::Audit;
 use crate::principal::Principal;
 
 use intake::{NewRecords, Refusal, Taken};
@@ -140,6 +141,10 @@ pub trait Store: Send + Sync {
 
     /// What the actions of a span got when they came, and what became of them.
     fn stats(&self, span: Span) -> Answer<'_, Stats>;
+
+    /// Checks the chain of every stream, derives every row from the records again, and compares: over one snapshot,
+    /// so also while records are written.
+    fn audit(&self) -> Answer<'_, Audit>;
 
     /// Every record whose commit is not over yet, in order, as soon as it is on stable storage. A caller that
     /// subscribes first and reads the store then misses no record: it finds it in one of the two, or in both.

@@ -4,6 +4,7 @@
 //! writes to a file; reading is possible beside it.
 
 mod apply;
+mod audit;
 mod checkpoints;
 mod intake;
 mod list;
@@ -38,26 +39,27 @@ use super::{
     ActionRow, Answer, Change, DecisionRecord, Event, Filter, Idempotency, KeyRow, NewAction, NewPolicySet,
     Page, PolicySource, PolicyVersion, Receipt, Store, StoreError, StoredRecord, Written,
 };
+use crate::audit::Audit;
 use crate::principal::Principal;
 
 /// How many operations may wait for the writer; whoever comes then waits to be let in.
 const WAITING_OPS: usize = 1024;
 
-/// How many records a slow subscriber may fall behind before it misses some.
-const WAITING_EVENTS: usize = 4096;
 /// How many bytes of operations may wait for the writer together, so that a disk that stalls fills no memory.
 const WAITING_BYTES: usize = 64 * 1024 * 1024;
 
+/// How many records a slow subscriber may fall behind before it misses some.
+const WAITING_EVENTS: usize = 4096;
 
 /// A store in one SQLite file.
 pub struct SqliteStore {
     readers: Readers,
     /// None when the store was opened for reading only.
     ops: Option<mpsc::Sender<Op>>,
-    writer: Mutex<Option<JoinHandle<()>>>,
-    events: broadcast::Sender<Event>,
     /// One permit for each byte of [`WAITING_BYTES`] that is free.
     room: Semaphore,
+    writer: Mutex<Option<JoinHandle<()>>>,
+    events: broadcast::Sender<Event>,
     commits: Arc<AtomicU64>,
     stream: String,
     is_new: bool,
@@ -108,9 +110,9 @@ impl SqliteStore {
         Ok(SqliteStore {
             readers,
             ops: None,
+            room: Semaphore::new(0),
             writer: Mutex::new(None),
             events,
-            room: Semaphore::new(0),
             commits,
             stream,
             is_new: false,
@@ -293,6 +295,10 @@ impl Store for SqliteStore {
 
     fn stats(&self, span: Span) -> Answer<'_, Stats> {
         Box::pin(self.readers.read(move |db| stats::stats(db, span)))
+    }
+
+    fn audit(&self) -> Answer<'_, Audit> {
+        Box::pin(self.readers.read(audit::audit))
     }
 
     fn subscribe(&self) -> broadcast::Receiver<Event> {

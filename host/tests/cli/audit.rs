@@ -136,22 +136,28 @@ fn a_database_that_was_touched_names_what_is_wrong() {
     );
     check("DELETE FROM records WHERE seq = 2", "stands where record 2 belongs");
     check("DELETE FROM records WHERE seq = (SELECT max(seq) FROM records)", "is missing");
+    check("UPDATE actions SET status = 'approved' WHERE status = 'denied'", "status is `approved`, record ");
+    check("UPDATE actions SET outcome = 'EXECUTE' WHERE outcome = 'HALT'", "outcome is `EXECUTE`, record ");
+    check("UPDATE actions SET tool = 'other' WHERE outcome = 'HALT'", "tool is `other`, record ");
     check(
-        "UPDATE actions SET status = 'approved' WHERE status = 'denied'",
-        "is `approved`, its records say `denied`",
+        "UPDATE action_texts SET approvals = replace(approvals, '\"admin\"', '\"ceo\"')",
+        "approvals differ from record ",
     );
-    check("UPDATE actions SET outcome = 'EXECUTE' WHERE outcome = 'HALT'", "is not the one of its decision");
-    check("UPDATE actions SET tool = 'other' WHERE outcome = 'HALT'", "under another agent or tool");
     check(
         "UPDATE action_texts SET decision = replace(decision, 'approval_granted', 'policy_allow')",
-        "is not the recorded one",
+        "decision differs from record ",
     );
     check(
         "UPDATE action_texts SET number = (SELECT number FROM actions WHERE outcome = 'HALT')",
-        "is not the recorded one",
+        "decision differs from record ",
     );
-    check("UPDATE actions SET number = number + 1000 WHERE outcome = 'HALT'", "first record of action");
-    check("UPDATE actions SET seq = seq - 1 WHERE outcome = 'HALT'", "its last is");
+    check("UPDATE actions SET number = number + 1000 WHERE outcome = 'HALT'", "do not make an action");
+    check("UPDATE actions SET seq = seq - 1 WHERE outcome = 'HALT'", "seq is ");
+    check("UPDATE policy_files SET content = CAST('rules: []' AS BLOB)", "its content is not");
+    check(
+        "INSERT INTO keys SELECT 'k', 'k', role, agents, approver_roles, secret_hash, created_at, NULL, NULL FROM keys",
+        "key `k`: no record",
+    );
     check("DELETE FROM actions WHERE outcome = 'HALT'", "was removed from the list of actions");
     check(
         "UPDATE streams SET record_hash = replace(record_hash, substr(record_hash, 1, 8), '00000000')",
@@ -182,4 +188,38 @@ fn a_receipt_of_a_database_that_was_cut_back_is_not_met() {
     assert!(run.out.contains("cut off"), "{}", run.out);
     let run = place.run(&["audit", "verify", "--db", ".faramesh/faramesh.db", "--receipt", "held.json"]);
     assert_eq!(run.code, 0, "{}", run.out);
+}
+
+/// What people read is derived from the records again, also while the server runs.
+#[test]
+fn a_database_that_was_touched_under_a_running_server_is_named_there_too() {
+    let (place, server) = recorded();
+    let touched = "UPDATE action_texts SET approvals = replace(approvals, '\"admin\"', '\"ceo\"')";
+    assert_eq!(database(&place).execute(touched, []).unwrap(), 1);
+    let held: serde_json::Value = serde_json::from_str(&place.read("held.json")).unwrap();
+    let row = format!("action {}: approvals differ from record ", &held["id"].as_str().unwrap()[..8]);
+    for run in [server.run(&place, &["audit", "verify"]), verify(&place)] {
+        assert_eq!(run.code, 1, "{}{}", run.out, run.err);
+        assert!(run.out.contains("BROKEN") && run.out.contains(&row), "{}", run.out);
+    }
+    server.stop();
+}
+
+/// A tail that was cut off with the head mended leaves rows that no record makes: that is no failure of the database.
+#[test]
+fn a_cut_tail_with_a_mended_head_reads_as_broken() {
+    let (place, server) = recorded();
+    server.stop();
+    let db = database(&place);
+    db.execute("DELETE FROM records WHERE seq = (SELECT max(seq) FROM records)", []).unwrap();
+    db.execute(
+        "UPDATE streams SET size = size - 1, record_hash =
+         (SELECT json_extract(body, '$.record_hash') FROM records ORDER BY seq DESC LIMIT 1)",
+        [],
+    )
+    .unwrap();
+    drop(db);
+    let run = verify(&place);
+    assert_eq!(run.code, 1, "{}{}", run.out, run.err);
+    assert!(run.out.contains("BROKEN  action ") && !run.err.contains("the database failed"), "{}", run.out);
 }

@@ -1,5 +1,6 @@
 //! Submitting, reading, listing, waiting, explaining, replaying.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -248,6 +249,7 @@ fn what_another_engine_decided_is_replayed_in_that_engine() {
     let theirs = engine::hash::EngineHash::of(&wasm).to_hex();
 
     // As a database reads whose server was replaced by a newer version.
+    app.edited.store(true, Ordering::Relaxed);
     let database = rusqlite::Connection::open(app.folder.path().join("data/faramesh.db")).unwrap();
     let renamed = "UPDATE records SET body = replace(body, ?1, ?2) WHERE kind = 'decision'";
     database.execute(renamed, [&ours, &theirs]).unwrap();

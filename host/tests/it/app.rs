@@ -4,12 +4,15 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use host::audit::Audit;
 use host::clock::HandClock;
 use host::config::{Config, Settings};
 use host::server::{Server, StartError};
+use host::store::Store as _;
 use host::store::sqlite::SqliteStore;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -50,6 +53,8 @@ pub struct TestApp {
     pub store: Arc<SqliteStore>,
     pub folder: TempDir,
     pub admin: String,
+    /// Set by tests that edit the database behind the server's back.
+    pub edited: AtomicBool,
     stop: Option<oneshot::Sender<()>>,
     server: Option<JoinHandle<()>>,
     http: ureq::Agent,
@@ -121,7 +126,8 @@ impl TestApp {
         let admin = fs::read_to_string(config.admin_key_file()).unwrap().trim().to_owned();
         let http = ureq::Agent::config_builder().http_status_as_error(false).build().into();
         let (stop, server) = (Some(stop), Some(server));
-        Ok(TestApp { port, clock, store, folder, admin, stop, server, http })
+        let edited = AtomicBool::new(false);
+        Ok(TestApp { port, clock, store, folder, admin, edited, stop, server, http })
     }
 
     /// Stops the server, and gives back its folder.
@@ -134,6 +140,10 @@ impl TestApp {
         drop(self.stop.take());
         if let Some(server) = self.server.take() {
             server.join().unwrap();
+            // Whatever a test did, every row follows from the records.
+            if !self.edited.load(Ordering::Relaxed) && !std::thread::panicking() {
+                assert_eq!(audit(&self.store).problems, []);
+            }
         }
     }
 
@@ -161,6 +171,13 @@ impl TestApp {
         self.post("/v1/actions").json(&action).send().ok()
     }
 
+    /// The decision that `action` would get, as its record would hold it.
+    pub fn dry_run(&self, action: &[u8]) -> Value {
+        let mut decision = self.post("/v1/gate/decide").key(&self.admin).raw(action).send().ok();
+        assert!(decision.as_object_mut().unwrap().remove("policy_version").unwrap().is_string());
+        decision
+    }
+
     /// Makes a key and gives its text.
     pub fn key(&self, name: &str, role: &str) -> String {
         self.key_with(json!({ "name": name, "role": role }))
@@ -171,13 +188,6 @@ impl TestApp {
         assert_eq!(made.status, 201, "{}", made.body);
         made.value()["key"].as_str().unwrap().to_owned()
     }
-    /// The decision that `action` would get, as its record would hold it.
-    pub fn dry_run(&self, action: &[u8]) -> Value {
-        let mut decision = self.post("/v1/gate/decide").key(&self.admin).raw(action).send().ok();
-        assert!(decision.as_object_mut().unwrap().remove("policy_version").unwrap().is_string());
-        decision
-    }
-
 
     /// Waits until `condition` gives something.
     pub fn until<T>(&self, what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
@@ -212,6 +222,12 @@ fn folder(policies: &[(&str, &str)]) -> TempDir {
         fs::write(folder.path().join("policies").join(name), text).unwrap();
     }
     folder
+}
+
+/// What an audit of the store finds.
+pub fn audit(store: &SqliteStore) -> Audit {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(store.audit()).unwrap()
 }
 
 /// The configuration of a server in this folder.

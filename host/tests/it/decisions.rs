@@ -1,5 +1,7 @@
 //! The newest decisions: all of them, in order, and honest about which can be made again.
 
+use std::sync::atomic::Ordering;
+
 use serde_json::{Value, json};
 
 use crate::app::{NOON, POLICY, TestApp, id};
@@ -87,6 +89,7 @@ fn a_record_that_was_damaged_is_shown_as_it_is() {
     let sql = "UPDATE records SET body = '{broken' WHERE number = (SELECT min(number) FROM actions)";
     rusqlite::Connection::open(database).unwrap().execute_batch(sql).unwrap();
     let app = TestApp::over(folder, NOON, |_| {}).map_err(|error| error.to_string()).unwrap();
+    app.edited.store(true, Ordering::Relaxed);
     let found = decisions(&app, "");
     assert_eq!((&found[0]["replayable"], &found[1]["replayable"]), (&json!(true), &json!(false)));
     assert_eq!(found[1]["record"], "{broken");
@@ -111,6 +114,7 @@ fn decisions_under_policies_and_engines_of_before_can_be_made_again() {
         format!("DELETE FROM policy_versions WHERE policy_hash = '{}'", hashes(&found[1]).as_str().unwrap());
     rusqlite::Connection::open(folder.path().join("data/faramesh.db")).unwrap().execute_batch(&sql).unwrap();
     let app = TestApp::over(folder, NOON, |_| {}).map_err(|error| error.to_string()).unwrap();
+    app.edited.store(true, Ordering::Relaxed);
     let found = decisions(&app, "");
     let lost =
         format!("the policy set that decided, `{}`, is not kept here", hashes(&found[1]).as_str().unwrap());

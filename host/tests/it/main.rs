@@ -6,6 +6,7 @@
 mod actions;
 mod app;
 mod approvals;
+mod audit;
 mod bundle;
 mod dashboard;
 mod decisions;
@@ -23,8 +24,8 @@ mod logs;
 mod openapi;
 mod policies;
 mod policy_tests;
-mod records;
 mod published;
+mod records;
 mod session;
 mod start;
 mod stats;

@@ -138,6 +138,7 @@ fn answers_have_the_described_fields() {
         ("post", "/v1/policies/simulate", post("/v1/policies/simulate", json!({ "actions": [action] }))),
         ("get", "/v1/policies/history", get("/v1/policies/history")),
         ("get", "/v1/records", get("/v1/records")),
+        ("get", "/v1/records/audit", get("/v1/records/audit")),
         ("get", "/v1/records/heads", get("/v1/records/heads")),
         ("get", "/v1/records/head", get("/v1/records/head?stream=local-one")),
         ("post", "/v1/records", Local::begin(&app, "local-one").send(&app, &app.admin, 0).ok()),

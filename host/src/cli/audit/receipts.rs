@@ -4,9 +4,10 @@
 use std::collections::BTreeMap;
 
 use engine::hash::RecordHash;
+use host::audit::Finding;
+use host::audit::chain::Checked;
 use serde_json::Value;
 
-use super::chain::{Chains, Problem};
 use crate::cli::client::quoted;
 use crate::cli::exit::Failure;
 use crate::cli::input;
@@ -15,7 +16,7 @@ use crate::cli::input;
 #[derive(Debug, Default)]
 pub(crate) struct Receipts {
     wanted: BTreeMap<(String, u64), RecordHash>,
-    problems: Vec<Problem>,
+    problems: Vec<Finding>,
 }
 
 impl Receipts {
@@ -81,11 +82,16 @@ impl Receipts {
         }
     }
 
-    /// What is wrong, after all records were seen.
-    pub(crate) fn problems(self, chains: &Chains) -> Vec<Problem> {
+    /// The places that must be found and were not yet.
+    pub(crate) fn wanted(&self) -> Vec<(String, u64)> {
+        self.wanted.keys().cloned().collect()
+    }
+
+    /// What is wrong, after all records were seen: `streams` says how far each is right.
+    pub(crate) fn problems(self, streams: &[Checked]) -> Vec<Finding> {
         let mut problems = self.problems;
         for (stream, seq) in self.wanted.keys() {
-            let size = chains.size(stream);
+            let size = streams.iter().find(|known| known.stream == *stream).map_or(0, |known| known.size);
             let message = if *seq >= size {
                 format!(
                     "record {seq} of the receipt is not in the chain, which ends before record {size}: its tail was cut off, or cannot be trusted"
@@ -99,13 +105,14 @@ impl Receipts {
     }
 }
 
-fn problem(stream: &str, seq: u64, message: String) -> Problem {
-    Problem {
-        stream: stream.to_owned(),
+fn problem(stream: &str, seq: u64, message: String) -> Finding {
+    Finding {
+        stream: Some(stream.to_owned()),
         seq: Some(seq),
         kind: None,
         action_id: None,
-        problem: "receipt",
+        row: None,
+        problem: "receipt".to_owned(),
         message,
     }
 }
@@ -127,7 +134,7 @@ mod tests {
         assert!(receipts.want(&json!({ "stream": "s", "seq": 0 })).is_none());
         receipts.found("s", 0, zero);
         receipts.found("s", 1, other);
-        let problems = receipts.problems(&Chains::default());
+        let problems = receipts.problems(&[]);
         assert_eq!(problems.iter().map(|found| found.seq).collect::<Vec<_>>(), [Some(1), Some(9)]);
     }
 }

@@ -3,9 +3,11 @@
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 
+use engine::hash::RecordHash;
 use engine::record::Head;
+use host::audit::Audit;
 use host::store::sqlite::SqliteStore;
-use host::store::{ActionRow, Filter, Store, StoreError};
+use host::store::{Store, StoreError};
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -14,7 +16,7 @@ use crate::cli::client::{Client, quoted};
 use crate::cli::exit::Failure;
 use crate::cli::input::unreadable;
 
-/// How many records or actions are read from a database at once.
+/// How many records are read from a database at once.
 const PAGE: u32 = 500;
 /// How many records a server is asked for at once.
 const SERVER_PAGE: u32 = 100;
@@ -102,6 +104,14 @@ fn server_heads(client: &Client) -> Result<Vec<Head>, Failure> {
     heads.iter().map(head).collect::<Option<_>>().ok_or_else(strange)
 }
 
+/// Has the server verify its records and compare its rows with them.
+///
+/// # Errors
+/// When it does not answer, or the key may not see records.
+pub(super) fn audit_of_server(client: &Client) -> Result<Audit, Failure> {
+    serde_json::from_str(&client.text("/v1/records/audit", &[])?).map_err(|_| strange())
+}
+
 fn strange() -> Failure {
     Failure::unreachable("the server answers with something that is no list of records")
 }
@@ -160,32 +170,27 @@ impl Database {
         }
     }
 
-    /// Reads every action, newest first.
+    /// Verifies the records and compares every row with them, over one snapshot.
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub(super) fn actions(&self, mut visit: impl FnMut(ActionRow)) -> Result<(), Failure> {
-        let mut filter = Filter { limit: PAGE, ..Filter::default() };
-        loop {
-            let page = self.runtime.block_on(self.store.actions(filter.clone()));
-            let page = page.map_err(|error| self.failed(&error))?;
-            page.actions.into_iter().for_each(&mut visit);
-            match page.next_cursor {
-                Some(cursor) => filter.cursor = Some(cursor),
-                None => return Ok(()),
-            }
-        }
+    pub(super) fn audit(&self) -> Result<Audit, Failure> {
+        self.runtime.block_on(self.store.audit()).map_err(|error| self.failed(&error))
     }
 
-    /// One action as it is now.
+    /// The hash of one record; none where there is no such record, or it does not say.
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub(super) fn action(&self, id: &str) -> Result<Option<ActionRow>, Failure> {
-        match self.runtime.block_on(self.store.action(id.to_owned())) {
-            Ok(row) => Ok(Some(row)),
-            Err(StoreError::NotFound) => Ok(None),
-            Err(error) => Err(self.failed(&error)),
+    pub(super) fn record_hash(&self, stream: &str, seq: u64) -> Result<Option<RecordHash>, Failure> {
+        #[derive(Deserialize)]
+        struct Sealed {
+            record_hash: RecordHash,
         }
+        let page = self.runtime.block_on(self.store.records(stream.to_owned(), seq, 1));
+        let page = page.map_err(|error| self.failed(&error))?;
+        let record = page.first().filter(|record| record.seq == seq);
+        let sealed = record.and_then(|record| serde_json::from_str::<Sealed>(&record.body).ok());
+        Ok(sealed.map(|sealed| sealed.record_hash))
     }
 }

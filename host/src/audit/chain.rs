@@ -6,54 +6,39 @@ use engine::chain::{BreakKind, Verifier};
 use engine::hash::RecordHash;
 use serde::{Deserialize, Serialize};
 
-/// A record that is not what it should be.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(crate) struct Problem {
-    /// The stream.
-    pub(crate) stream: String,
-    /// The place in it, where there is one.
-    pub(crate) seq: Option<u64>,
-    /// What the record tells of, where it can be read.
-    pub(crate) kind: Option<String>,
-    /// The action it is about, where it can be read.
-    pub(crate) action_id: Option<String>,
-    /// What is wrong, for programs.
-    pub(crate) problem: &'static str,
-    /// What is wrong, for people.
-    pub(crate) message: String,
-}
+use super::Finding;
 
 /// The parts of a record that say where it belongs.
 #[derive(Debug, Default, Deserialize)]
-pub(crate) struct Place {
-    pub(crate) stream: Option<String>,
-    pub(crate) kind: Option<String>,
-    pub(crate) action_id: Option<String>,
+struct Place {
+    stream: Option<String>,
+    kind: Option<String>,
+    action_id: Option<String>,
 }
 
 /// What is known of a stream.
 #[derive(Debug)]
 struct Stream {
     verifier: Verifier,
-    problem: Option<Problem>,
+    problem: Option<Finding>,
 }
 
 /// A stream that was checked.
-#[derive(Debug, Serialize)]
-pub(crate) struct Checked {
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Checked {
     /// Its name.
-    pub(crate) stream: String,
+    pub stream: String,
     /// How many records of it are right.
-    pub(crate) size: u64,
+    pub size: u64,
     /// The hash of the last of them.
-    pub(crate) head: RecordHash,
+    pub head: RecordHash,
     /// Whether all are.
-    pub(crate) valid: bool,
+    pub valid: bool,
 }
 
 /// Checks records of any number of streams.
 #[derive(Debug, Default)]
-pub(crate) struct Chains {
+pub struct Chains {
     streams: BTreeMap<String, Stream>,
     /// A stream for text that names none.
     last: String,
@@ -61,7 +46,7 @@ pub(crate) struct Chains {
 
 impl Chains {
     /// Knows of a stream, whether or not records of it come.
-    pub(crate) fn expect(&mut self, stream: &str) {
+    pub fn expect(&mut self, stream: &str) {
         self.stream(stream);
     }
 
@@ -72,7 +57,7 @@ impl Chains {
 
     /// Checks the next record of `stream`; of the stream that it names itself where none is given. Says where it
     /// stands, if it is right.
-    pub(crate) fn next(&mut self, stream: Option<&str>, body: &str) -> Option<(String, u64, RecordHash)> {
+    pub fn next(&mut self, stream: Option<&str>, body: &str) -> Option<(String, u64, RecordHash)> {
         let place = serde_json::from_str::<Place>(body).unwrap_or_default();
         let name = stream.or(place.stream.as_deref()).unwrap_or(&self.last).to_owned();
         self.last.clone_from(&name);
@@ -85,12 +70,13 @@ impl Chains {
         match stream.verifier.next(body.as_bytes()) {
             Ok(()) => Some((name, seq, stream.verifier.head().record_hash)),
             Err(found) => {
-                stream.problem = Some(Problem {
-                    stream: name,
+                stream.problem = Some(Finding {
+                    stream: Some(name),
                     seq: Some(found.seq),
                     kind: place.kind,
                     action_id: place.action_id,
-                    problem: word(found.kind),
+                    row: None,
+                    problem: word(found.kind).to_owned(),
                     message: found.message,
                 });
                 None
@@ -99,12 +85,12 @@ impl Chains {
     }
 
     /// How many records of `stream` are right so far.
-    pub(crate) fn size(&self, stream: &str) -> u64 {
+    pub fn size(&self, stream: &str) -> u64 {
         self.streams.get(stream).map_or(0, |stream| stream.verifier.head().size)
     }
 
     /// Compares the end of a stream with the head that is kept beside the records.
-    pub(crate) fn compare_head(&mut self, head: &engine::record::Head) {
+    pub fn compare_head(&mut self, head: &engine::record::Head) {
         let stream = self.stream(&head.stream);
         let found = stream.verifier.head();
         if stream.problem.is_some() || found.size > head.size || found == head {
@@ -116,18 +102,19 @@ impl Chains {
         } else {
             format!("the head kept beside the records names {}, not the last record", head.record_hash)
         };
-        stream.problem = Some(Problem {
-            stream: head.stream.clone(),
+        stream.problem = Some(Finding {
+            stream: Some(head.stream.clone()),
             seq: Some(found.size),
             kind: None,
             action_id: None,
-            problem: "cut_off",
+            row: None,
+            problem: "cut_off".to_owned(),
             message,
         });
     }
 
     /// Every stream with its size and head.
-    pub(crate) fn checked(&self) -> Vec<Checked> {
+    pub fn checked(&self) -> Vec<Checked> {
         let checked = self.streams.values().map(|stream| {
             let head = stream.verifier.head();
             Checked {
@@ -140,8 +127,13 @@ impl Chains {
         checked.collect()
     }
 
+    /// Whether nothing is wrong with `stream` so far.
+    pub fn holds(&self, stream: &str) -> bool {
+        self.streams.get(stream).is_none_or(|stream| stream.problem.is_none())
+    }
+
     /// The first thing that is wrong with each stream.
-    pub(crate) fn problems(&self) -> Vec<Problem> {
+    pub fn problems(&self) -> Vec<Finding> {
         self.streams.values().filter_map(|stream| stream.problem.clone()).collect()
     }
 }
@@ -188,8 +180,11 @@ mod tests {
         chains.next(None, &records[2]);
         let problems = chains.problems();
         assert_eq!(problems.len(), 1);
-        assert_eq!((problems[0].stream.as_str(), problems[0].seq), ("b", Some(1)));
-        assert_eq!((problems[0].problem, problems[0].action_id.as_deref()), ("misplaced", Some("a4")));
+        assert_eq!((problems[0].stream.as_deref(), problems[0].seq), (Some("b"), Some(1)));
+        assert_eq!(
+            (problems[0].problem.as_str(), problems[0].action_id.as_deref()),
+            ("misplaced", Some("a4"))
+        );
         assert_eq!(chains.size("a"), 2);
     }
 

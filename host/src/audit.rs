@@ -1,0 +1,70 @@
+//! What an audit finds: records that are not what was recorded, and rows of a database that its records contradict.
+//!
+//! A chain is checked by [`chain`]; what the records of one action make of it is in [`life`]. Where records and rows come
+//! from is not known here: a store compares its own rows (`Store::audit`), the command line reads exports and servers.
+
+pub mod chain;
+pub mod life;
+
+use serde::{Deserialize, Serialize};
+
+use self::chain::Checked;
+
+/// Something that is not as it was recorded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    /// The stream, where the finding is about a record.
+    pub stream: Option<String>,
+    /// The place in it, where there is one.
+    pub seq: Option<u64>,
+    /// What the record tells of, where it can be read.
+    pub kind: Option<String>,
+    /// The action it is about, where it can be read.
+    pub action_id: Option<String>,
+    /// The row it is about, such as ``key `ops` ``; none for a record.
+    pub row: Option<String>,
+    /// What is wrong, for programs.
+    pub problem: String,
+    /// What is wrong, for people.
+    pub message: String,
+}
+
+impl Finding {
+    /// A row that does not follow from the records.
+    pub fn row(row: impl Into<String>, message: impl Into<String>) -> Self {
+        Finding {
+            stream: None,
+            seq: None,
+            kind: None,
+            action_id: None,
+            row: Some(row.into()),
+            problem: "row".to_owned(),
+            message: message.into(),
+        }
+    }
+
+    /// The row of an action that does not follow from its records.
+    pub fn action(id: &str, message: impl Into<String>) -> Self {
+        let short = id.get(..8).unwrap_or(id);
+        Finding { action_id: Some(id.to_owned()), ..Finding::row(format!("action {short}"), message) }
+    }
+
+    /// The same finding, which names the record that shows it.
+    pub fn seen_in(self, stream: &str, seq: u64) -> Self {
+        Finding { stream: Some(stream.to_owned()), seq: Some(seq), ..self }
+    }
+}
+
+/// What came of checking a whole store.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Audit {
+    /// How many records there are.
+    pub records: u64,
+    /// The streams, each as far as its records are right.
+    pub streams: Vec<Checked>,
+    /// Everything that is wrong.
+    pub problems: Vec<Finding>,
+}
+
+/// The most findings about rows that are kept: a table that was emptied says the same of every action.
+pub const MAX_FINDINGS: usize = 1000;

@@ -1,0 +1,278 @@
+//! What the records about one action make of it: the row that a store must have, folded from nothing but records.
+//!
+//! This is the only place that says how a record changes what is read of an action. Whether such a record may be
+//! written was decided before it was.
+
+use engine::decision::{Outcome, ReasonCode, RuleRef};
+use engine::hash::{PolicyHash, RecordHash};
+use engine::lifecycle::{Event, Status};
+use engine::record::RecordKind;
+use engine::risk::{RiskLevel, RiskScore};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::clock::parse_time;
+use crate::store::intake::is_local;
+use crate::store::{ActionRow, ApprovalRow, DecisionRow, Receipt, StoredRecord};
+
+/// An action as its records tell of it.
+#[derive(Debug, Clone)]
+pub struct Life {
+    /// The row it must have. Its `approval_token` is a secret, which no record holds: see `token_hash`.
+    pub row: ActionRow,
+    /// What it got when it came, which statistics count.
+    pub first: FirstDecision,
+    /// The SHA-256 of the token of approval links, as long as there must be one; none in records of earlier versions.
+    pub token_hash: Option<String>,
+    /// Whether the records say until when it may be approved. Those of earlier versions do not.
+    pub knows_expiry: bool,
+    /// Whether it was decided again after it came.
+    pub decided_again: bool,
+    /// Which record says what.
+    pub said_in: SaidIn,
+}
+
+/// The numbers of the records that say the parts of a row.
+#[derive(Debug, Clone, Copy)]
+pub struct SaidIn {
+    /// What it is, who sent it and when.
+    pub first: u64,
+    /// The decision that holds.
+    pub decision: u64,
+    /// The last answer of a person.
+    pub approval: u64,
+    /// How it ended.
+    pub result: u64,
+}
+
+/// The parts of a decision that rows keep beside its bytes.
+#[derive(Debug, Clone, Deserialize)]
+pub struct FirstDecision {
+    /// Its outcome.
+    pub outcome: Outcome,
+    /// Why.
+    pub reason_code: ReasonCode,
+    /// The risk level.
+    pub risk_level: RiskLevel,
+    /// The risk score.
+    pub risk_score: RiskScore,
+    /// The rule that decided, if one did.
+    pub rule: Option<RuleRef>,
+    /// The policies that decided.
+    pub policy_hash: PolicyHash,
+}
+
+/// What only the store knows of a local stream.
+pub trait Local {
+    /// Who brings the stream.
+    fn owner(&self, stream: &str) -> Option<String>;
+    /// The number of the policy set as it was when the record at `place` came.
+    fn policy_version(&self, policy_hash: PolicyHash, place: u64) -> Option<String>;
+}
+
+/// A record that is about an action, as far as rows follow from it.
+#[derive(Deserialize)]
+struct Told<'a> {
+    #[serde(borrow)]
+    action: Option<&'a RawValue>,
+    action_id: Option<String>,
+    approval: Option<Said>,
+    at: String,
+    #[serde(borrow)]
+    decision: Option<&'a RawValue>,
+    duration_us: Option<u64>,
+    error: Option<String>,
+    expires_at: Option<String>,
+    kind: RecordKind,
+    policy_version: Option<String>,
+    principal: Option<String>,
+    record_hash: RecordHash,
+    #[serde(borrow)]
+    result: Option<&'a RawValue>,
+    seq: u64,
+    #[serde(borrow)]
+    state: Option<&'a RawValue>,
+    stream: String,
+    success: Option<bool>,
+    token_hash: Option<String>,
+}
+
+/// What one person said.
+#[derive(Deserialize)]
+struct Said {
+    approve: bool,
+    principal: String,
+    reason: Option<String>,
+    roles: Vec<String>,
+}
+
+/// The names in a canonical action.
+#[derive(Deserialize)]
+struct Names {
+    agent_id: String,
+    tool: String,
+    operation: String,
+}
+
+/// Why records make no action.
+pub type Why = String;
+
+impl Life {
+    /// What `records`, all those about one action and the oldest first, make of it.
+    ///
+    /// # Errors
+    /// Why there is no such action, naming the record.
+    pub fn of(records: &[StoredRecord], local: &dyn Local) -> Result<Life, Why> {
+        let mut life: Option<Life> = None;
+        for record in records {
+            let seq = record.seq;
+            let cannot = |why: Why| format!("record {seq}: {why}");
+            let told: Told<'_> =
+                serde_json::from_str(&record.body).map_err(|error| cannot(error.to_string()))?;
+            life = Some(match life {
+                None => Life::begin(&told, record.place, local).map_err(cannot)?,
+                Some(life) => life.next(&told, record.place, local).map_err(cannot)?,
+            });
+        }
+        life.ok_or_else(|| "there is no record about it".to_owned())
+    }
+
+    /// Whether a wrapper holds it, which makes it no action of a server.
+    pub fn is_held_elsewhere(&self) -> bool {
+        self.row.is_local() && self.row.status == Status::PendingApproval
+    }
+
+    fn begin(told: &Told<'_>, place: u64, local: &dyn Local) -> Result<Life, Why> {
+        if told.kind != RecordKind::Decision {
+            return Err(format!(
+                "an action begins with a decision, not with a record of kind `{}`",
+                told.kind
+            ));
+        }
+        let action = told.action.ok_or("it holds no action")?;
+        let id = told.action_id.clone().ok_or("it names no action")?;
+        let names: Names = serde_json::from_str(action.get()).map_err(|error| error.to_string())?;
+        let (decision, first) = decided(told)?;
+        let is_local = is_local(&told.stream);
+        let principal = if is_local { local.owner(&told.stream) } else { told.principal.clone() };
+        let held = first.outcome == Outcome::Abstain;
+        Ok(Life {
+            token_hash: told.token_hash.clone().filter(|_| held),
+            knows_expiry: !held || is_local || told.expires_at.is_some(),
+            decided_again: false,
+            said_in: SaidIn { first: told.seq, decision: told.seq, approval: told.seq, result: told.seq },
+            row: ActionRow {
+                id,
+                status: Status::submitted(first.outcome),
+                version: 1,
+                principal: principal.ok_or("it does not say who sent the action")?,
+                agent_id: names.agent_id,
+                tool: names.tool,
+                operation: names.operation,
+                action: action.to_owned(),
+                decision,
+                policy_version: version(told, &first, place, local)?,
+                approval_token: None,
+                expires_at_ms: told.expires_at.as_deref().filter(|_| !is_local).map(time).transpose()?,
+                approvals: Vec::new(),
+                error: None,
+                result: None,
+                duration_us: told.duration_us.ok_or("it has no `duration_us`")?,
+                receipt: receipt(told),
+                created_at_ms: time(&told.at)?,
+                updated_at_ms: time(&told.at)?,
+            },
+            first,
+        })
+    }
+
+    fn next(mut self, told: &Told<'_>, place: u64, local: &dyn Local) -> Result<Life, Why> {
+        let row = &mut self.row;
+        if told.action_id.as_deref() != Some(row.id.as_str()) {
+            return Err("it is about another action".to_owned());
+        }
+        if told.stream != row.receipt.stream {
+            return Err("it is of another stream".to_owned());
+        }
+        if let Some(said) = &told.approval {
+            self.said_in.approval = told.seq;
+            row.approvals.push(ApprovalRow {
+                principal: said.principal.clone(),
+                roles: said.roles.clone(),
+                approve: said.approve,
+                reason: said.reason.clone(),
+                at: told.at.clone(),
+            });
+        }
+        // A wrapper says in one record that a person answered, and in the next what it decides.
+        let answered_elsewhere = told.decision.is_none()
+            && matches!(told.kind, RecordKind::Approval | RecordKind::Expiry)
+            && is_local(&told.stream);
+        if answered_elsewhere {
+            return Ok(self);
+        }
+        let event = match told.kind {
+            RecordKind::Decision | RecordKind::Approval | RecordKind::Expiry => {
+                let (decision, parts) = decided(told)?;
+                row.policy_version = version(told, &parts, place, local)?;
+                row.decision = decision;
+                self.decided_again = true;
+                self.said_in.decision = told.seq;
+                Event::Resolve(parts.outcome)
+            }
+            RecordKind::Start => Event::Start,
+            RecordKind::Result => {
+                self.said_in.result = told.seq;
+                row.error = told.error.clone().or(row.error.take());
+                row.result = told.result.map(ToOwned::to_owned).or(row.result.take());
+                told.success.map_or(Event::Lost, |success| Event::Result { success })
+            }
+            RecordKind::Policy | RecordKind::Access | RecordKind::Checkpoint => {
+                return Err(format!("a record of kind `{}` is about no action", told.kind));
+            }
+        };
+        let status = row.status.after(event);
+        row.status = status.ok_or_else(|| format!("it cannot follow on `{}`", row.status.as_str()))?;
+        if row.status != Status::PendingApproval {
+            self.token_hash = None;
+        }
+        // What a wrapper still holds has no row, so nothing of it changes.
+        if !is_local(&told.stream) || row.status != Status::PendingApproval {
+            row.version = row.version.saturating_add(1);
+        }
+        row.receipt = receipt(told);
+        row.updated_at_ms = time(&told.at)?;
+        Ok(self)
+    }
+}
+
+fn decided(told: &Told<'_>) -> Result<(DecisionRow, FirstDecision), Why> {
+    let json = told.decision.ok_or("it holds no decision")?;
+    let state = told.state.ok_or("it holds no state")?;
+    let parts: FirstDecision = serde_json::from_str(json.get()).map_err(|error| error.to_string())?;
+    let row = DecisionRow {
+        json: json.to_owned(),
+        outcome: parts.outcome,
+        reason_code: parts.reason_code,
+        risk_level: parts.risk_level,
+        state: state.to_owned(),
+    };
+    Ok((row, parts))
+}
+
+fn version(told: &Told<'_>, decided: &FirstDecision, place: u64, local: &dyn Local) -> Result<String, Why> {
+    let version = if is_local(&told.stream) {
+        local.policy_version(decided.policy_hash, place)
+    } else {
+        told.policy_version.clone()
+    };
+    version.ok_or_else(|| "its policies were never in force".to_owned())
+}
+
+fn receipt(told: &Told<'_>) -> Receipt {
+    Receipt { stream: told.stream.clone(), seq: told.seq, record_hash: told.record_hash }
+}
+
+fn time(text: &str) -> Result<i64, Why> {
+    parse_time(text).ok_or_else(|| format!("`{text}` is no time"))
+}

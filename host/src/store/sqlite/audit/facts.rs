@@ -1,0 +1,156 @@
+//! What records say of rows that no action has: streams, policy sets, engines and keys.
+
+use std::collections::BTreeMap;
+
+use engine::hash::{EngineHash, FileHash, PolicyHash, RecordHash};
+use engine::record::{Head, RecordKind};
+use serde::Deserialize;
+
+use crate::audit::life::Local;
+use crate::clock::parse_time;
+use crate::store::Receipt;
+use crate::store::intake::is_local;
+
+/// Everything that was learned.
+#[derive(Debug, Default)]
+pub(super) struct Facts {
+    /// The rows of streams, by their id.
+    pub(super) streams: BTreeMap<i64, StreamRow>,
+    /// The policy sets that came into force, in this order.
+    pub(super) policies: Vec<InForce>,
+    /// The keys that were made, by id.
+    pub(super) keys: BTreeMap<String, Key>,
+}
+
+/// A stream as its row has it.
+#[derive(Debug)]
+pub(super) struct StreamRow {
+    /// Its end; none where that cannot be read.
+    pub(super) head: Option<Head>,
+    pub(super) name: String,
+    pub(super) owner: Option<String>,
+}
+
+/// A policy set that came into force.
+#[derive(Debug)]
+pub(super) struct InForce {
+    pub(super) place: u64,
+    pub(super) receipt: Receipt,
+    pub(super) at_ms: i64,
+    pub(super) policy_hash: PolicyHash,
+    pub(super) engine_hash: EngineHash,
+    pub(super) files: BTreeMap<String, FileHash>,
+}
+
+/// A key as `access` records tell of it.
+#[derive(Debug)]
+pub(super) struct Key {
+    pub(super) fields: KeyFields,
+    pub(super) created_at: String,
+    pub(super) created_in: u64,
+    pub(super) revoked_at_ms: Option<i64>,
+    pub(super) last: u64,
+}
+
+/// What an `access` record says of a key.
+#[derive(Debug, Deserialize)]
+pub(super) struct KeyFields {
+    pub(super) id: String,
+    pub(super) name: String,
+    pub(super) role: String,
+    pub(super) agents: Vec<String>,
+    pub(super) approver_roles: Vec<String>,
+    pub(super) expires_at: Option<String>,
+    /// The SHA-256 of what is kept of the secret; records of earlier versions have none.
+    pub(super) secret_commitment: Option<String>,
+}
+
+/// The parts of a record that matter here.
+#[derive(Deserialize)]
+struct Told {
+    kind: RecordKind,
+    at: String,
+    in_force: Option<bool>,
+    policy_hash: Option<PolicyHash>,
+    engine_hash: Option<EngineHash>,
+    event: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Files {
+    files: BTreeMap<String, FileHash>,
+}
+
+#[derive(Deserialize)]
+struct OfKey {
+    key: KeyFields,
+}
+
+impl Facts {
+    pub(super) fn stream_name(&self, id: i64) -> Option<&str> {
+        self.streams.get(&id).map(|stream| stream.name.as_str())
+    }
+
+    /// The id of the row of a stream.
+    pub(super) fn stream_id(&self, name: &str) -> Option<i64> {
+        self.streams.iter().find(|(_, stream)| stream.name == name).map(|(id, _)| *id)
+    }
+
+    /// The heads as they are kept beside the records.
+    pub(super) fn heads(&self) -> Vec<Head> {
+        self.streams.values().filter_map(|stream| stream.head.clone()).collect()
+    }
+
+    /// Takes in a record that is right. Only the server's own stream says what is in force and who has a key.
+    pub(super) fn learn(
+        &mut self,
+        body: &str,
+        (stream, seq, record_hash): (&str, u64, RecordHash),
+        place: u64,
+    ) {
+        if is_local(stream) {
+            return;
+        }
+        let Ok(told) = serde_json::from_str::<Told>(body) else { return };
+        match told.kind {
+            RecordKind::Policy if told.in_force == Some(true) => {
+                let (Some(policy_hash), Some(engine_hash)) = (told.policy_hash, told.engine_hash) else {
+                    return;
+                };
+                let files = serde_json::from_str::<Files>(body).map(|told| told.files).unwrap_or_default();
+                let receipt = Receipt { stream: stream.to_owned(), seq, record_hash };
+                let at_ms = parse_time(&told.at).unwrap_or_default();
+                self.policies.push(InForce { place, receipt, at_ms, policy_hash, engine_hash, files });
+            }
+            RecordKind::Access => {
+                let Ok(OfKey { key }) = serde_json::from_str::<OfKey>(body) else { return };
+                match told.event.as_deref() {
+                    Some("key_created") => {
+                        let (created_at, revoked_at_ms) = (told.at, None);
+                        let key = Key { fields: key, created_at, created_in: seq, revoked_at_ms, last: seq };
+                        self.keys.insert(key.fields.id.clone(), key);
+                    }
+                    Some("key_revoked") => {
+                        if let Some(known) = self.keys.get_mut(&key.id) {
+                            (known.revoked_at_ms, known.last) = (parse_time(&told.at), seq);
+                        }
+                    }
+                    _ => {}
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Local for Facts {
+    fn owner(&self, stream: &str) -> Option<String> {
+        self.streams.values().find(|row| row.name == stream).and_then(|row| row.owner.clone())
+    }
+
+    fn policy_version(&self, policy_hash: PolicyHash, place: u64) -> Option<String> {
+        let before = self.policies.iter().enumerate().filter(|(_, set)| set.place < place);
+        let newest = before.filter(|(_, set)| set.policy_hash == policy_hash).last();
+        newest.map(|(index, _)| index.saturating_add(1).to_string())
+    }
+}
