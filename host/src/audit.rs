@@ -6,9 +6,13 @@
 pub mod chain;
 pub mod life;
 
+use engine::decision::{Outcome, ReasonCode};
+use engine::record::RecordKind;
 use serde::{Deserialize, Serialize};
 
 use self::chain::Checked;
+use crate::store::Receipt;
+use crate::store::intake::is_local;
 
 /// Something that is not as it was recorded.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,6 +57,50 @@ impl Finding {
     pub fn seen_in(self, stream: &str, seq: u64) -> Self {
         Finding { stream: Some(stream.to_owned()), seq: Some(seq), ..self }
     }
+}
+
+/// What a server's own record says of a local stream that decided otherwise than the server does; none for any other
+/// record.
+pub fn contradiction(body: &str) -> Option<Finding> {
+    #[derive(Deserialize)]
+    struct Told {
+        action_id: Option<String>,
+        contradicts: Receipt,
+        decision: Decided,
+        seq: u64,
+        stream: String,
+    }
+    #[derive(Deserialize)]
+    struct Decided {
+        outcome: Outcome,
+        reason_code: ReasonCode,
+    }
+    // Nearly all records are not of this kind, and may be large.
+    if !body.contains(r#""contradicts":{"#) {
+        return None;
+    }
+    let told: Told = serde_json::from_str(body).ok()?;
+    if is_local(&told.stream) {
+        return None;
+    }
+    let Decided { outcome, reason_code } = told.decision;
+    let message = format!(
+        "it decides otherwise than the engine does from the same policies, action and state, which gives {} \
+         ({}): see record {} of {}",
+        outcome.as_str(),
+        reason_code.as_str(),
+        told.seq,
+        told.stream
+    );
+    Some(Finding {
+        stream: Some(told.contradicts.stream),
+        seq: Some(told.contradicts.seq),
+        kind: Some(RecordKind::Decision.as_str().to_owned()),
+        action_id: told.action_id,
+        row: None,
+        problem: "contradicted".to_owned(),
+        message,
+    })
 }
 
 /// What came of checking a whole store.

@@ -40,6 +40,8 @@ pub struct Gate {
     metrics: Arc<Metrics>,
     approval_ttl_ms: i64,
     result_ttl_ms: i64,
+    /// Held by the one request whose records are decided again.
+    deciding_again: tokio::sync::Mutex<()>,
 }
 
 /// What a request that changes an action leads to. It exists only when the store has acknowledged the record.
@@ -185,7 +187,15 @@ impl Gate {
     ) -> Self {
         let ms = |ttl: Duration| i64::try_from(ttl.as_millis()).unwrap_or(i64::MAX);
         let (approval_ttl_ms, result_ttl_ms) = (ms(approval_ttl), ms(result_ttl));
-        Gate { store, policies, clock, metrics, approval_ttl_ms, result_ttl_ms }
+        Gate {
+            store,
+            policies,
+            clock,
+            metrics,
+            approval_ttl_ms,
+            result_ttl_ms,
+            deciding_again: Default::default(),
+        }
     }
 
     /// Decides an action and records the decision.

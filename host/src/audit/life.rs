@@ -12,18 +12,19 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::clock::parse_time;
+use crate::principal::Principal;
 use crate::store::intake::is_local;
 use crate::store::{ActionRow, ApprovalRow, DecisionRow, Receipt, StoredRecord};
 
 /// An action as its records tell of it.
 #[derive(Debug, Clone)]
 pub struct Life {
-    /// The row it must have. Its `approval_token` is a secret, which no record holds: see `token_hash`.
+    /// The row it must have. Its `approval_secret` is in no record: see `secret_hash`.
     pub row: ActionRow,
     /// What it got when it came, which statistics count.
     pub first: FirstDecision,
-    /// The SHA-256 of the token of approval links, as long as there must be one; none in records of earlier versions.
-    pub token_hash: Option<String>,
+    /// The SHA-256 of the secret of approval links, as long as there must be one; none in records of earlier versions.
+    pub secret_hash: Option<String>,
     /// Whether the records say until when it may be approved. Those of earlier versions do not.
     pub knows_expiry: bool,
     /// Whether it was decided again after it came.
@@ -65,7 +66,9 @@ pub struct FirstDecision {
 /// What only the store knows of a local stream.
 pub trait Local {
     /// Who brings the stream.
-    fn owner(&self, stream: &str) -> Option<String>;
+    fn owner(&self, stream: &str) -> Option<Principal>;
+    /// The id of the key that had this name at a time, for records of earlier versions, which have the name alone.
+    fn key_named(&self, name: &str, at_ms: i64) -> Option<String>;
     /// The number of the policy set as it was when the record at `place` came.
     fn policy_version(&self, policy_hash: PolicyHash, place: u64) -> Option<String>;
 }
@@ -76,6 +79,8 @@ struct Told<'a> {
     #[serde(borrow)]
     action: Option<&'a RawValue>,
     action_id: Option<String>,
+    /// The record of a local stream that this one of the server's own contradicts.
+    contradicts: Option<Receipt>,
     approval: Option<Said>,
     at: String,
     #[serde(borrow)]
@@ -85,7 +90,7 @@ struct Told<'a> {
     expires_at: Option<String>,
     kind: RecordKind,
     policy_version: Option<String>,
-    principal: Option<String>,
+    start_by: Option<String>,
     record_hash: RecordHash,
     #[serde(borrow)]
     result: Option<&'a RawValue>,
@@ -94,14 +99,15 @@ struct Told<'a> {
     state: Option<&'a RawValue>,
     stream: String,
     success: Option<bool>,
-    token_hash: Option<String>,
+    approval_secret_hash: Option<String>,
 }
 
 /// What one person said.
 #[derive(Deserialize)]
 struct Said {
     approve: bool,
-    principal: String,
+    #[serde(flatten)]
+    principal: Principal,
     reason: Option<String>,
     roles: Vec<String>,
 }
@@ -130,7 +136,7 @@ impl Life {
             let told: Told<'_> =
                 serde_json::from_str(&record.body).map_err(|error| cannot(error.to_string()))?;
             life = Some(match life {
-                None => Life::begin(&told, record.place, local).map_err(cannot)?,
+                None => Life::begin(&told, &record.body, record.place, local).map_err(cannot)?,
                 Some(life) => life.next(&told, record.place, local).map_err(cannot)?,
             });
         }
@@ -142,7 +148,7 @@ impl Life {
         self.row.is_local() && self.row.status == Status::PendingApproval
     }
 
-    fn begin(told: &Told<'_>, place: u64, local: &dyn Local) -> Result<Life, Why> {
+    fn begin(told: &Told<'_>, body: &str, place: u64, local: &dyn Local) -> Result<Life, Why> {
         if told.kind != RecordKind::Decision {
             return Err(format!(
                 "an action begins with a decision, not with a record of kind `{}`",
@@ -154,10 +160,11 @@ impl Life {
         let names: Names = serde_json::from_str(action.get()).map_err(|error| error.to_string())?;
         let (decision, first) = decided(told)?;
         let is_local = is_local(&told.stream);
-        let principal = if is_local { local.owner(&told.stream) } else { told.principal.clone() };
+        let created_at_ms = time(&told.at)?;
+        let principal = if is_local { local.owner(&told.stream) } else { sender(body, created_at_ms, local) };
         let held = first.outcome == Outcome::Abstain;
         Ok(Life {
-            token_hash: told.token_hash.clone().filter(|_| held),
+            secret_hash: told.approval_secret_hash.clone().filter(|_| held),
             knows_expiry: !held || is_local || told.expires_at.is_some(),
             decided_again: false,
             said_in: SaidIn { first: told.seq, decision: told.seq, approval: told.seq, result: told.seq },
@@ -172,15 +179,17 @@ impl Life {
                 action: action.to_owned(),
                 decision,
                 policy_version: version(told, &first, place, local)?,
-                approval_token: None,
+                approval_secret: None,
                 expires_at_ms: told.expires_at.as_deref().filter(|_| !is_local).map(time).transpose()?,
+                start_by_ms: start_by(told)?,
                 approvals: Vec::new(),
                 error: None,
                 result: None,
                 duration_us: told.duration_us.ok_or("it has no `duration_us`")?,
+                contradicted: false,
                 receipt: receipt(told),
-                created_at_ms: time(&told.at)?,
-                updated_at_ms: time(&told.at)?,
+                created_at_ms,
+                updated_at_ms: created_at_ms,
             },
             first,
         })
@@ -191,13 +200,22 @@ impl Life {
         if told.action_id.as_deref() != Some(row.id.as_str()) {
             return Err("it is about another action".to_owned());
         }
+        if let Some(contradicted) = &told.contradicts {
+            return self.contradicted(told, contradicted);
+        }
         if told.stream != row.receipt.stream {
             return Err("it is of another stream".to_owned());
         }
+        if row.contradicted {
+            // It is kept, and moves nothing.
+            return Ok(self);
+        }
         if let Some(said) = &told.approval {
             self.said_in.approval = told.seq;
+            let claimed =
+                || Principal::Claimed { stream: told.stream.clone(), name: said.principal.name().to_owned() };
             row.approvals.push(ApprovalRow {
-                principal: said.principal.clone(),
+                principal: if is_local(&told.stream) { claimed() } else { said.principal.clone() },
                 roles: said.roles.clone(),
                 approve: said.approve,
                 reason: said.reason.clone(),
@@ -221,6 +239,7 @@ impl Life {
                 Event::Resolve(parts.outcome)
             }
             RecordKind::Start => Event::Start,
+            RecordKind::Withdrawal => Event::Withdraw,
             RecordKind::Result => {
                 self.said_in.result = told.seq;
                 row.error = told.error.clone().or(row.error.take());
@@ -234,7 +253,7 @@ impl Life {
         let status = row.status.after(event);
         row.status = status.ok_or_else(|| format!("it cannot follow on `{}`", row.status.as_str()))?;
         if row.status != Status::PendingApproval {
-            self.token_hash = None;
+            self.secret_hash = None;
         }
         // What a wrapper still holds has no row, so nothing of it changes.
         if !is_local(&told.stream) || row.status != Status::PendingApproval {
@@ -242,8 +261,43 @@ impl Life {
         }
         row.receipt = receipt(told);
         row.updated_at_ms = time(&told.at)?;
+        row.start_by_ms = start_by(told)?.or(row.start_by_ms);
         Ok(self)
     }
+}
+
+impl Life {
+    /// This server decides otherwise than the stream said in the record before. Then its decision counts, and the action
+    /// can never move.
+    fn contradicted(mut self, told: &Told<'_>, record: &Receipt) -> Result<Life, Why> {
+        if is_local(&told.stream) || *record != self.row.receipt {
+            return Err("it contradicts another record".to_owned());
+        }
+        let (decision, parts) = decided(told)?;
+        if record.seq == self.said_in.first {
+            self.first = parts;
+        }
+        self.row.decision = decision;
+        self.row.status = Status::Denied;
+        self.row.contradicted = true;
+        self.decided_again = true;
+        Ok(self)
+    }
+}
+
+/// Who sent an action, by what its first record says.
+fn sender(body: &str, at_ms: i64, local: &dyn Local) -> Option<Principal> {
+    match serde_json::from_str(body).ok()? {
+        Principal::Former { name } => Some(match local.key_named(&name, at_ms) {
+            Some(id) => Principal::Key { id, name },
+            None => Principal::Former { name },
+        }),
+        principal => Some(principal),
+    }
+}
+
+fn start_by(told: &Told<'_>) -> Result<Option<i64>, Why> {
+    told.start_by.as_deref().filter(|_| !is_local(&told.stream)).map(time).transpose()
 }
 
 fn decided(told: &Told<'_>) -> Result<(DecisionRow, FirstDecision), Why> {

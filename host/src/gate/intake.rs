@@ -1,15 +1,18 @@
 //! Records that a wrapper made by itself, read and checked as far as that needs no database: each is what its hash
 //! says, stands behind the one before it, and holds what its kind must hold.
 //!
-//! Nothing is decided here, and nothing that comes this way permits anything: it has happened already.
+//! Nothing that comes this way permits anything: it has happened already. What a wrapper decided is decided once more in
+//! [`again`], so that only what follows from policies that were in force here is taken for true.
+
+mod again;
 
 use engine::action::Action;
 use engine::canonical::Canonical;
 use engine::chain::{Break, Verifier};
 use engine::decision::{Decision, Outcome};
-use engine::hash::{Digest, PolicyHash, RecordHash, RequestHash};
+use engine::hash::{Digest, EngineHash, PolicyHash, RecordHash, RequestHash};
 use engine::json;
-use engine::record::{Head, MAX_RECORD_BYTES, RecordKind};
+use engine::record::{Draft, Head, MAX_RECORD_BYTES, RecordKind};
 use engine::time::rfc3339;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -18,8 +21,11 @@ use super::pass::raw;
 use super::{Gate, GateError};
 use crate::clock::parse_time;
 use crate::principal::{Actor, Principal};
-use crate::store::intake::{Decided, LOCAL, Named, NewRecord, NewRecords, Taken, What};
+use crate::store::intake::{Decided, LOCAL, Named, NewRecord, NewRecords, STREAM_BEGUN, Taken, What};
 use crate::store::{ApprovalRow, DecisionRow};
+
+/// How far the clock of a wrapper and this server's may be apart.
+pub const CLOCK_SKEW_MS: i64 = 5 * 60 * 1000;
 
 /// The most records of one request.
 pub const MAX_RECORDS: usize = 500;
@@ -82,8 +88,52 @@ impl Gate {
                 return Err(GateError::AgentNotAllowed(action.agent_id.clone()));
             }
         }
-        let new = NewRecords { stream, principal: caller.principal.clone(), records };
+        let now_ms = self.clock.now_ms();
+        for record in &records {
+            self.is_timely(record, now_ms)?;
+        }
+        let records = self.decide_again(&stream, records, now_ms).await?;
+        let mut fields =
+            vec![("event", Canonical::text(STREAM_BEGUN)), ("local_stream", Canonical::text(&stream))];
+        fields.extend(caller.principal.fields());
+        let begun = Draft { kind: RecordKind::Access, at_ms: now_ms, action_id: None, fields };
+        let new = NewRecords {
+            not_before_ms: self.made_at_ms(caller).await?,
+            clock_skew_ms: CLOCK_SKEW_MS,
+            stream,
+            principal: caller.principal.clone(),
+            records,
+            begun,
+        };
         Ok(self.store.take_in(new).await?)
+    }
+
+    /// A record is not from the future, and was decided when it says that it was.
+    fn is_timely(&self, record: &NewRecord, now_ms: i64) -> Result<(), IntakeError> {
+        #[derive(Deserialize)]
+        struct Now {
+            now: Option<i64>,
+        }
+        let (seq, at_ms) = (record.seq, record.at_ms);
+        let invalid = |why: &str| Err(IntakeError::Invalid { seq, why: why.to_owned() });
+        if at_ms > now_ms.saturating_add(CLOCK_SKEW_MS) {
+            return invalid("it says that it was made in the future");
+        }
+        if let What::Decision(decided) = &record.what
+            && let Ok(Now { now: Some(now) }) = serde_json::from_str(decided.decision.state.get())
+            && now.abs_diff(at_ms) > CLOCK_SKEW_MS.unsigned_abs()
+        {
+            return invalid("the time in its `state` is not the time at which it was made");
+        }
+        Ok(())
+    }
+
+    /// Before this, the caller can have brought nothing: its key was not there. A caller without a key has none.
+    async fn made_at_ms(&self, caller: &Actor) -> Result<i64, GateError> {
+        let Some(id) = caller.principal.key_id() else { return Ok(i64::MIN) };
+        let keys = self.store.keys().await?;
+        let made = keys.iter().find(|key| key.id == id).and_then(|key| parse_time(&key.created_at));
+        Ok(made.unwrap_or(i64::MIN))
     }
 }
 
@@ -262,7 +312,7 @@ impl<'a> Read<'a> {
             return Err("its `decision` contradicts its `outcome`".to_owned());
         }
         let state = self.state.filter(|state| state.get().starts_with('{')).ok_or_else(|| lacks("state"))?;
-        self.engine_hash()?;
+        let engine_hash = self.engine_hash()?;
         self.principal.as_ref().ok_or_else(|| lacks("principal"))?;
         let named = self.action.map(|action| self.named(action, &decision)).transpose()?;
         if named.is_none() && decision.outcome != Outcome::Halt {
@@ -275,6 +325,8 @@ impl<'a> Read<'a> {
             action: named,
             policy_hash: decision.policy_hash,
             request_hash: decision.request_hash.map(|hash| hash.to_hex()),
+            engine_hash,
+            contradiction: None,
             duration_us: self.duration_us.ok_or_else(|| lacks("duration_us"))?,
             risk_score: decision.risk_score,
             rule: decision.rule,
@@ -324,8 +376,8 @@ impl<'a> Read<'a> {
         })
     }
 
-    fn engine_hash(&self) -> Result<(), Why> {
+    fn engine_hash(&self) -> Result<EngineHash, Why> {
         let hash = self.engine_hash.as_deref().ok_or_else(|| lacks("engine_hash"))?;
-        hash.parse::<Digest>().map(|_| ()).map_err(|_| "its `engine_hash` is no SHA-256".to_owned())
+        hash.parse().map_err(|_| "its `engine_hash` is no SHA-256".to_owned())
     }
 }

@@ -158,9 +158,13 @@ pub fn state_json(state: &State) -> String {
     }
 }
 
-type Parts = (Option<Proposed>, Essentials, DecisionRow, Option<Box<RawValue>>);
+pub(super) type Parts = (Option<Proposed>, Essentials, DecisionRow, Option<Box<RawValue>>);
 
-fn read(verdict: Verdict) -> Result<Parts, serde_json::Error> {
+/// The parts of an answer of the engine.
+///
+/// # Errors
+/// When it is no answer.
+pub(super) fn read(verdict: Verdict) -> Result<Parts, serde_json::Error> {
     let essentials: Essentials = serde_json::from_str(verdict.decision.get())?;
     let proposed = match verdict.action {
         None => None,
@@ -182,7 +186,7 @@ fn read(verdict: Verdict) -> Result<Parts, serde_json::Error> {
 }
 
 /// The decision for an action about which the engine said nothing. What can be read of the action is kept.
-fn failure(policy_hash: PolicyHash, bytes: &[u8], state: &str) -> Parts {
+pub(super) fn failure(policy_hash: PolicyHash, bytes: &[u8], state: &str) -> Parts {
     let action = Action::parse(bytes, MAX_BYTES).ok();
     let request_hash = action.as_ref().map(Action::request_hash);
     let state_value = engine::json::parse(state.as_bytes(), MAX_BYTES)

@@ -39,6 +39,8 @@ struct Standing<'a> {
     approvals: &'a [ApprovalRow],
     /// Signed permits are not made in this version; the answer to `start` is the permission.
     permit: Option<()>,
+    /// Whether the wrapper that brought it decided otherwise than this server does; then the decision is this server's.
+    contradicted: bool,
     receipt: &'a Receipt,
     duration_us: u64,
     created_at: String,
@@ -63,6 +65,7 @@ impl<'a> Standing<'a> {
             approval_token: row.approval_secret.as_deref().filter(|_| may_approve),
             approvals: &row.approvals,
             permit: None,
+            contradicted: row.contradicted,
             receipt: &row.receipt,
             duration_us: row.duration_us,
             created_at: rfc3339(row.created_at_ms),

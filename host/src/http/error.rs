@@ -249,6 +249,7 @@ impl From<Refusal> for Problem {
             Refusal::UnknownPolicy { seq, policy_hash } => {
                 conflict("unknown_policy").with("seq", seq).with("policy_hash", policy_hash.to_hex())
             }
+            Refusal::TooEarly { seq } => broken("too_early").with("seq", seq),
             Refusal::ImpossibleMove { seq, action_id, status, .. } => {
                 let problem = broken("impossible_move").with("seq", seq).with("id", action_id);
                 match status {

@@ -2,7 +2,7 @@
 
 use engine::canonical::Canonical;
 use engine::decision::{Outcome, ReasonCode};
-use engine::hash::PolicyHash;
+use engine::hash::{EngineHash, PolicyHash};
 use engine::lifecycle::Status;
 use engine::record::{Draft, Head, RecordKind, Sealed};
 use engine::risk::{RiskLevel, RiskScore};
@@ -168,11 +168,15 @@ pub(crate) fn from_outside(stream: &str, policy_hash: PolicyHash, actions: &[u32
             risk_score: RiskScore::ZERO,
             rule: None,
             request_hash: None,
+            engine_hash: EngineHash::of(b"wasm"),
+            contradiction: None,
             duration_us: 7,
         };
         add(decided, What::Decision(Box::new(what)));
         let start = draft(RecordKind::Start, NOW + 1, Some(id(*n)));
         add(start, What::Start { request_hash: None });
     }
-    NewRecords { stream: stream.into(), principal: alice(), records }
+    let begun = draft(RecordKind::Access, NOW, None);
+    let (not_before_ms, clock_skew_ms) = (i64::MIN, i64::MAX);
+    NewRecords { stream: stream.into(), principal: alice(), records, not_before_ms, clock_skew_ms, begun }
 }

@@ -3,9 +3,9 @@
 //! Reading and checking what needs no database is in [`crate::gate::intake`]; what does is in the store.
 
 use engine::decision::RuleRef;
-use engine::hash::{PolicyHash, RecordHash};
+use engine::hash::{EngineHash, PolicyHash, RecordHash};
 use engine::lifecycle::Status;
-use engine::record::{Head, RecordKind};
+use engine::record::{Draft, Head, RecordKind};
 use engine::risk::RiskScore;
 use serde_json::value::RawValue;
 
@@ -14,6 +14,9 @@ use crate::principal::Principal;
 
 /// What the name of every local stream begins with, and of no other.
 pub const LOCAL: &str = "local-";
+
+/// The `event` of the `access` record that says who brings a local stream.
+pub const STREAM_BEGUN: &str = "stream_begun";
 
 /// Whether the stream is one that a wrapper made by itself.
 pub fn is_local(stream: &str) -> bool {
@@ -29,6 +32,12 @@ pub struct NewRecords {
     pub principal: Principal,
     /// At least one.
     pub records: Vec<NewRecord>,
+    /// Before this time the caller cannot have recorded anything, in Unix milliseconds.
+    pub not_before_ms: i64,
+    /// How far the clocks of a wrapper and of this server may be apart.
+    pub clock_skew_ms: i64,
+    /// The record that says who brings the stream, if this is its beginning.
+    pub begun: Draft,
 }
 
 /// A record that somebody else sealed.
@@ -108,8 +117,25 @@ pub struct Decided {
     pub policy_hash: PolicyHash,
     /// The action's hash; with an action, the hash of that.
     pub request_hash: Option<String>,
+    /// The engine that decided.
+    pub engine_hash: EngineHash,
     /// How long deciding took.
     pub duration_us: u64,
+    /// What this server decides instead, where that is something else.
+    pub contradiction: Option<Box<Contradiction>>,
+}
+
+/// The decision of this server from the policies, the action and the state that a record names, which says otherwise.
+#[derive(Debug, Clone)]
+pub struct Contradiction {
+    /// The decision.
+    pub decision: DecisionRow,
+    /// Its risk score.
+    pub risk_score: RiskScore,
+    /// The rule that decided, if one did.
+    pub rule: Option<RuleRef>,
+    /// The `decision` record of this server's own stream. The store adds `policy_version`.
+    pub draft: Draft,
 }
 
 /// An action, and the names in it.
@@ -169,6 +195,14 @@ pub enum Refusal {
         seq: u64,
         /// The set.
         policy_hash: PolicyHash,
+    },
+    /// The record says that it was made before it can have been.
+    #[error(
+        "record {seq} says that it was made before the record before it, or before the key that brings it was made"
+    )]
+    TooEarly {
+        /// The place.
+        seq: u64,
     },
     /// What the record says cannot have happened to that action.
     #[error("record {seq} cannot follow: {}", .why)]

@@ -314,6 +314,9 @@ pub struct ActionRow {
     pub result: Option<Box<RawValue>>,
     /// How long the first decision took.
     pub duration_us: u64,
+    /// Whether the stream that brought it decided otherwise than this server does: then `decision` is this server's, and
+    /// the action can never move.
+    pub contradicted: bool,
     /// The last record about it.
     pub receipt: Receipt,
     /// When it came, Unix milliseconds.

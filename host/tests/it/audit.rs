@@ -82,7 +82,8 @@ fn changed(column: &str, kind: &str, kept: &Sql) -> String {
     match kept {
         Sql::Integer(_) => format!("{column} + 1000"),
         Sql::Blob(_) => format!("CAST(substr({column}, 2) || x'00' AS BLOB)"),
-        Sql::Text(text) if text.starts_with(['{', '[']) => format!("replace({column}, '\"', '\" ')"),
+        Sql::Text(text) if text.starts_with('[') => "'[\"x\"]'".to_owned(),
+        Sql::Text(text) if text.starts_with('{') => format!("replace({column}, '\"', '\" ')"),
         Sql::Text(text) if text.len() == 64 => format!("replace({column}, substr({column}, 1, 4), '0bad')"),
         Sql::Text(_) => format!("{column} || 'x'"),
         Sql::Null | Sql::Real(_) if kind == "INTEGER" => "1000".to_owned(),

@@ -117,8 +117,10 @@ fn what_a_wrapper_decided_is_kept_and_shown() {
     assert_eq!(explained["policy_hash"], local.policy_hash);
     let replayed = app.post(&format!("{path}/replay")).key(&app.admin).send().ok();
     assert_eq!((&replayed["match"], &replayed["same_engine"]), (&json!(true), &json!(true)), "{replayed}");
-    // Two keys were made and recorded since; nothing else happened to the server's own stream.
-    assert_eq!(own(&app)["size"], before["size"].as_u64().unwrap() + 1);
+    // A key was made since, and the stream began; nothing else happened to the server's own stream.
+    assert_eq!(own(&app)["size"], before["size"].as_u64().unwrap() + 2);
+    let begun = app.records().pop().unwrap();
+    assert_eq!((&begun["event"], &begun["local_stream"]), (&json!("key_created"), &Value::Null));
     let records = app.records();
     assert!(records.iter().all(|record| record["stream"] == before["stream"]));
 }

@@ -1,11 +1,15 @@
 //! A local stream as a wrapper makes one: decisions of the real engine, sealed one behind the other.
 
+use std::path::Path;
+
 use engine::action::Action;
 use engine::canonical::Canonical;
 use engine::hash::Digest;
 use engine::json::MAX_BYTES;
 use engine::record::{Draft, Head, RecordKind};
 use engine::value::Value as EngineValue;
+use host::runtime::Module;
+use host::store::Store as _;
 use serde_json::{Value, json};
 
 use crate::app::{NOON, Reply, TestApp};
@@ -39,6 +43,13 @@ pub fn refund(amount: u32) -> Value {
     json!({ "agent_id": "support-agent-prod", "tool": "process_refund", "params": { "amount": amount } })
 }
 
+/// The state of a pass after these people answered.
+pub fn answered(verdict: &str, approvers: &[&str]) -> Value {
+    let approver = |name: &&str| json!({ "principal": name, "roles": ["finance"] });
+    let approvers: Vec<_> = approvers.iter().map(approver).collect();
+    json!({ "approval": { "approvers": approvers, "reason": null, "verdict": verdict } })
+}
+
 impl Local {
     /// A stream that begins with the policies in force.
     pub fn begin(app: &TestApp, name: &str) -> Self {
@@ -67,6 +78,11 @@ impl Local {
         self.records.push(draft.seal(&mut self.head).body.into_string());
     }
 
+    /// The time of the records from here on.
+    pub fn seal_at(&mut self, at_ms: i64) {
+        self.at_ms = at_ms;
+    }
+
     pub fn policy(&mut self) {
         let fields = vec![
             ("agent_id", text("support-agent-prod")),
@@ -83,6 +99,20 @@ impl Local {
     pub fn decide(&mut self, app: &TestApp, id: &str, action: &Value) -> Value {
         let decision = app.dry_run(action.to_string().as_bytes());
         self.decision(id, action, &decision, &json!({}));
+        decision
+    }
+
+    /// Records what the engine decides from this state, as a wrapper does that asked people itself.
+    pub fn pass(&mut self, app: &TestApp, id: &str, action: &Value, state: &Value) -> Value {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let set = runtime.block_on(app.store.policy_set(self.policy_hash.parse().unwrap())).unwrap();
+        let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("engine-cache");
+        let mut instance = Module::embedded(&cache).unwrap().instance().unwrap();
+        let handle = instance.load(&set).unwrap().handle.unwrap();
+        let action_bytes = action.to_string();
+        let verdict = instance.decide(handle, action_bytes.as_bytes(), state.to_string().as_bytes()).unwrap();
+        let decision: Value = serde_json::from_str(verdict.decision.get()).unwrap();
+        self.decision(id, action, &decision, &serde_json::from_str(verdict.state.get()).unwrap());
         decision
     }
 

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::app::{Reply, TestApp};
 use crate::intake::{head, own, served, statuses};
-use crate::local::{Local, action_id, canonical, refund};
+use crate::local::{Local, action_id, answered, canonical, refund};
 
 const NAME: &str = "local-one";
 
@@ -54,7 +54,12 @@ fn what_cannot_have_happened_to_an_action_is_refused() {
     refused(&|bad| bad.approval(&action_id(2), &held, "alice"), Value::Null);
     refused(&|bad| bad.decision(&action_id(2), &refund(340), &held, &json!({})), Value::Null);
     good.send(&app, &app.admin, 0).ok();
-    assert_eq!(own(&app), before);
+    // The server's own stream says only that the other one began, and who brings it.
+    assert_eq!(own(&app)["size"], before["size"].as_u64().unwrap() + 1);
+    let begun = app.records().pop().unwrap();
+    let said =
+        ["kind", "event", "local_stream", "principal"].map(|name| begun[name].as_str().unwrap().to_owned());
+    assert_eq!(said, ["access", "stream_begun", NAME, "admin"]);
     let path = format!("/v1/actions/{theirs_id}");
     assert_eq!(app.get(&path).key(&app.admin).send().ok()["status"], "allowed");
 }
@@ -68,17 +73,7 @@ fn an_approval_where_it_was_decided_is_part_of_the_actions_life() {
     local.send(&app, &app.admin, 0).ok();
     assert_eq!(statuses(&app), [], "nobody can answer for it here");
     local.approval(&id, &held, "alice");
-    let mut granted = held.clone();
-    granted.as_object_mut().unwrap().remove("approval");
-    for (key, value) in [
-        ("decision", "allow"),
-        ("outcome", "EXECUTE"),
-        ("reason_code", "approval_granted"),
-        ("reason", "granted by alice"),
-    ] {
-        granted[key] = json!(value);
-    }
-    local.decision(&id, &refund(340), &granted, &json!({}));
+    let granted = local.pass(&app, &id, &refund(340), &answered("granted", &["alice"]));
     local.done(&app, 2);
     local.start(&id, &granted);
     local.send(&app, &app.admin, 1).ok();
@@ -95,13 +90,16 @@ fn an_approval_where_it_was_decided_is_part_of_the_actions_life() {
         let id = action_id(n);
         let held = local.decide(&app, &id, &refund(340));
         local.seal(RecordKind::Expiry, Some(&id), vec![("approval", canonical(&Value::Null))]);
+        if n == 3 {
+            local.pass(&app, &id, &refund(340), &answered("expired", &[]));
+            continue;
+        }
         let mut expired = held.clone();
         expired.as_object_mut().unwrap().remove("approval");
         for (key, value) in [("decision", "deny"), ("outcome", "HALT"), ("reason_code", "approval_expired")] {
             expired[key] = json!(value);
         }
-        let action = if n == 3 { refund(340) } else { Value::Null };
-        local.decision(&id, &action, &expired, &json!({}));
+        local.decision(&id, &Value::Null, &expired, &json!({}));
     }
     // No action at all.
     let mut halt = app.dry_run(b"{");
@@ -121,6 +119,10 @@ fn what_was_held_is_not_allowed_before_somebody_granted_it() {
         let id = action_id(n);
         let held = local.decide(&app, &id, &refund(340));
         answer(&mut local, &id, &held);
+        if n == 5 {
+            local.pass(&app, &id, &refund(340), &answered("granted", &["alice"]));
+            return local.send(&app, &app.admin, 0);
+        }
         let mut allowed = held.clone();
         allowed.as_object_mut().unwrap().remove("approval");
         for (key, value) in

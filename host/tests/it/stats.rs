@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::app::{NOON, TestApp, id};
-use crate::local::{Local, action_id, refund};
+use crate::local::{Local, action_id, answered, refund};
 
 const DAY: i64 = 86_400_000;
 
@@ -110,12 +110,7 @@ fn what_was_decided_elsewhere_counts_as_it_was_decided_first() {
     assert_eq!(before["total"], 2, "what a wrapper holds is no action here");
     let sent = local.records.len();
     local.approval(&action_id(3), &held, "alice");
-    let mut allowed = held.clone();
-    allowed["outcome"] = json!("EXECUTE");
-    allowed["decision"] = json!("allow");
-    allowed["reason_code"] = json!("approval_granted");
-    allowed.as_object_mut().unwrap().remove("approval");
-    local.decision(&action_id(3), &refund(340), &allowed, &json!({}));
+    local.pass(&app, &action_id(3), &refund(340), &answered("granted", &["alice"]));
     local.send(&app, &app.admin, sent).ok();
     let found = stats(&app, "");
     assert_eq!(found["tools"][0], json!({ "tool": "process_refund", "EXECUTE": 1, "ABSTAIN": 1, "HALT": 1 }));

@@ -61,6 +61,9 @@ pub struct Action {
     pub approval_token: Option<IgnoredAny>,
     /// The answers of people so far.
     pub approvals: Vec<Approval>,
+    /// Whether the wrapper that brought it decided otherwise than the server does; then the decision is the server's.
+    #[serde(default)]
+    pub contradicted: bool,
     /// What files in shadow mode would have said.
     #[serde(default)]
     pub shadow: Vec<ShadowOpinion>,
@@ -85,6 +88,9 @@ pub struct Action {
 pub struct Approval {
     /// Who.
     pub principal: String,
+    /// The local stream that says so, where the server has checked nothing of it.
+    #[serde(default)]
+    pub claimed_by: Option<String>,
     /// What they may approve as.
     pub roles: Vec<String>,
     /// Yes or no.

@@ -32,9 +32,8 @@ pub(crate) fn run(id: &str, global: &Global, screen: &Screen) -> Outcome {
 /// An action in full, for people.
 pub(crate) fn describe(screen: &Screen, action: &Value) -> String {
     let outcome = text::outcome(action.get("outcome").and_then(Value::as_str));
-    let mut facts = vec![
-        ("id", text::at(action, "/id")),
-        ("status", text::at(action, "/status")),
+    let mut facts = vec![("id", text::at(action, "/id")), ("status", status(action))];
+    facts.extend([
         ("outcome", screen.paint().outcome(outcome, &screen.badge(outcome))),
         ("reason", text::at(action, "/reason")),
         ("reason_code", text::at(action, "/reason_code")),
@@ -42,7 +41,14 @@ pub(crate) fn describe(screen: &Screen, action: &Value) -> String {
         ("risk", policy::risk(action)),
         ("agent", text::at(action, "/agent_id")),
         ("tool", tool(action)),
-    ];
+    ]);
+    if is_contradicted(action) {
+        let stream = text::at(action, "/receipt/stream");
+        facts.push((
+            "contradicted",
+            format!("{stream} decided otherwise; what is shown is this server's decision"),
+        ));
+    }
     for (name, key) in [("params", "params"), ("context", "context")] {
         if let Some(value) =
             action.get(key).filter(|value| value.as_object().is_some_and(|map| !map.is_empty()))
@@ -83,6 +89,17 @@ fn date(value: &Value, key: &str) -> String {
     value.get(key).and_then(Value::as_str).map_or_else(|| "-".to_owned(), time::date_and_clock)
 }
 
+/// Whether the wrapper that brought the action decided otherwise than the server does.
+fn is_contradicted(action: &Value) -> bool {
+    action.get("contradicted").and_then(Value::as_bool) == Some(true)
+}
+
+/// Where an action stands, and whether that is what its wrapper says.
+pub(super) fn status(action: &Value) -> String {
+    let status = text::at(action, "/status");
+    if is_contradicted(action) { format!("{status} (contradicted)") } else { status }
+}
+
 fn said_yes(answer: &Value) -> bool {
     answer.get("approve").and_then(Value::as_bool) == Some(true)
 }
@@ -90,6 +107,9 @@ fn said_yes(answer: &Value) -> bool {
 /// `alice (finance) at 2026-11-22 14:03:22: fine by me`.
 fn answer_line(answer: &Value) -> String {
     let mut line = text::at(answer, "/principal");
+    if let Some(stream) = answer.get("claimed_by").and_then(Value::as_str) {
+        line.push_str(&format!(", claimed by {}", text::visible(stream)));
+    }
     let roles = answer.get("roles").and_then(Value::as_array).into_iter().flatten();
     let roles: Vec<_> = roles.filter_map(Value::as_str).map(text::visible).collect();
     if !roles.is_empty() {

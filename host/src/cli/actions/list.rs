@@ -4,6 +4,7 @@ use clap::{Args, ValueEnum};
 use comfy_table::Cell;
 use serde_json::Value;
 
+use super::get::status;
 use crate::cli::client::{Client, KeyUse};
 use crate::cli::exit::{Exit, Failure, Outcome};
 use crate::cli::screen::{Format, Screen};
@@ -210,7 +211,7 @@ fn cells(rows: &table::Rows<'_>, action: &Value, screen: &Screen, narrow: bool) 
         Cell::new(text::at(action, "/agent_id")),
         Cell::new(tool(action)),
         Cell::new(text::arguments(params, action, most, screen.symbol("…", "..."))),
-        Cell::new(text::at(action, "/status")),
+        Cell::new(status(action)),
         rows.outcome(outcome),
     ];
     if !narrow {

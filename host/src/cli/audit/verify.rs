@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use host::audit::chain::Chains;
-use host::audit::{Audit, Finding};
+use host::audit::{Audit, Finding, contradiction};
 use serde_json::json;
 
 use super::receipts::Receipts;
@@ -41,6 +41,7 @@ pub(crate) struct Verify {
 struct Run {
     chains: Chains,
     receipts: Receipts,
+    found: Vec<Finding>,
     count: u64,
     progress: bool,
 }
@@ -49,6 +50,7 @@ impl Run {
     fn next(&mut self, stream: Option<&str>, body: &str) {
         if let Some((stream, seq, record_hash)) = self.chains.next(stream, body) {
             self.receipts.found(&stream, seq, record_hash);
+            self.found.extend(contradiction(body));
         }
         self.count = self.count.saturating_add(1);
         if self.progress && self.count.is_multiple_of(1000) {
@@ -62,6 +64,7 @@ impl Run {
             let _ = write!(std::io::stderr(), "\r{:40}\r", "");
         }
         let mut problems = self.chains.problems();
+        problems.extend(self.found);
         rows.retain(|finding| !problems.contains(finding));
         problems.append(&mut rows);
         (Audit { records: self.count, streams: self.chains.checked(), problems }, self.receipts)
@@ -74,7 +77,7 @@ pub(crate) fn run(args: &Verify, global: &Global, screen: &Screen) -> Outcome {
         (None, Some(path)) => database(path, receipts)?,
         (file, _) => {
             let progress = std::io::stderr().is_terminal();
-            let mut run = Run { chains: Chains::default(), receipts, count: 0, progress };
+            let mut run = Run { chains: Chains::default(), receipts, found: Vec::new(), count: 0, progress };
             let rows = match file {
                 Some(path) => source::of_file(path, &mut |stream, body| {
                     run.next(stream, body);

@@ -104,6 +104,7 @@ impl<'a> Batch<'a> {
             error: None,
             result: None,
             duration_us: new.duration_us,
+            contradicted: false,
             receipt: self.receipt(&sealed),
             created_at_ms: new.draft.at_ms,
             updated_at_ms: new.draft.at_ms,
@@ -291,6 +292,17 @@ impl<'a> Batch<'a> {
         Receipt { stream: self.head.stream.clone(), seq: sealed.seq, record_hash: sealed.record_hash }
     }
 
+    /// Seals a record of the server's own and hangs it on an action.
+    pub(super) fn append_about(
+        &mut self,
+        draft: &Draft,
+        number: i64,
+        row: &ActionRow,
+    ) -> Result<(), Trouble> {
+        let sealed = draft.seal(&mut self.head);
+        self.keep(draft, sealed, Some(number), Some(row))
+    }
+
     /// Writes the record, and has it told after the commit. A record that changes an action has the action's number
     /// beside its own; the one that an action begins with has it for its own.
     fn keep(
@@ -353,9 +365,9 @@ impl<'a> Batch<'a> {
             "INSERT INTO actions (id, status, version, principal, agent_id, tool, operation, outcome, reason_code,
                  risk_level, policy_version, expires_at_ms, duration_us, stream_id, seq, record_hash,
                  created_at_ms, updated_at_ms, number, approval_token, first_outcome, first_risk_score, first_policy,
-                 first_rule, principal_key_id, start_by_ms)
+                 first_rule, principal_key_id, start_by_ms, contradicted)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21,
-                 ?22, ?23, ?24, ?25, ?26)",
+                 ?22, ?23, ?24, ?25, ?26, ?27)",
         )?;
         insert.execute(params![
             id,
@@ -384,6 +396,7 @@ impl<'a> Batch<'a> {
             first.rule.map(|rule| rule.id.as_str()),
             row.principal.key_id(),
             row.start_by_ms,
+            row.contradicted,
         ])
     }
 

@@ -16,7 +16,7 @@ use rusqlite::{Connection, Row};
 use self::facts::Facts;
 use super::rows;
 use crate::audit::chain::Chains;
-use crate::audit::{Audit, Finding, MAX_FINDINGS};
+use crate::audit::{Audit, Finding, MAX_FINDINGS, contradiction};
 use crate::store::{StoreError, StoredRecord};
 
 /// The tables whose rows do not follow from records, each with the reason.
@@ -59,6 +59,7 @@ pub(super) fn audit(connection: &Connection) -> Result<Audit, StoreError> {
     check.schema()?;
     check.streams()?;
     let records = check.records()?;
+    check.owners();
     check.actions()?;
     check.held()?;
     check.policies()?;
@@ -108,6 +109,9 @@ impl Check<'_> {
             let right = self.chains.next(Some(&stream), &body);
             let Some((_, seq, record_hash)) = right else { continue };
             let place = rows::unsigned(integer(&columns, "number"));
+            if let Some(finding) = contradiction(&body) {
+                self.add(finding);
+            }
             self.facts.learn(&body, (&stream, seq, record_hash), place);
             self.record_columns(&columns, (&stream, seq), &body, &mut removed)?;
         }

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 
+use engine::canonical::Canonical;
 use engine::decision::{Outcome, RuleRef};
 use engine::hash::{PolicyHash, RecordHash};
 use engine::lifecycle::{Event, Status};
@@ -18,7 +19,7 @@ use super::rows::{self, json, signed};
 use super::writer::Failure;
 use crate::clock::parse_time;
 use crate::principal::Principal;
-use crate::store::intake::{Decided, NewRecord, NewRecords, Refusal, Taken, What};
+use crate::store::intake::{Contradiction, Decided, Named, NewRecord, NewRecords, Refusal, Taken, What};
 use crate::store::{ActionRow, ApprovalRow, Receipt, StoreError};
 
 /// One stream while records are taken in.
@@ -28,6 +29,20 @@ struct Local<'a> {
     principal: &'a Principal,
     /// The number of each policy set that was looked for; none for one that was never in force.
     versions: HashMap<PolicyHash, Option<i64>>,
+    /// The time of the newest record so far, or of what must have been before the first.
+    earliest_ms: i64,
+    clock_skew_ms: i64,
+}
+
+impl Local<'_> {
+    /// The times of a stream go on, and none is before what made the record possible.
+    fn is_timely(&mut self, seq: u64, at_ms: i64) -> Result<(), Trouble> {
+        if at_ms < self.earliest_ms.saturating_sub(self.clock_skew_ms) {
+            return Err(refused(Refusal::TooEarly { seq }));
+        }
+        self.earliest_ms = self.earliest_ms.max(at_ms);
+        Ok(())
+    }
 }
 
 /// An action that was held where it was decided, and that nobody has answered for yet.
@@ -71,7 +86,7 @@ struct Names {
 impl Batch<'_> {
     /// Takes in all of the records or none.
     pub(super) fn take_in(&mut self, new: NewRecords) -> Result<Taken, Trouble> {
-        let (number, told) = (self.next_number, self.events.len());
+        let (number, told, head) = (self.next_number, self.events.len(), self.head.clone());
         self.connection.execute_batch("SAVEPOINT intake")?;
         let taken = self.take_in_all(new);
         match &taken {
@@ -81,6 +96,7 @@ impl Batch<'_> {
                 self.connection.execute_batch("ROLLBACK TO intake")?;
                 self.next_number = number;
                 self.events.truncate(told);
+                self.head = head;
             }
             Ok(_) => {}
         }
@@ -89,7 +105,7 @@ impl Batch<'_> {
     }
 
     fn take_in_all(&mut self, new: NewRecords) -> Result<Taken, Trouble> {
-        let NewRecords { stream: name, principal, records } = new;
+        let NewRecords { stream: name, principal, records, not_before_ms, clock_skew_ms, begun } = new;
         let known = stream(self.connection, &name)?;
         // INVARIANT: only who began a stream goes on with it. The server's own belongs to nobody.
         let foreign = |owner: Option<&Principal>| owner.is_none_or(|owner| !principal.is_sender(owner));
@@ -128,9 +144,19 @@ impl Batch<'_> {
                      VALUES (?1, 0, ?2, ?3, ?4)",
                 )?
                 .insert((&name, RecordHash::ZERO.to_hex(), principal.name(), principal.key_id()))?;
+            self.append(&begun)?;
         }
-        let mut local = Local { id, name: &name, principal: &principal, versions: HashMap::new() };
+        let before_ms = self.last_at_ms(id, head.size)?.unwrap_or(not_before_ms);
+        let mut local = Local {
+            id,
+            name: &name,
+            principal: &principal,
+            versions: HashMap::new(),
+            earliest_ms: before_ms.max(not_before_ms),
+            clock_skew_ms,
+        };
         for record in fresh {
+            local.is_timely(record.seq, record.at_ms)?;
             self.take_in_one(&mut local, record)?;
         }
         let moved = self
@@ -152,6 +178,15 @@ impl Batch<'_> {
     }
 
     fn take_in_one(&mut self, local: &mut Local<'_>, record: NewRecord) -> Result<(), Trouble> {
+        // INVARIANT: an action that the stream decided otherwise than this server moves no more, whatever the stream says
+        // of it. What it says is kept.
+        if let Some(id) = &record.action_id
+            && let Some((number, row)) = action_by_id(self.connection, id)?
+            && row.contradicted
+            && row.receipt.stream == local.name
+        {
+            return self.append_record(local, record, Some(number), None);
+        }
         match &record.what {
             What::Policy(policy_hash) => {
                 self.version(local, *policy_hash, record.seq)?;
@@ -208,6 +243,19 @@ impl Batch<'_> {
             let why = "the action was held, and nobody granted it";
             return Err(impossible(&record, &id, Some(Status::PendingApproval), why));
         }
+        // Nor does a decision count anyone whose answer is in no record.
+        let counted = counted(decided.decision.state.get());
+        let recorded = |name: &String| {
+            let said = held.iter().flat_map(|held| &held.approvals);
+            said.into_iter().any(|said| said.approve && said.principal.name() == name)
+        };
+        if !counted.iter().all(recorded) {
+            let why = "its state counts an approver whose answer no record has";
+            return Err(impossible(&record, &id, held.map(|_| Status::PendingApproval), why));
+        }
+        if let Some(contradiction) = decided.contradiction.clone() {
+            return self.contradicted(local, record, held, (decided, *contradiction), version);
+        }
         let status = match &held {
             None => Some(Status::submitted(outcome)),
             Some(_) => Status::PendingApproval.after(Event::Resolve(outcome)),
@@ -247,6 +295,7 @@ impl Batch<'_> {
                     error: None,
                     result: None,
                     duration_us: decided.duration_us,
+                    contradicted: false,
                     receipt: receipt(local, &record),
                     created_at_ms: record.at_ms,
                     updated_at_ms: record.at_ms,
@@ -297,6 +346,7 @@ impl Batch<'_> {
             error: None,
             result: None,
             duration_us,
+            contradicted: false,
             receipt: receipt(local, &record),
             created_at_ms: parse_time(&at).ok_or_else(damaged)?,
             updated_at_ms: record.at_ms,
@@ -313,6 +363,68 @@ impl Batch<'_> {
         self.insert_action(held.number, bytes, (&row, first), local.id)?;
         self.keep_texts(held.number, &row, true, approvals)?;
         self.append_record(local, record, Some(held.number), Some(&row))
+    }
+
+    /// The stream decided otherwise than this server does. The action is kept with the decision of this server and can
+    /// never move; the stream's decision stays in its record, and a record of the server's own says what is right.
+    fn contradicted(
+        &mut self,
+        local: &Local<'_>,
+        record: NewRecord,
+        held: Option<Held>,
+        (decided, contradiction): (Decided, Contradiction),
+        version: i64,
+    ) -> Result<(), Trouble> {
+        let Contradiction { decision, risk_score, rule, mut draft } = contradiction;
+        let id = record.action_id.clone().unwrap_or_default();
+        let bytes = rows::id_bytes(&id).ok_or_else(|| no_uuid(&id))?;
+        let Some(Named { json: action, agent_id, tool, operation }) = decided.action else {
+            return self.append_record(local, record, held.map(|held| held.number), None);
+        };
+        let (number, row_version) = held.as_ref().map_or((self.next_number, 1), |held| (held.number, 2));
+        let first = match &held {
+            None => First { outcome: decision.outcome, risk_score: Some(risk_score), rule: rule.as_ref() },
+            Some(held) => First {
+                outcome: Outcome::Abstain,
+                risk_score: held.first.decision.risk_score,
+                rule: held.first.decision.rule.as_ref(),
+            },
+        };
+        let damaged = || failed(format!("the first record of action `{id}` is damaged"));
+        let created_at_ms = match &held {
+            None => record.at_ms,
+            Some(held) => parse_time(&held.first.at).ok_or_else(damaged)?,
+        };
+        let row = ActionRow {
+            id: id.clone(),
+            status: Status::Denied,
+            version: row_version,
+            principal: local.principal.clone(),
+            agent_id,
+            tool,
+            operation,
+            action,
+            decision,
+            policy_version: version.to_string(),
+            approval_secret: None,
+            expires_at_ms: None,
+            start_by_ms: None,
+            approvals: held.as_ref().map(|held| held.approvals.clone()).unwrap_or_default(),
+            error: None,
+            result: None,
+            duration_us: held.as_ref().map_or(decided.duration_us, |held| held.first.duration_us),
+            contradicted: true,
+            receipt: receipt(local, &record),
+            created_at_ms,
+            updated_at_ms: record.at_ms,
+        };
+        let approvals = if row.approvals.is_empty() { None } else { Some(json(&row.approvals)?) };
+        self.connection.prepare_cached("DELETE FROM held_locally WHERE id = ?1")?.execute([bytes])?;
+        self.insert_action(number, bytes, (&row, first), local.id)?;
+        self.keep_texts(number, &row, true, approvals)?;
+        self.append_record(local, record, held.map(|held| held.number), Some(&row))?;
+        draft.fields.push(("policy_version", Canonical::text(&row.policy_version)));
+        self.append_about(&draft, number, &row)
     }
 
     /// Somebody answered for a held action, or time ran out; the decision that follows says what comes of it.
@@ -409,7 +521,12 @@ impl Batch<'_> {
     }
 
     /// The number of the policy set, the newest if it came into force more than once.
-    fn version(&self, local: &mut Local<'_>, policy_hash: PolicyHash, seq: u64) -> Result<i64, Trouble> {
+    fn version(
+        &self,
+        local: &mut Local<'_>,
+        policy_hash: PolicyHash,
+        seq: u64,
+    ) -> Result<i64, Trouble> {
         let known = match local.versions.get(&policy_hash) {
             Some(known) => *known,
             None => {
@@ -424,6 +541,37 @@ impl Batch<'_> {
         };
         known.ok_or_else(|| refused(Refusal::UnknownPolicy { seq, policy_hash }))
     }
+
+    /// When the last record of a stream was made, as it says.
+    fn last_at_ms(&self, stream_id: i64, size: u64) -> Result<Option<i64>, Trouble> {
+        let Some(last) = size.checked_sub(1) else { return Ok(None) };
+        let sql =
+            "SELECT body ->> '$.at' FROM records WHERE stream_id = ?1 AND seq = ?2 AND json_valid(body)";
+        let at: Option<String> = self
+            .connection
+            .prepare_cached(sql)?
+            .query_row(params![stream_id, signed(last)], |row| row.get(0))
+            .optional()?;
+        Ok(at.as_deref().and_then(parse_time))
+    }
+}
+
+/// The names of those that a decision counts as approvers.
+fn counted(state: &str) -> Vec<String> {
+    #[derive(Deserialize)]
+    struct State {
+        approval: Option<Approval>,
+    }
+    #[derive(Deserialize)]
+    struct Approval {
+        approvers: Vec<Approver>,
+    }
+    #[derive(Deserialize)]
+    struct Approver {
+        principal: String,
+    }
+    let approval = serde_json::from_str::<State>(state).ok().and_then(|state| state.approval);
+    approval.into_iter().flat_map(|approval| approval.approvers).map(|approver| approver.principal).collect()
 }
 
 fn receipt(local: &Local<'_>, record: &NewRecord) -> Receipt {

@@ -25,7 +25,7 @@ impl From<rusqlite::Error> for StoreError {
 pub(super) const ACTION: &str = "a.id, a.status, a.version, a.principal, a.agent_id, a.tool, a.operation, \
      a.outcome, a.reason_code, a.risk_level, a.policy_version, a.expires_at_ms, a.duration_us, s.stream, a.seq, \
      a.record_hash, a.created_at_ms, a.updated_at_ms, r.body, t.decision, t.state, a.approval_token, \
-     t.approvals, t.error, t.result, a.number, a.principal_key_id, a.start_by_ms \
+     t.approvals, t.error, t.result, a.number, a.principal_key_id, a.start_by_ms, a.contradicted \
      FROM actions a JOIN streams s ON s.id = a.stream_id LEFT JOIN records r ON r.number = a.number \
      LEFT JOIN action_texts t ON t.number = a.number";
 
@@ -93,6 +93,7 @@ pub(super) fn action(row: &Row<'_>) -> Result<ActionRow, StoreError> {
         error: row.get(23)?,
         result: raw(24, "result")?,
         duration_us: unsigned(row.get(12)?),
+        contradicted: row.get("contradicted")?,
         receipt: receipt(row, 13)?,
         created_at_ms: row.get(16)?,
         updated_at_ms: row.get(17)?,

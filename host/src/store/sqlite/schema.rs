@@ -11,11 +11,12 @@ use rusqlite::{Connection, OpenFlags};
 use crate::store::StoreError;
 
 /// Each brings the schema from the version that is its index to the next. Forward only, and never edited once out.
-const MIGRATIONS: [&str; 4] = [
+const MIGRATIONS: [&str; 5] = [
     include_str!("migrations/0001_keep_actions_records_policies_and_keys.sql"),
     include_str!("migrations/0002_take_in_streams_of_others.sql"),
     include_str!("migrations/0003_keep_what_statistics_count.sql"),
     include_str!("migrations/0004_tell_people_apart_by_their_keys.sql"),
+    include_str!("migrations/0005_mark_what_wrappers_decided_otherwise.sql"),
 ];
 
 /// How long to wait for another process, a backup say, that holds the database.

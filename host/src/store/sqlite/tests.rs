@@ -80,7 +80,7 @@ async fn a_database_of_the_version_before_is_brought_up_to_date() {
     let other = Connection::open(file(&folder)).unwrap();
     other
         .execute_batch(
-            "DROP INDEX startable_actions; ALTER TABLE actions DROP COLUMN start_by_ms;
+            "ALTER TABLE actions DROP COLUMN contradicted; DROP INDEX startable_actions; ALTER TABLE actions DROP COLUMN start_by_ms;
              ALTER TABLE actions DROP COLUMN principal_key_id; ALTER TABLE streams DROP COLUMN owner_key_id;
              ALTER TABLE streams DROP COLUMN owner; DROP TABLE held_locally;
              ALTER TABLE actions DROP COLUMN first_outcome; ALTER TABLE actions DROP COLUMN first_risk_score;
@@ -116,7 +116,7 @@ async fn statistics_of_a_database_of_before_are_made_from_its_records() {
     let before = of_score(contract::whole(&store).await, 1);
     store.close().await;
     drop(store);
-    let downgrade = "DROP INDEX startable_actions; ALTER TABLE actions DROP COLUMN start_by_ms;
+    let downgrade = "ALTER TABLE actions DROP COLUMN contradicted; DROP INDEX startable_actions; ALTER TABLE actions DROP COLUMN start_by_ms;
          ALTER TABLE actions DROP COLUMN principal_key_id; ALTER TABLE streams DROP COLUMN owner_key_id;
          ALTER TABLE actions DROP COLUMN first_outcome; ALTER TABLE actions DROP COLUMN first_risk_score;
          ALTER TABLE actions DROP COLUMN first_policy; ALTER TABLE actions DROP COLUMN first_rule;

@@ -142,12 +142,21 @@ fn standing(action: &Action) -> AnyView {
         let until = until.map(|at| view! { " It can be answered until " <time datetime=at.clone()>{time(&at)}</time> "." });
         view! { <p class="notice warning"><Link to>"answer it on the page of approvals"</Link> "." {until}</p> }
     });
+    let contradicted = action.contradicted.then(|| {
+        view! {
+            <p class="notice error">
+                "The wrapper that recorded this action decided otherwise. The decision shown is this server's own, and \
+                 nothing that the wrapper says of the action counts."
+            </p>
+        }
+    });
     view! {
         <p class="row">
             <OutcomeBadge outcome=action.outcome />
             <StatusBadge status=action.status />
             <RiskMeter level=action.risk_level score=action.risk_score />
         </p>
+        {contradicted}
         {pending}
     }
     .into_any()
@@ -252,13 +261,15 @@ fn approvals(action: &Action) -> AnyView {
         return ().into_any();
     }
     let one = |approval: &Approval| {
-        let Approval { principal, roles, approve, reason, at } = approval.clone();
+        let Approval { principal, claimed_by, roles, approve, reason, at } = approval.clone();
+        let claimed = claimed_by.map(|stream| view! { ", claimed by " <bdi>{visible(&stream)}</bdi> });
         let roles = (!roles.is_empty()).then(|| format!(" ({})", roles.join(", ")));
         view! {
             <li>
                 <span class=if approve { "badge ok" } else { "badge error" }>{if approve { "✓ approved" } else { "✕ rejected" }}</span>
                 " "
                 <bdi>{visible(&principal)}</bdi>
+                {claimed}
                 {roles}
                 ", "
                 <time class="number" datetime=at.clone() title=at.clone()>{time(&at)}</time>

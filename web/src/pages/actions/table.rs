@@ -128,7 +128,11 @@ fn ActionRow(row: Row, feed: Feed, query: Memo<Query>, go: Go, stop: Memo<Option
     view! {
         <tr role="row" class:open=is_open class:selected=is_selected on:click=on_row>
             <td role="cell" class="cell-outcome">{link}</td>
-            {cell("status", "cell-status", |action| view! { <StatusBadge status=action.status /> }.into_any())}
+            {cell("status", "cell-status", |action| {
+                let contradicted =
+                    action.contradicted.then(|| view! { " " <span class="badge error">"! contradicted"</span> });
+                view! { <StatusBadge status=action.status /> {contradicted} }.into_any()
+            })}
             {cell("agent", "cell-agent", |action| clipped(&action.agent_id))}
             {cell(
                 "tool",

@@ -233,10 +233,15 @@ fn Needed(held: Held) -> impl IntoView {
                     .as_deref()
                     .map(visible)
                     .map(|reason| view! { ": “" <bdi>{reason}</bdi> "”" });
+                let claimed = approval
+                    .claimed_by
+                    .as_deref()
+                    .map(visible)
+                    .map(|stream| view! { ", claimed by " <bdi>{stream}</bdi> });
                 let verb = if approval.approve { "✓ approved by " } else { "✕ rejected by " };
                 view! {
                     <li>
-                        {verb} <bdi>{person(&approval.principal)}</bdi> {roles} " "
+                        {verb} <bdi>{person(&approval.principal)}</bdi> {claimed} {roles} " "
                         <time class="muted" datetime=approval.at.clone()>{time(&approval.at)}</time> {reason}
                     </li>
                 }

@@ -133,7 +133,7 @@ impl Check<'_> {
     fn token(&self, found: &Columns, life: &Life) -> Value {
         let kept = found.get("approval_token").cloned().unwrap_or(Value::Null);
         let waits = life.row.status == Status::PendingApproval;
-        match (&kept, &life.token_hash) {
+        match (&kept, &life.secret_hash) {
             (Value::Text(token), Some(hash)) if waits && Digest::of(token.as_bytes()).to_hex() == *hash => {
                 kept
             }
@@ -235,7 +235,7 @@ struct Rows {
 
 /// Every field of an action is a column or a part of its records: a new one does not compile until it is here.
 fn row_of(number: i64, stream_id: Option<i64>, life: Life, token: Value) -> Result<Rows, StoreError> {
-    let Life { row, first, token_hash: _, knows_expiry, decided_again, said_in } = life;
+    let Life { row, first, secret_hash: _, knows_expiry, decided_again, said_in } = life;
     let FirstDecision { outcome, reason_code: _, risk_level: _, risk_score, rule, policy_hash: _ } = first;
     let ActionRow {
         id,
@@ -249,12 +249,14 @@ fn row_of(number: i64, stream_id: Option<i64>, life: Life, token: Value) -> Resu
         action: _,
         decision,
         policy_version,
-        approval_token: _,
+        approval_secret: _,
         expires_at_ms,
+        start_by_ms,
         approvals,
         error,
         result,
         duration_us,
+        contradicted,
         receipt,
         created_at_ms,
         updated_at_ms,
@@ -269,7 +271,9 @@ fn row_of(number: i64, stream_id: Option<i64>, life: Life, token: Value) -> Resu
         column("id", of_option(rows::id_bytes(&id).map(Vec::from)), first),
         column("status", word(status.as_str()), last),
         column("version", Value::Integer(signed(version)), last),
-        column("principal", of_text(principal), first),
+        column("principal", of_text(principal.name()), first),
+        column("principal_key_id", of_option(principal.key_id().map(str::to_owned)), first),
+        column("start_by_ms", of_option(start_by_ms), decision),
         column("agent_id", of_text(agent_id), first),
         column("tool", of_text(tool), first),
         column("operation", of_text(operation), first),
@@ -279,6 +283,7 @@ fn row_of(number: i64, stream_id: Option<i64>, life: Life, token: Value) -> Resu
         column("policy_version", of_text(policy_version), decision),
         Expected { secret: true, ..column("approval_token", token, first) },
         column("duration_us", Value::Integer(signed(duration_us)), first),
+        column("contradicted", Value::Integer(i64::from(contradicted)), decision),
         column("stream_id", of_option(stream_id), last),
         column("seq", Value::Integer(signed(receipt.seq)), last),
         column("record_hash", of_text(receipt.record_hash.to_hex()), last),

@@ -8,8 +8,9 @@ use serde::Deserialize;
 
 use crate::audit::life::Local;
 use crate::clock::parse_time;
+use crate::principal::Principal;
 use crate::store::Receipt;
-use crate::store::intake::is_local;
+use crate::store::intake::{STREAM_BEGUN, is_local};
 
 /// Everything that was learned.
 #[derive(Debug, Default)]
@@ -20,6 +21,8 @@ pub(super) struct Facts {
     pub(super) policies: Vec<InForce>,
     /// The keys that were made, by id.
     pub(super) keys: BTreeMap<String, Key>,
+    /// Who brings each local stream, and the record that says so. Streams from before that was recorded are missing.
+    pub(super) owners: BTreeMap<String, (Principal, u64)>,
 }
 
 /// A stream as its row has it.
@@ -28,7 +31,7 @@ pub(super) struct StreamRow {
     /// Its end; none where that cannot be read.
     pub(super) head: Option<Head>,
     pub(super) name: String,
-    pub(super) owner: Option<String>,
+    pub(super) owner: Option<Principal>,
 }
 
 /// A policy set that came into force.
@@ -82,6 +85,13 @@ struct Files {
 }
 
 #[derive(Deserialize)]
+struct Begun {
+    local_stream: String,
+    #[serde(flatten)]
+    principal: Principal,
+}
+
+#[derive(Deserialize)]
 struct OfKey {
     key: KeyFields,
 }
@@ -122,6 +132,11 @@ impl Facts {
                 let at_ms = parse_time(&told.at).unwrap_or_default();
                 self.policies.push(InForce { place, receipt, at_ms, policy_hash, engine_hash, files });
             }
+            RecordKind::Access if told.event.as_deref() == Some(STREAM_BEGUN) => {
+                if let Ok(begun) = serde_json::from_str::<Begun>(body) {
+                    self.owners.insert(begun.local_stream, (begun.principal, seq));
+                }
+            }
             RecordKind::Access => {
                 let Ok(OfKey { key }) = serde_json::from_str::<OfKey>(body) else { return };
                 match told.event.as_deref() {
@@ -144,8 +159,22 @@ impl Facts {
 }
 
 impl Local for Facts {
-    fn owner(&self, stream: &str) -> Option<String> {
-        self.streams.values().find(|row| row.name == stream).and_then(|row| row.owner.clone())
+    fn owner(&self, stream: &str) -> Option<Principal> {
+        let recorded = self.owners.get(stream).map(|(owner, _)| owner.clone());
+        recorded.or_else(|| {
+            self.streams.values().find(|row| row.name == stream).and_then(|row| row.owner.clone())
+        })
+    }
+
+    fn key_named(&self, name: &str, at_ms: i64) -> Option<String> {
+        let lives = |key: &&Key| {
+            let made_ms = parse_time(&key.created_at).unwrap_or(i64::MAX);
+            // As the migration that first told keys apart: by the second.
+            made_ms.div_euclid(1000).saturating_mul(1000) <= at_ms
+                && key.revoked_at_ms.is_none_or(|revoked_at_ms| revoked_at_ms >= at_ms)
+        };
+        let named = self.keys.values().filter(|key| key.fields.name == name).filter(lives);
+        named.max_by_key(|key| key.created_in).map(|key| key.fields.id.clone())
     }
 
     fn policy_version(&self, policy_hash: PolicyHash, place: u64) -> Option<String> {

@@ -10,8 +10,10 @@ use super::facts::{Key, StreamRow};
 use super::{Check, Columns, Expected, difference, integer, of_option, of_text, text};
 use crate::audit::Finding;
 use crate::clock::parse_time;
+use crate::principal::Principal;
 use crate::store::StoreError;
-use crate::store::sqlite::rows::{json, signed, unsigned};
+use crate::store::intake::is_local;
+use crate::store::sqlite::rows::{self, json, signed, unsigned};
 
 impl Check<'_> {
     /// Reads the rows of streams. Their ends are compared once the records are read.
@@ -28,21 +30,62 @@ impl Check<'_> {
             if head.is_none() {
                 self.add(Finding::row(&label, "its record_hash is no hash"));
             }
-            let owner = match found.get("owner") {
-                Some(Value::Text(owner)) => Some(owner.clone()),
+            let text_of = |column: &str| match found.get(column) {
+                Some(Value::Text(text)) => Some(text.clone()),
                 _ => None,
             };
+            let owner = text_of("owner").map(|name| rows::principal(name, text_of("owner_key_id")));
             let same = |column: &'static str| {
                 Expected::new(column, found.get(column).cloned().unwrap_or(Value::Null), 0)
             };
             // Each is compared with the chain.
-            let expected = [same("id"), same("stream"), same("size"), same("record_hash"), same("owner")];
+            let expected = [
+                same("id"),
+                same("stream"),
+                same("size"),
+                same("record_hash"),
+                same("owner"),
+                same("owner_key_id"),
+            ];
             if let Some(message) = difference(&found, &expected) {
                 self.add(Finding::row(label, message));
             }
             self.facts.streams.insert(integer(&found, "id"), StreamRow { head, name, owner });
         }
         Ok(())
+    }
+
+    /// Compares who brings each stream with the record of its beginning.
+    pub(super) fn owners(&mut self) {
+        let mut found = Vec::new();
+        for stream in self.facts.streams.values() {
+            let row = format!("stream `{}`", stream.name);
+            match self.facts.owners.get(&stream.name) {
+                Some((owner, seq)) if stream.owner.as_ref() != Some(owner) => {
+                    let shown = |owner: &Principal| {
+                        let key = owner.key_id().map_or_else(String::new, |id| format!(" with the key {id}"));
+                        format!("`{}`{key}", owner.name())
+                    };
+                    let kept = stream.owner.as_ref().map_or_else(|| "empty".to_owned(), shown);
+                    found.push(Finding::row(
+                        row,
+                        format!("owner is {kept}, record {seq} says {}", shown(owner)),
+                    ));
+                }
+                None if stream.owner.is_some() != is_local(&stream.name) => {
+                    let message = "owner differs from what its name says: only a local stream has one";
+                    found.push(Finding::row(row, message));
+                }
+                _ => {}
+            }
+        }
+        for (name, (_, seq)) in &self.facts.owners {
+            if self.facts.stream_id(name).is_none() {
+                let message = format!("it was removed; record {seq} says that it began");
+                found.push(Finding::row(format!("stream `{name}`"), message));
+            }
+        }
+        found.into_iter().for_each(|finding| self.add(finding));
     }
 
     /// Compares what was in force, with its files and engines, with the `policy` records.
