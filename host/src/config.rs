@@ -25,6 +25,8 @@ pub struct Settings {
     pub approval_ttl: String,
     /// How long an action may execute before it counts as `timeout`.
     pub result_ttl: String,
+    /// How far the times of records that wrappers bring may be off.
+    pub record_skew: String,
     /// The most bytes of a request's body.
     pub max_body: usize,
     /// The most connections at once.
@@ -45,6 +47,7 @@ impl Default for Settings {
             cache_dir: None,
             approval_ttl: "1h".to_owned(),
             result_ttl: "15m".to_owned(),
+            record_skew: "5m".to_owned(),
             max_body: engine::json::MAX_BYTES,
             max_connections: MAX_CONNECTIONS,
             bundle_max_age: "24h".to_owned(),
@@ -70,6 +73,8 @@ pub struct Config {
     pub approval_ttl: Duration,
     /// How long an action may execute before it counts as `timeout`.
     pub result_ttl: Duration,
+    /// How far the times of records that wrappers bring may be off.
+    pub record_skew: Duration,
     /// The most bytes of a request's body.
     pub max_body: usize,
     /// The most connections at once; fewer where the system does not give as many.
@@ -166,6 +171,7 @@ impl Config {
             cache_dir: settings.cache_dir.or_else(cache_dir),
             approval_ttl: ttl("FARAMESH_APPROVAL_TTL", &settings.approval_ttl)?,
             result_ttl: ttl("FARAMESH_RESULT_TTL", &settings.result_ttl)?,
+            record_skew: ttl("FARAMESH_RECORD_SKEW", &settings.record_skew)?,
             max_body: settings.max_body,
             max_connections: settings.max_connections,
             bundle_max_age: max_age("FARAMESH_BUNDLE_MAX_AGE", &settings.bundle_max_age)?,

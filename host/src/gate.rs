@@ -40,6 +40,7 @@ pub struct Gate {
     metrics: Arc<Metrics>,
     approval_ttl_ms: i64,
     result_ttl_ms: i64,
+    record_skew_ms: i64,
     /// Held by the one request whose records are decided again.
     deciding_again: tokio::sync::Mutex<()>,
 }
@@ -194,8 +195,15 @@ impl Gate {
             metrics,
             approval_ttl_ms,
             result_ttl_ms,
+            record_skew_ms: intake::RECORD_SKEW_MS,
             deciding_again: Default::default(),
         }
+    }
+
+    /// The same gate, which takes in records of wrappers whose times are off by no more than this.
+    #[must_use]
+    pub fn with_record_skew(self, skew: Duration) -> Self {
+        Gate { record_skew_ms: i64::try_from(skew.as_millis()).unwrap_or(i64::MAX), ..self }
     }
 
     /// Decides an action and records the decision.

@@ -222,7 +222,8 @@ impl Server {
             metrics.clone(),
             config.approval_ttl,
             config.result_ttl,
-        );
+        )
+        .with_record_skew(config.record_skew);
         let app = Arc::new(App {
             gate,
             policies,

@@ -61,6 +61,16 @@ pub(crate) struct Start {
     )]
     approval_ttl: String,
 
+    /// How far the times of records that wrappers bring may be off: before their key was made, or in the future
+    #[arg(
+        long,
+        env = "FARAMESH_RECORD_SKEW",
+        hide_env_values = true,
+        default_value = "5m",
+        value_name = "TIME"
+    )]
+    record_skew: String,
+
     /// How long an action may run before it counts as `timeout`
     #[arg(
         long,
@@ -116,6 +126,7 @@ impl Start {
             cache_dir: None,
             approval_ttl: self.approval_ttl.clone(),
             result_ttl: self.result_ttl.clone(),
+            record_skew: self.record_skew.clone(),
             max_body: self.max_body,
             max_connections: self.max_connections,
             bundle_max_age: self.bundle_max_age.clone(),

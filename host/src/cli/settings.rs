@@ -17,7 +17,7 @@ pub(crate) const DEFAULT_URL: &str = "http://127.0.0.1:8000";
 const PREFIX: &str = "FARAMESH_";
 
 /// Every variable that some part of the product reads.
-const KNOWN: [&str; 18] = [
+const KNOWN: [&str; 19] = [
     "FARAMESH_ALLOW_ORIGIN",
     "FARAMESH_API_KEY",
     "FARAMESH_APPROVAL_TTL",
@@ -32,6 +32,7 @@ const KNOWN: [&str; 18] = [
     "FARAMESH_MAX_SKEW",
     "FARAMESH_POLICIES",
     "FARAMESH_PORT",
+    "FARAMESH_RECORD_SKEW",
     "FARAMESH_RESULT_TTL",
     "FARAMESH_START_TTL",
     "FARAMESH_TOKEN",

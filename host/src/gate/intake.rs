@@ -24,8 +24,8 @@ use crate::principal::{Actor, Principal};
 use crate::store::intake::{Decided, LOCAL, Named, NewRecord, NewRecords, STREAM_BEGUN, Taken, What};
 use crate::store::{ApprovalRow, DecisionRow};
 
-/// How far the clock of a wrapper and this server's may be apart.
-pub const CLOCK_SKEW_MS: i64 = 5 * 60 * 1000;
+/// How far the times of records may be off, unless configured.
+pub const RECORD_SKEW_MS: i64 = 5 * 60 * 1000;
 
 /// The most records of one request.
 pub const MAX_RECORDS: usize = 500;
@@ -99,7 +99,7 @@ impl Gate {
         let begun = Draft { kind: RecordKind::Access, at_ms: now_ms, action_id: None, fields };
         let new = NewRecords {
             not_before_ms: self.made_at_ms(caller).await?,
-            clock_skew_ms: CLOCK_SKEW_MS,
+            clock_skew_ms: self.record_skew_ms,
             stream,
             principal: caller.principal.clone(),
             records,
@@ -116,12 +116,12 @@ impl Gate {
         }
         let (seq, at_ms) = (record.seq, record.at_ms);
         let invalid = |why: &str| Err(IntakeError::Invalid { seq, why: why.to_owned() });
-        if at_ms > now_ms.saturating_add(CLOCK_SKEW_MS) {
+        if at_ms > now_ms.saturating_add(self.record_skew_ms) {
             return invalid("it says that it was made in the future");
         }
         if let What::Decision(decided) = &record.what
             && let Ok(Now { now: Some(now) }) = serde_json::from_str(decided.decision.state.get())
-            && now.abs_diff(at_ms) > CLOCK_SKEW_MS.unsigned_abs()
+            && now.abs_diff(at_ms) > self.record_skew_ms.unsigned_abs()
         {
             return invalid("the time in its `state` is not the time at which it was made");
         }

@@ -2,12 +2,15 @@
 //! server's own.
 
 use std::sync::mpsc;
+use std::time::SystemTime;
 
 use engine::action::Action;
 use engine::canonical::Canonical;
 use engine::json::MAX_BYTES;
 use engine::record::{Draft, Head, RecordKind};
 use engine::value::Value as EngineValue;
+use host::runtime::Module;
+use host::store::PolicySource;
 use rusqlite::Connection;
 use serde_json::{Value, json};
 
@@ -69,6 +72,36 @@ struct Wrapper {
     actions: u32,
 }
 
+/// The state that a decision of these tests was made with.
+fn state_of(decision: &Value) -> Value {
+    if decision["reason_code"] == "approval_rejected" {
+        json!({ "approval": { "approvers": [], "reason": null, "verdict": "rejected" } })
+    } else {
+        json!({})
+    }
+}
+
+/// What the engine decides of a held action once a person said no.
+fn decided_again(place: &Place, action: &Canonical) -> Value {
+    let folder = std::fs::read_dir(place.path("policies")).unwrap().map(|entry| entry.unwrap());
+    let name = |entry: &std::fs::DirEntry| entry.file_name().into_string().unwrap();
+    let files = folder.filter(|entry| name(entry).ends_with(".yaml") && !name(entry).ends_with(".test.yaml"));
+    let files: Vec<_> = files
+        .map(|entry| PolicySource { name: name(&entry), content: std::fs::read(entry.path()).unwrap() })
+        .collect();
+    let cache = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("engine-cache");
+    let mut instance = Module::embedded(&cache).unwrap().instance().unwrap();
+    let handle = instance.load(&files).unwrap().handle.unwrap();
+    let state = state_of(&json!({ "reason_code": "approval_rejected" })).to_string();
+    let verdict = instance.decide_recorded(handle, action.as_bytes(), state.as_bytes()).unwrap();
+    serde_json::from_str(verdict.decision.get()).unwrap()
+}
+
+fn now_ms() -> i64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+    i64::try_from(since.as_millis()).unwrap()
+}
+
 impl Wrapper {
     fn new(known: &Known, number: usize) -> Self {
         let head = Head::genesis(format!("local-wrapper-{number}"));
@@ -84,7 +117,7 @@ impl Wrapper {
     }
 
     fn seal(&mut self, kind: RecordKind, id: Option<String>, fields: Vec<(&'static str, Canonical)>) {
-        let draft = Draft { kind, at_ms: 1_795_348_800_000, action_id: id, fields };
+        let draft = Draft { kind, at_ms: now_ms(), action_id: id, fields };
         self.records.push(draft.seal(&mut self.head).body.into_string());
     }
 
@@ -100,7 +133,7 @@ impl Wrapper {
             ("engine_hash", Canonical::text(&self.known.engine_hash)),
             ("policy_version", Canonical::of(&EngineValue::Null)),
             ("principal", Canonical::text("s")),
-            ("state", canonical(&json!({}))),
+            ("state", canonical(&state_of(&decision))),
         ];
         self.seal(RecordKind::Decision, Some(id.clone()), fields);
         (id, canonical(&decision["request_hash"]))
@@ -211,11 +244,7 @@ fn an_edited_row_of_a_local_action_is_named_and_what_is_no_action_is_not_missed(
     let said = json!({ "approve": false, "principal": "alice", "reason": null, "roles": [] });
     let fields = vec![("approval", canonical(&said)), ("request_hash", hash.clone())];
     wrapper.seal(RecordKind::Approval, Some(answered.clone()), fields);
-    let mut rejected = wrapper.known.decided[1].1.clone();
-    rejected.as_object_mut().unwrap().remove("approval");
-    for (key, value) in [("decision", "deny"), ("outcome", "HALT"), ("reason_code", "approval_rejected")] {
-        rejected[key] = json!(value);
-    }
+    let rejected = decided_again(&place, &wrapper.known.decided[1].0);
     wrapper.known.decided.push((wrapper.known.decided[1].0.clone(), rejected.clone()));
     let mut unreadable = rejected;
     unreadable["request_hash"] = Value::Null;

@@ -149,8 +149,15 @@ fn records_are_not_from_before_their_time_nor_from_the_future() {
     early.done(&app, 1);
     let problem = early.send(&app, &app.admin, 0).problem(422, "too_early");
     assert_eq!(problem["seq"], 1, "{problem}");
+    // Not before the key that brings them was made, whatever else is true of them.
+    let mut old = Local::begin(&app, "local-old");
+    app.clock.advance(60 * 60_000);
+    let key = app.key("bot", "admin");
+    old.done(&app, 4);
+    assert_eq!(old.send(&app, &key, 0).problem(422, "too_early")["seq"], 0);
+    old.send(&app, &app.admin, 0).ok();
     let mut late = Local::begin(&app, "local-late");
-    late.seal_at(NOON + 60 * 60_000);
+    late.seal_at(NOON + 2 * 60 * 60_000);
     late.done(&app, 2);
     let problem = late.send(&app, &app.admin, 0).problem(422, "invalid_record");
     assert!(problem["detail"].as_str().unwrap().contains("in the future"), "{problem}");

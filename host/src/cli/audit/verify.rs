@@ -152,7 +152,8 @@ fn report(audit: &Audit, screen: &Screen) -> Outcome {
 /// `server-1f00 #41 (decision): …` for a record, `action 3d4c4216: …` for a row.
 fn shown(problem: &Finding) -> String {
     if let Some(row) = &problem.row {
-        return format!("{row}: {}", problem.message);
+        let id = problem.action_id.as_deref().map_or_else(String::new, |id| format!(" ({id})"));
+        return format!("{row}: {}{id}", problem.message);
     }
     let stream = problem.stream.as_deref().unwrap_or_default();
     let place = problem.seq.map_or_else(String::new, |seq| format!(" #{seq}"));

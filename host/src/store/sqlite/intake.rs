@@ -521,12 +521,7 @@ impl Batch<'_> {
     }
 
     /// The number of the policy set, the newest if it came into force more than once.
-    fn version(
-        &self,
-        local: &mut Local<'_>,
-        policy_hash: PolicyHash,
-        seq: u64,
-    ) -> Result<i64, Trouble> {
+    fn version(&self, local: &mut Local<'_>, policy_hash: PolicyHash, seq: u64) -> Result<i64, Trouble> {
         let known = match local.versions.get(&policy_hash) {
             Some(known) => *known,
             None => {
