@@ -220,11 +220,11 @@ fn a_stream_belongs_to_who_began_it() {
         .send()
         .problem(403, "forbidden");
     assert_eq!(local.send(&app, &one, 1).ok()["size"], 4);
-    // A new key of the same name is the same principal.
+    // A new key of the same name is another caller: names are for people.
     app.ask("DELETE", "/v1/keys/one").key(&app.admin).send();
     local.done(&app, 2);
     local.send(&app, &one, 4).problem(401, "wrong_key");
-    local.send(&app, &app.key("one", "agent"), 4).ok();
+    local.send(&app, &app.key("one", "agent"), 4).problem(403, "foreign_stream");
 }
 
 #[test]
