@@ -16,7 +16,7 @@ from typing import Annotated, Any
 import pytest
 from langchain_core.language_models import BaseChatModel
 from langchain_core.prompts import ChatPromptTemplate
-from langchain_core.tools import BaseTool, StructuredTool, tool
+from langchain_core.tools import BaseTool, InjectedToolArg, StructuredTool, tool
 from langgraph.prebuilt import InjectedState
 
 from conftest import AGENT, FakeServer, JsonObject, allow, halt
@@ -171,6 +171,20 @@ def test_what_langchain_fills_in_is_left_out(fake: FakeServer) -> None:
     assert asyncio.run(governed.ainvoke({"query": "q"})) == "q"
     assert params(fake) == [{"query": "q"}, {"query": "q"}]
     assert all(type(one).__name__ == "CallbackManager" for one in got)
+
+
+def test_a_default_of_an_injected_argument_is_left_out_and_a_value_is_seen(fake: FakeServer) -> None:
+    """As in the tools that langchain-mcp-adapters makes."""
+
+    async def call(runtime: Annotated[object | None, InjectedToolArg()] = None, **arguments: Any) -> str:
+        return str(runtime)
+
+    schema = {"type": "object", "properties": {"url": {"type": "string"}}, "title": "schedule"}
+    bare = StructuredTool(name="schedule", description="Schedule.", args_schema=schema, coroutine=call)
+    governed = faramesh_tool(bare, agent_id=AGENT)
+    assert asyncio.run(governed.ainvoke({"url": "u"})) == "None"
+    assert asyncio.run(governed.ainvoke({"url": "u", "runtime": "evil"})) == "evil"
+    assert params(fake) == [{"url": "u"}, {"url": "u", "runtime": "evil"}]
 
 
 def test_a_forged_injected_argument_is_seen_where_nothing_injects(fake: FakeServer) -> None:

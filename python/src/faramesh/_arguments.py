@@ -168,7 +168,8 @@ class Arguments:
                     params[name] = value
             elif parameter.default is not parameter.empty and name not in self._shape.filled:
                 self.bound.arguments[name] = parameter.default
-                if not self._hides(name, parameter.default) and not _is_code(parameter.default):
+                # Asked without a value: the default of an argument that a framework fills in is the program's.
+                if not self._hides(name, parameter.empty) and not _is_code(parameter.default):
                     params[name] = parameter.default
         return params
 
