@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 from langchain.agents import create_agent
-from langchain_core.tools import BaseTool, StructuredTool, tool
+from langchain_core.tools import BaseTool, StructuredTool, Tool, tool
 
 from conftest import AGENT, FakeServer, Reply, halt
 from faramesh import AsyncClient, Client, InvalidActionError, ServerUnavailableError, ToolDeniedError, govern
@@ -448,3 +448,19 @@ def test_a_closed_server_names_itself_and_where_its_address_is_from(fake: FakeSe
     fake.script("submit", Reply(401, {"title": "no key"}))
     with pytest.raises(Exception, match=rf"`{fake.url}` \(from the environment\) answered with 401: no key"):
         govern(danger, agent_id=AGENT)(1)
+
+
+@pytest.mark.parametrize("make", [StructuredTool.from_function, lambda fn: Tool("danger", fn, "Do.")])
+def test_the_functions_of_a_governed_tool_are_governed(fake: FakeServer, ran: list[Any], make: Any) -> None:
+    """Other frameworks take them out of a tool and call them by themselves."""
+    governed = faramesh_tool(make(danger), agent_id=AGENT, on_deny="raise")
+    assert governed.invoke({"x": 1}) == governed.func(2) == "EFFECT"
+    assert fake.verbs() == ["submit", "start", "result"] * 2
+    fake.decide = lambda body: halt()
+    with pytest.raises(ToolDeniedError):
+        governed.func(3)
+    both = faramesh_tool(StructuredTool.from_function(danger, adanger), agent_id=AGENT, on_deny="raise")
+    assert both.coroutine is not None
+    with pytest.raises(ToolDeniedError):
+        asyncio.run(both.coroutine(4))  # type: ignore[arg-type] # a coroutine
+    assert ran == [1, 2]

@@ -27,7 +27,7 @@ _CONTEXTS: Final = frozenset(
         ("langgraph.runtime", "Runtime"),
         ("langgraph.store", "BaseStore"),
         # LlamaIndex
-        ("workflows", "Context"),
+        ("workflows.context.context", "Context"),
         ("llama_index.core.workflow", "Context"),
         # Google ADK
         ("google.adk", "Context"),
@@ -40,9 +40,9 @@ _CONTEXTS: Final = frozenset(
         ("ag2", "Context"),
         ("agent_framework", "FunctionInvocationContext"),
         # Others
-        ("agno", "RunContext"),
+        ("agno.run", "RunContext"),
         ("livekit.agents", "RunContext"),
-        ("strands", "ToolContext"),
+        ("strands.types.tools", "ToolContext"),
     }
 )
 """A package, or a module of it, and the name of a class that it or a module within defines."""

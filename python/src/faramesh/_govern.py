@@ -84,10 +84,12 @@ def run(proposal: Proposal, effect: Callable[[dict[str, Any]], Any]) -> Any:
     try:
         result = _finished(call, effect(call.arguments))
     except BaseException as error:
-        if not _is_interruption(error):
-            _report(client, call, _failure(started, error))
-        else:
+        if _is_a(error, "ParentCommand"):
+            _report(client, call, _success(started, call, None))
+        elif _is_a(error, "GraphBubbleUp"):
             _road.interrupted.remember(call, started)
+        else:
+            _report(client, call, _failure(started, error))
         raise
     _report(client, call, _success(started, call, result))
     return result
@@ -112,10 +114,12 @@ async def arun(proposal: Proposal, effect: Callable[[dict[str, Any]], Awaitable[
         try:
             result = _finished(call, await effect(call.arguments))
         except Exception as error:
-            if not _is_interruption(error):
-                await _areport(client, call, _failure(started, error))
-            else:
+            if _is_a(error, "ParentCommand"):
+                await _areport(client, call, _success(started, call, None))
+            elif _is_a(error, "GraphBubbleUp"):
                 _road.interrupted.remember(call, started)
+            else:
+                await _areport(client, call, _failure(started, error))
             raise
         except BaseException as error:
             # Whoever cancelled waits for this.
@@ -148,11 +152,12 @@ def _finished(call: Call, result: Any) -> Any:
     return result
 
 
-def _is_interruption(error: BaseException) -> bool:
-    """Whether LangGraph stopped a tool to ask something, and will call it again."""
-    return any(
-        kind.__name__ == "GraphBubbleUp" and kind.__module__ == "langgraph.errors" for kind in type(error).__mro__
-    )
+def _is_a(error: BaseException, name: str) -> bool:
+    """Whether an error is one of LangGraph's that steer the graph and tell of no failure.
+
+    `GraphBubbleUp` stops a tool to ask something, and the graph will call it again; `ParentCommand` is its end.
+    """
+    return any(kind.__name__ == name and kind.__module__ == "langgraph.errors" for kind in type(error).__mro__)
 
 
 def _success(started: Action, call: Call, result: Any) -> Request[Action]:
@@ -275,8 +280,12 @@ def governed_function(
     call_id: CallId | None = None,
     identity: Callable[[Arguments], tuple[str, ...] | None] | None = None,
     refused: Callable[[Arguments], Refusal] | None = None,
+    passed: Callable[[], bool] = lambda: False,
 ) -> Any:
-    """`fn` behind the gate, with its name, signature and documentation."""
+    """`fn` behind the gate, with its name, signature and documentation.
+
+    `passed` says whether a call comes from behind another gate, which decided it already.
+    """
     if isinstance(fn, staticmethod | classmethod):
         inner = governed_function(
             fn.__func__, terms, tool, shape=shape, call_id=call_id, identity=identity, refused=refused
@@ -312,6 +321,8 @@ def governed_function(
 
         @functools.wraps(fn)
         async def governed_coroutine(*args: Any, **kwargs: Any) -> Any:
+            if passed():
+                return await fn(*args, **kwargs)
             arguments = Arguments(known, args, kwargs)
             return await arun(proposal(arguments), effect(arguments))
 
@@ -326,6 +337,8 @@ def governed_function(
 
     @functools.wraps(fn)
     def governed(*args: Any, **kwargs: Any) -> Any:
+        if passed():
+            return fn(*args, **kwargs)
         arguments = Arguments(known, args, kwargs)
         return run(proposal(arguments), effect(arguments))
 

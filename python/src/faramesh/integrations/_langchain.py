@@ -19,7 +19,7 @@ from faramesh import _canonical
 from faramesh._arguments import Arguments, Params, Shape
 from faramesh._contexts import is_context
 from faramesh._errors import InvalidActionError
-from faramesh._govern import is_asynchronous
+from faramesh._govern import governed_by, is_asynchronous
 
 _ENTRIES: Final = frozenset(
     {
@@ -89,7 +89,8 @@ def function_of(tool: BaseTool, *, asynchronous: bool) -> Callable[..., Any]:
     if is_function_tool(tool):
         both = cast("StructuredTool", tool)
         functions = (both.coroutine, both.func) if asynchronous else (both.func, both.coroutine)
-        return next((fn for fn in functions if fn is not None), tool._run)
+        found = next((fn for fn in functions if fn is not None), tool._run)
+        return governed_by(found) or found
     return tool._arun if asynchronous and type(tool)._arun is not BaseTool._arun else tool._run
 
 

@@ -321,10 +321,10 @@ class _Decorator:
 
         return refused
 
-    def _governed_function(self, target: Any) -> Any:
+    def _governed_function(self, target: Any, name: str | None = None) -> Any:
         fn: Any = _govern.governed_by(target) or target
         plain = fn.__func__ if isinstance(fn, staticmethod | classmethod) else fn
-        name = _govern.name_of(plain, self._tool)
+        name = name or _govern.name_of(plain, self._tool)
         pair = _langchain.returns_a_pair(plain)
 
         def refused(arguments: Arguments) -> Refusal:
@@ -348,17 +348,25 @@ class _Decorator:
             call_id=self._call_id,
             identity=identity,
             refused=None if self.terms.on_deny == "raise" else refused,
+            passed=lambda: _is_inside(fn),
         )
 
     def _governed_tool(self, target: BaseTool) -> BaseTool:
         bare = _ungoverned(target)
         self._check(bare)
-        governed = bare.model_copy()
+        governed = bare.model_copy(update=self._governed_parts(bare))
         kind = type(bare)
         if kind not in self._kinds:
             self._kinds[kind] = _governed_kind(kind, self)
         object.__setattr__(governed, "__class__", self._kinds[kind])
         return governed
+
+    def _governed_parts(self, bare: BaseTool) -> dict[str, Any]:
+        """The functions of a tool, each behind a gate of its own: other frameworks take them out and call them."""
+        if not _langchain.is_function_tool(bare):
+            return {}
+        functions = {name: getattr(bare, name) for name in ("func", "coroutine")}
+        return {name: self._governed_function(fn, self.name_of(bare)) for name, fn in functions.items() if fn}
 
     def _check(self, bare: BaseTool) -> None:
         """Raise for a tool whose calls could not be decided soundly."""
@@ -510,6 +518,14 @@ def _bare(tool: BaseTool) -> BaseTool:
     bare = tool.model_copy()
     object.__setattr__(bare, "__class__", kind)
     return bare
+
+
+def _is_inside(fn: Callable[..., Any]) -> bool:
+    """Whether a function is called by the tool that it belongs to, whose gate was passed."""
+    tool = _inside.get()
+    if not isinstance(tool, StructuredTool | Tool):
+        return False
+    return any(_govern.governed_by(one) is fn for one in (tool.func, tool.coroutine))
 
 
 def _ungoverned(target: BaseTool) -> BaseTool:
