@@ -28,6 +28,9 @@ export type ServerAction = Decision & {
   /** When a held action expires, and when it was made, by the server's clock. */
   readonly expires_at?: string | null;
   readonly created_at?: string;
+  /** Until when it may be started, and when it came to be so, by the server's clock. */
+  readonly start_by?: string | null;
+  readonly updated_at?: string;
 };
 
 /** The server's answer to records. */
@@ -116,9 +119,9 @@ export class Client {
     return this.#ask({ method: "GET", path, patienceMs: seconds * 1000, once: true, signal }, action);
   }
 
-  /** Redeems the permit of an action, once. */
-  async start(id: string, signal?: AbortSignal): Promise<ServerAction> {
-    return this.#ask(post(`${actionPath(id)}/start`, "{}", { signal }), action);
+  /** Redeems the permit of an action, once; the same under the same `key` is one start. */
+  async start(id: string, key: string): Promise<ServerAction> {
+    return this.#ask(post(`${actionPath(id)}/start`, "{}", {}, key), action);
   }
 
   /** Says how a started action ended. `result` is JSON text. */

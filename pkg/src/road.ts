@@ -20,7 +20,7 @@ import type { Call } from "./call.js";
 import type { Client, ServerAction } from "./client.js";
 import { reason, ServerProblem } from "./client.js";
 import type { Clock } from "./clock.js";
-import { sleep } from "./clock.js";
+import { sleep, uuid } from "./clock.js";
 import type { Decided } from "./decision.js";
 import {
   ApprovalExpiredError,
@@ -248,10 +248,9 @@ function* followed(call: Call, terms: Terms, client: Client, first: ServerAction
     throw new ApprovalRequiredError(message, { decision: held, actionId, approval: "nobody" });
   }
   if (call.signal?.aborted) yield* calledOff(call, terms, client, actionId);
-  const unrun = (late: ServerAction): Promise<unknown> => client.result(late.id, { success: false, error: `${CALLED_OFF} before it ran`, result: null });
   let started: ServerAction;
   try {
-    started = (yield () => kept(client.start(actionId), call, terms, unrun)) as ServerAction;
+    started = yield* startOf(call, terms, client, action);
   } catch (error) {
     if (error instanceof ServerProblem && (error.code === "permit_expired" || error.code === "policy_changed")) {
       throw lapsed(call, error.code, { decision: null, actionId }, error);
@@ -273,6 +272,27 @@ function* followed(call: Call, terms: Terms, client: Client, first: ServerAction
     },
     ended: (report) => client.result(started.id, report),
   };
+}
+
+/** The start of an action. What a person has approved is not given up because the server is away at this moment. */
+function* startOf(call: Call, terms: Terms, client: Client, action: ServerAction): Road<ServerAction> {
+  const { clock } = terms;
+  const begun = clock.monotonic();
+  const outage = action.status === "approved" ? (between(action.updated_at, action.start_by) ?? GRACE_MS) : 0;
+  const key = uuid();
+  const unrun = (late: ServerAction): Promise<unknown> => client.result(late.id, { success: false, error: `${CALLED_OFF} before it ran`, result: null });
+  for (let failures = 0; ; failures += 1) {
+    try {
+      return (yield () => kept(client.start(action.id, key), call, terms, unrun)) as ServerAction;
+    } catch (error) {
+      if (call.signal?.aborted || !isPassing(error) || clock.monotonic() - begun >= outage) throw error;
+    }
+    try {
+      yield () => sleep(pauseAfter(failures), call.signal);
+    } catch {
+      yield* calledOff(call, terms, client, action.id);
+    }
+  }
 }
 
 /**
@@ -303,8 +323,7 @@ function* calledOff(call: Call, terms: Terms, client: Client, id: string): Road<
 function* polled(call: Call, terms: Terms, client: Client, held: ServerAction, patience: number): Road<ServerAction> {
   const { clock } = terms;
   const begun = clock.monotonic();
-  const lasts = Date.parse(held.expires_at ?? "") - Date.parse(held.created_at ?? "");
-  const outage = (Number.isFinite(lasts) ? Math.max(lasts, 0) : DEFAULT_APPROVAL_MS) + GRACE_MS;
+  const outage = (between(held.created_at, held.expires_at) ?? DEFAULT_APPROVAL_MS) + GRACE_MS;
   let action = held;
   let failures = 0;
   for (;;) {
@@ -318,7 +337,7 @@ function* polled(call: Call, terms: Terms, client: Client, held: ServerAction, p
     } catch (error) {
       // The server may restart while a person thinks; the action and its deadline are kept there.
       if (call.signal?.aborted || !isPassing(error) || clock.monotonic() - begun > outage) throw error;
-      pause = Math.min(LONGEST_PAUSE_MS, SHORTEST_POLL_MS * 2 ** Math.min(failures, 10)) * (0.5 + Math.random() / 2);
+      pause = pauseAfter(failures);
       failures += 1;
     }
     isAbout(action, held.id);
@@ -326,6 +345,17 @@ function* polled(call: Call, terms: Terms, client: Client, held: ServerAction, p
       yield () => sleep(Math.max(0, Math.min(pause, begun + patience - clock.monotonic())), call.signal);
     }
   }
+}
+
+/** How long to wait before asking again; drawn at random, so that many programs do not come back at the same moment. */
+function pauseAfter(failures: number): number {
+  return Math.min(LONGEST_PAUSE_MS, SHORTEST_POLL_MS * 2 ** Math.min(failures, 10)) * (0.5 + Math.random() / 2);
+}
+
+/** The milliseconds between two moments of one clock; null where one of them is not told. */
+function between(from: string | null | undefined, to: string | null | undefined): number | null {
+  const ms = Date.parse(to ?? "") - Date.parse(from ?? "");
+  return Number.isFinite(ms) ? Math.max(ms, 0) : null;
 }
 
 /** Whether the same request may be answered later. */

@@ -68,17 +68,36 @@ test("an outage of the server is waited out", async () => {
     if (asked <= failures) return asked % 2 === 0 ? { drop: true } : { status: 502, body: "<h1>Bad Gateway</h1>" };
     return turned(approved)(action);
   });
-  // The pauses between polls are the only times here with a fraction, since they are drawn at random: they go faster.
-  const real = globalThis.setTimeout;
-  globalThis.setTimeout = ((run: () => void, ms = 0, ...more: []) => real(run, Number.isInteger(ms) ? ms : ms / 200, ...more)) as typeof setTimeout;
-  try {
-    assert.equal(await refund(middle), "refunded 340");
-  } finally {
-    globalThis.setTimeout = real;
-  }
+  await withShortPauses(async () => assert.equal(await refund(middle), "refunded 340"));
   assert.equal(asked, failures + 1);
   assert.equal(ran.length, 1);
 });
+
+test("an outage between the approval and the start is waited out, and the start is one", async () => {
+  const { refund, ran } = setUp();
+  server.script("wait", turned(approved));
+  // Each start is tried four times, so these are two starts that fail.
+  server.script("start", ...Array.from({ length: 8 }, () => ({ drop: true })), turned({ status: "executing" }));
+  await withShortPauses(async () => assert.equal(await refund(middle), "refunded 340"));
+  const keys = server.seen.filter(({ verb }) => verb === "start").map(({ headers }) => headers["idempotency-key"]);
+  assert.equal(keys.length, 9);
+  assert.equal(new Set(keys).size, 1);
+  assert.equal(ran.length, 1);
+  // What no person has approved is told at once.
+  server.script("start", { status: 503, body: { code: "store_failure" } });
+  await assert.rejects(refund(small), { code: "store_failure" });
+});
+
+/** The pauses between polls are the only times with a fraction, since they are drawn at random: they go faster. */
+async function withShortPauses(run: () => Promise<void>): Promise<void> {
+  const real = globalThis.setTimeout;
+  globalThis.setTimeout = ((run: () => void, ms = 0, ...more: []) => real(run, Number.isInteger(ms) ? ms : ms / 200, ...more)) as typeof setTimeout;
+  try {
+    await run();
+  } finally {
+    globalThis.setTimeout = real;
+  }
+}
 
 test("an outage is not waited out for longer than the approval lasts, and what is refused for good ends the waiting at once", async () => {
   const clock = movedByHand();
