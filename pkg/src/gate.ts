@@ -52,9 +52,9 @@ export class Gate {
 
   /** Decides an action, and records the decision before anybody is told. */
   decide(action: string | Uint8Array, approval?: { readonly answer: Approval; readonly actionId: string; readonly requestHash: string | null }): Decided {
-    if (this.records === null) return this.#rule(action, approval?.answer).decision;
+    if (this.records === null) return this.#rule(action, counted(approval?.answer)).decision;
     const started = this.#clock.monotonic();
-    const ruling = this.#rule(action, approval?.answer);
+    const ruling = this.#rule(action, counted(approval?.answer));
     const durationUs = Math.max(0, Math.round((this.#clock.monotonic() - started) * 1000));
     const policies = this.#policies();
     const inForce = policies instanceof LoadedPolicies ? policies : policies.policies;
@@ -150,4 +150,9 @@ export class Gate {
     const { policy_hash: policyHash, request_hash: requestHash } = ruling.decision;
     return halt({ code: "store_failure", reason: "the decision could not be recorded, so nothing may run", policyHash, requestHash, state: ruling.state }).decision;
   }
+}
+
+/** The approval as it is part of the state: the approvers are those who granted. Who rejected is in the records. */
+function counted(answer: Approval | undefined): Approval | undefined {
+  return answer === undefined || answer.verdict === "granted" ? answer : { ...answer, approvers: [] };
 }

@@ -151,6 +151,11 @@ function* answered(call: Call, terms: Terms, gate: Gate, broker: ApprovalBroker,
   // A new pass, under the policies of this moment, over what was held.
   const decision = gate.decide(call.body, { answer, actionId, requestHash: held.request_hash });
   terms.decided(decision, call.body);
+  if (decision.reason_code === "approval_rejected") {
+    const by = answer.approvers.map(({ principal }) => principal).join(" and ") || "a person";
+    const message = `\`${call.tool}\` was rejected by ${by}: ${answer.reason ?? "no reason was given"}`;
+    throw new ApprovalRejectedError(message, { code: "approval_rejected", decision, actionId: decision.action_id ?? null });
+  }
   return decision;
 }
 
