@@ -65,8 +65,8 @@ pub struct FirstDecision {
 
 /// What only the store knows of a local stream.
 pub trait Local {
-    /// Who brings the stream.
-    fn owner(&self, stream: &str) -> Option<Principal>;
+    /// Who brought the stream when the record at `place` came.
+    fn owner(&self, stream: &str, place: u64) -> Option<Principal>;
     /// The id of the key that had this name at a time, for records of earlier versions, which have the name alone.
     fn key_named(&self, name: &str, at_ms: i64) -> Option<String>;
     /// The number of the policy set as it was when the record at `place` came.
@@ -161,7 +161,8 @@ impl Life {
         let (decision, first) = decided(told)?;
         let is_local = is_local(&told.stream);
         let created_at_ms = time(&told.at)?;
-        let principal = if is_local { local.owner(&told.stream) } else { sender(body, created_at_ms, local) };
+        let principal =
+            if is_local { local.owner(&told.stream, place) } else { sender(body, created_at_ms, local) };
         let held = first.outcome == Outcome::Abstain;
         Ok(Life {
             secret_hash: told.approval_secret_hash.clone().filter(|_| held),
@@ -229,28 +230,36 @@ impl Life {
         if answered_elsewhere {
             return Ok(self);
         }
+        if told.decision.is_some() {
+            let (decision, parts) = decided(told)?;
+            row.policy_version = version(told, &parts, place, local)?;
+            row.decision = decision;
+            self.decided_again = true;
+            self.said_in.decision = told.seq;
+        }
+        let resolved = Event::Resolve(row.decision.outcome);
+        let permitted = matches!(row.status, Status::Allowed | Status::Approved);
         let event = match told.kind {
+            // The no of a person that came too late is kept, and changes nothing.
+            RecordKind::Approval if told.decision.is_none() => None,
+            RecordKind::Expiry if permitted => Some(Event::Lapse),
             RecordKind::Decision | RecordKind::Approval | RecordKind::Expiry => {
-                let (decision, parts) = decided(told)?;
-                row.policy_version = version(told, &parts, place, local)?;
-                row.decision = decision;
-                self.decided_again = true;
-                self.said_in.decision = told.seq;
-                Event::Resolve(parts.outcome)
+                told.decision.ok_or("it holds no decision")?;
+                Some(resolved)
             }
-            RecordKind::Start => Event::Start,
-            RecordKind::Withdrawal => Event::Withdraw,
+            RecordKind::Start => Some(Event::Start),
+            RecordKind::Withdrawal => Some(Event::Withdraw),
             RecordKind::Result => {
                 self.said_in.result = told.seq;
                 row.error = told.error.clone().or(row.error.take());
                 row.result = told.result.map(ToOwned::to_owned).or(row.result.take());
-                told.success.map_or(Event::Lost, |success| Event::Result { success })
+                Some(told.success.map_or(Event::Lost, |success| Event::Result { success }))
             }
             RecordKind::Policy | RecordKind::Access | RecordKind::Checkpoint => {
                 return Err(format!("a record of kind `{}` is about no action", told.kind));
             }
         };
-        let status = row.status.after(event);
+        let status = event.map_or(Some(row.status), |event| row.status.after(event));
         row.status = status.ok_or_else(|| format!("it cannot follow on `{}`", row.status.as_str()))?;
         if row.status != Status::PendingApproval {
             self.secret_hash = None;

@@ -90,7 +90,7 @@ fn decided_again(place: &Place, action: &Canonical) -> Value {
         .map(|entry| PolicySource { name: name(&entry), content: std::fs::read(entry.path()).unwrap() })
         .collect();
     let cache = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("engine-cache");
-    let mut instance = Module::embedded(&cache).unwrap().instance().unwrap();
+    let mut instance = Module::embedded(Some(&cache)).unwrap().instance().unwrap();
     let handle = instance.load(&files).unwrap().handle.unwrap();
     let state = state_of(&json!({ "reason_code": "approval_rejected" })).to_string();
     let verdict = instance.decide_recorded(handle, action.as_bytes(), state.as_bytes()).unwrap();

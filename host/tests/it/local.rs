@@ -107,7 +107,7 @@ impl Local {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let set = runtime.block_on(app.store.policy_set(self.policy_hash.parse().unwrap())).unwrap();
         let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("engine-cache");
-        let mut instance = Module::embedded(&cache).unwrap().instance().unwrap();
+        let mut instance = Module::embedded(Some(&cache)).unwrap().instance().unwrap();
         let handle = instance.load(&set).unwrap().handle.unwrap();
         let action_bytes = action.to_string();
         let verdict = instance.decide(handle, action_bytes.as_bytes(), state.to_string().as_bytes()).unwrap();

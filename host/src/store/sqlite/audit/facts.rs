@@ -21,8 +21,9 @@ pub(super) struct Facts {
     pub(super) policies: Vec<InForce>,
     /// The keys that were made, by id.
     pub(super) keys: BTreeMap<String, Key>,
-    /// Who brings each local stream, and the record that says so. Streams from before that was recorded are missing.
-    pub(super) owners: BTreeMap<String, (Principal, u64)>,
+    /// Who brings each local stream and who did before, the newest last. Streams from before that was recorded are
+    /// missing.
+    pub(super) owners: BTreeMap<String, Vec<Owner>>,
 }
 
 /// A stream as its row has it.
@@ -32,6 +33,14 @@ pub(super) struct StreamRow {
     pub(super) head: Option<Head>,
     pub(super) name: String,
     pub(super) owner: Option<Principal>,
+}
+
+/// Who brings a local stream from a place on, and the record that says so.
+#[derive(Debug)]
+pub(super) struct Owner {
+    pub(super) principal: Principal,
+    pub(super) seq: u64,
+    place: u64,
 }
 
 /// A policy set that came into force.
@@ -134,7 +143,8 @@ impl Facts {
             }
             RecordKind::Access if told.event.as_deref() == Some(STREAM_BEGUN) => {
                 if let Ok(begun) = serde_json::from_str::<Begun>(body) {
-                    self.owners.insert(begun.local_stream, (begun.principal, seq));
+                    let owner = Owner { principal: begun.principal, seq, place };
+                    self.owners.entry(begun.local_stream).or_default().push(owner);
                 }
             }
             RecordKind::Access => {
@@ -159,11 +169,12 @@ impl Facts {
 }
 
 impl Local for Facts {
-    fn owner(&self, stream: &str) -> Option<Principal> {
-        let recorded = self.owners.get(stream).map(|(owner, _)| owner.clone());
-        recorded.or_else(|| {
-            self.streams.values().find(|row| row.name == stream).and_then(|row| row.owner.clone())
-        })
+    fn owner(&self, stream: &str, place: u64) -> Option<Principal> {
+        if let Some(owners) = self.owners.get(stream) {
+            let owner = owners.iter().rfind(|owner| owner.place < place);
+            return owner.map(|owner| owner.principal.clone());
+        }
+        self.streams.values().find(|row| row.name == stream).and_then(|row| row.owner.clone())
     }
 
     fn key_named(&self, name: &str, at_ms: i64) -> Option<String> {

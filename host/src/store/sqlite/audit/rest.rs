@@ -6,7 +6,7 @@ use engine::hash::{Digest, EngineHash, FileHash};
 use engine::record::Head;
 use rusqlite::types::Value;
 
-use super::facts::{Key, StreamRow};
+use super::facts::{Key, Owner, StreamRow};
 use super::{Check, Columns, Expected, difference, integer, of_option, of_text, text};
 use crate::audit::Finding;
 use crate::clock::parse_time;
@@ -60,8 +60,8 @@ impl Check<'_> {
         let mut found = Vec::new();
         for stream in self.facts.streams.values() {
             let row = format!("stream `{}`", stream.name);
-            match self.facts.owners.get(&stream.name) {
-                Some((owner, seq)) if stream.owner.as_ref() != Some(owner) => {
+            match self.facts.owners.get(&stream.name).and_then(|owners| owners.last()) {
+                Some(Owner { principal: owner, seq, .. }) if stream.owner.as_ref() != Some(owner) => {
                     let shown = |owner: &Principal| {
                         let key = owner.key_id().map_or_else(String::new, |id| format!(" with the key {id}"));
                         format!("`{}`{key}", owner.name())
@@ -79,8 +79,8 @@ impl Check<'_> {
                 _ => {}
             }
         }
-        for (name, (_, seq)) in &self.facts.owners {
-            if self.facts.stream_id(name).is_none() {
+        for (name, owners) in &self.facts.owners {
+            if let (None, Some(Owner { seq, .. })) = (self.facts.stream_id(name), owners.last()) {
                 let message = format!("it was removed; record {seq} says that it began");
                 found.push(Finding::row(format!("stream `{name}`"), message));
             }
