@@ -47,6 +47,15 @@ def test_an_outage_of_any_length_is_waited_out(fake: FakeServer, refund: Any, ra
     assert ran == [("c-1", 340)]
 
 
+def test_an_outage_between_the_approval_and_the_start_is_waited_out(fake: FakeServer, refund: Any, ran: Any) -> None:
+    fake.script("wait", turned(**approved()))
+    fake.script("start", *[Reply(503, {}), Reply(drop=True), Reply(502, b"")] * 2, turned(status="executing"))
+    assert refund()("c-1", 340) == "refunded 340"
+    assert ran == [("c-1", 340)]
+    keys = {one.headers["Idempotency-Key"] for one in fake.seen if one.verb == "start"}
+    assert len(keys) == 1, "it is the same start, however often it is sent"
+
+
 def test_an_outage_ends_with_the_patience_of_the_caller(fake: FakeServer, refund: Any, ran: Any) -> None:
     fake.script("wait", Reply(503, {}))
     begun = time.monotonic()

@@ -12,9 +12,11 @@ import pytest
 from langchain.agents import create_agent
 from langchain_core.tools import tool
 from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.errors import ParentCommand
 from langgraph.types import Command, interrupt
 
 from conftest import AGENT, FakeServer, JsonObject, Reply, allow, approved, hold, turned
+from faramesh import govern
 from faramesh._road import interrupted
 from faramesh.integrations.langchain import FarameshMiddleware, faramesh_tool
 from scripted import ScriptedModel
@@ -88,6 +90,24 @@ def test_a_tool_that_asks_something_has_one_action_and_no_failure(
     assert done["messages"][-1].content == "paid 340 to Main St"
     assert ran == [(340, "Main St")]
     assert (len(fake.actions), started(fake), fake.verbs().count("wait")) == (1, ["action-0000"], int(is_held))
+    assert fake.reports() == [{"success": True}]
+
+
+@pytest.mark.parametrize("synchronous", [True, False])
+def test_a_tool_that_hands_over_to_another_agent_has_succeeded(fake: FakeServer, synchronous: bool) -> None:
+    fake.decide = lambda body: allow()
+
+    def hand_over() -> None:
+        raise ParentCommand(Command(goto="other"))
+
+    async def ahand_over() -> None:
+        hand_over()
+
+    def call() -> None:
+        govern(hand_over, agent_id=AGENT)() if synchronous else asyncio.run(govern(ahand_over, agent_id=AGENT)())
+
+    with pytest.raises(ParentCommand):
+        call()
     assert fake.reports() == [{"success": True}]
 
 

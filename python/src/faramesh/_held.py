@@ -81,6 +81,21 @@ def answer(held: Action, patience: float | None, check: Callable[[Action], None]
     return action
 
 
+def persistently(request: Request[T], patience: float) -> Road[T]:
+    """The answer to a request, which is sent again, as the same one, while the server is away."""
+    deadline, pause = time.monotonic() + patience, SHORTEST_POLL
+    while True:
+        try:
+            answered: T = yield request
+        except ServerUnavailableError as error:
+            if error.code == "invalid_answer" or time.monotonic() + pause > deadline:
+                raise
+        else:
+            return answered
+        yield Pause(pause)
+        pause = min(2 * pause, LONGEST_PAUSE)
+
+
 def fate(action_id: str, patience: float | None) -> Road[Action]:
     """The action of this id once it does not wait any more, as `answer` does it."""
     action: Action = yield _wire.get(action_id)

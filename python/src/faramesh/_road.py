@@ -49,6 +49,9 @@ MOST_RENEWALS: Final = 100
 MOST_INTERRUPTED: Final = 10_000
 """How many calls that a framework interrupted are remembered, so that ones which are never resumed take no room."""
 
+START_PATIENCE: Final = 900.0
+"""Seconds that the start of an approved call is tried while the server is away: its own default for a permit."""
+
 _LAPSES: Final = ("permit_expired", "policy_changed")
 
 log = logging.getLogger("faramesh")
@@ -232,7 +235,7 @@ def _started(call: Call, last: list[Action]) -> Road[Action]:
         case _:
             assert_never(action.outcome)
     _check_hash(call, action)
-    started = yield from _redeemed(call, action)
+    started = yield from _redeemed(call, action, was_held=first.status == "pending_approval")
     if started.id != action.id or started.status != "executing":
         raise ServerUnavailableError(
             f"the start of `{call.tool}` was answered with the status `{started.status}`, which makes no sense",
@@ -264,9 +267,13 @@ def _answered(call: Call, held: Action) -> Road[Action]:
     return action
 
 
-def _redeemed(call: Call, action: Action) -> Road[Action]:
+def _redeemed(call: Call, action: Action, *, was_held: bool) -> Road[Action]:
+    # A person's answer is not lost to a server that restarts right after it.
+    patience = call.terms.approval_timeout
     try:
-        started: Action = yield _wire.start(action.id)
+        started = yield from _held.persistently(
+            _wire.start(action.id), 0.0 if not was_held else START_PATIENCE if patience is None else patience
+        )
     except RequestRefusedError as error:
         if error.code in _LAPSES:
             raise _lapsed(call, action, error.code) from error
