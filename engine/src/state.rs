@@ -34,7 +34,7 @@ pub struct State {
 #[cfg_attr(feature = "types", derive(ts_rs::TS))]
 #[serde(deny_unknown_fields)]
 pub struct Approval {
-    /// Who granted it, in the order in which they did.
+    /// Who granted it, in the order in which they did, or who rejected it.
     pub approvers: Vec<Approver>,
     /// What the person who answered last said.
     pub reason: Option<String>,

@@ -23,6 +23,8 @@ pub struct Settings {
     pub cache_dir: Option<PathBuf>,
     /// How long an approval may take where no policy says: `30s`, `5m`, `1h`, `1d`.
     pub approval_ttl: String,
+    /// How long an action that may run may take to start.
+    pub start_ttl: String,
     /// How long an action may execute before it counts as `timeout`.
     pub result_ttl: String,
     /// How far the times of records that wrappers bring may be off.
@@ -46,6 +48,7 @@ impl Default for Settings {
             policies: PathBuf::from("policies"),
             cache_dir: None,
             approval_ttl: "1h".to_owned(),
+            start_ttl: "15m".to_owned(),
             result_ttl: "15m".to_owned(),
             record_skew: "5m".to_owned(),
             max_body: engine::json::MAX_BYTES,
@@ -71,6 +74,8 @@ pub struct Config {
     pub cache_dir: Option<PathBuf>,
     /// How long an approval may take where no policy says.
     pub approval_ttl: Duration,
+    /// How long an action that may run may take to start.
+    pub start_ttl: Duration,
     /// How long an action may execute before it counts as `timeout`.
     pub result_ttl: Duration,
     /// How far the times of records that wrappers bring may be off.
@@ -170,6 +175,7 @@ impl Config {
             policies: settings.policies,
             cache_dir: settings.cache_dir.or_else(cache_dir),
             approval_ttl: ttl("FARAMESH_APPROVAL_TTL", &settings.approval_ttl)?,
+            start_ttl: ttl("FARAMESH_START_TTL", &settings.start_ttl)?,
             result_ttl: ttl("FARAMESH_RESULT_TTL", &settings.result_ttl)?,
             record_skew: ttl("FARAMESH_RECORD_SKEW", &settings.record_skew)?,
             max_body: settings.max_body,
@@ -348,6 +354,7 @@ mod tests {
             Settings { db: String::new(), ..settings() },
             Settings { policies: PathBuf::new(), ..settings() },
             Settings { approval_ttl: "soon".into(), ..settings() },
+            Settings { start_ttl: "0s".into(), ..settings() },
             Settings { result_ttl: "0s".into(), ..settings() },
             Settings { result_ttl: "99999999999999999d".into(), ..settings() },
             Settings { bundle_max_age: "1500ms".into(), ..settings() },
@@ -364,6 +371,7 @@ mod tests {
                 "`FARAMESH_DB` is empty",
                 "`FARAMESH_POLICIES` is empty",
                 "`soon` is not a time that `FARAMESH_APPROVAL_TTL` can have",
+                "`0s` is not a time that `FARAMESH_START_TTL` can have",
                 "`0s` is not a time that `FARAMESH_RESULT_TTL` can have",
                 "`99999999999999999d` is not a time that `FARAMESH_RESULT_TTL` can have",
                 "`1500ms` is not a time that `FARAMESH_BUNDLE_MAX_AGE` can have",

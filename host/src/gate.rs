@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use engine::canonical::Canonical;
-use engine::decision::{Decision, Outcome};
+use engine::decision::{Decision, Outcome, ReasonCode};
 use engine::hash::Digest;
 use engine::json::JsonError;
 use engine::record::{Draft, RecordKind};
@@ -25,25 +25,42 @@ use engine::time::rfc3339;
 use serde_json::value::RawValue;
 
 use crate::clock::Clock;
-use crate::keys;
+use crate::keys::{self, Keys};
 use crate::metrics::Metrics;
 use crate::policies::Policies;
 use crate::principal::Actor;
 use crate::store::{ActionRow, DecisionRow, Idempotency, NewAction, Receipt, Store, StoreError, Written};
-use pass::{Essentials, Pass};
+use pass::{Essentials, Pass, Proposed};
 
 /// Decides, records and answers.
 pub struct Gate {
     store: Arc<dyn Store>,
     policies: Arc<Policies>,
+    keys: Arc<Keys>,
     clock: Arc<dyn Clock>,
     metrics: Arc<Metrics>,
     approval_ttl_ms: i64,
+    start_ttl_ms: i64,
     result_ttl_ms: i64,
     record_skew_ms: i64,
     /// Held by the one request whose records are decided again.
     deciding_again: tokio::sync::Mutex<()>,
 }
+
+/// How long an action may stay where it is.
+#[derive(Debug, Clone, Copy)]
+pub struct Ttls {
+    /// How long an approval may take where no policy says.
+    pub approval: Duration,
+    /// How long an action that may run may take to start.
+    pub start: Duration,
+    /// How long a started action may take to have a result.
+    pub result: Duration,
+}
+
+/// How often a write is prepared anew because the policies in force, the keys or the action changed meanwhile. Each
+/// turn means that something else was recorded.
+const TURNS: usize = 32;
 
 /// What a request that changes an action leads to. It exists only when the store has acknowledged the record.
 #[derive(Debug)]
@@ -73,7 +90,7 @@ pub struct Once {
     /// The SHA-256 of the body, in hex.
     pub body_hash: String,
     /// Makes the answer that is kept.
-    pub render: Arc<dyn Fn(&ActionRow) -> String + Send + Sync>,
+    pub render: Arc<dyn Fn(&ActionRow) -> Result<String, String> + Send + Sync>,
 }
 
 impl Once {
@@ -111,15 +128,32 @@ pub enum GateError {
     /// The caller may not answer requests for approval.
     #[error("this caller may not approve")]
     NotAnApprover,
-    /// The token is not the action's.
-    #[error("the approval token is not the one of this action")]
+    /// The token was not made for this action as it stands, or not for this caller.
+    #[error(
+        "the approval token is not valid: it was used, was made for another approver, or is not of this action"
+    )]
     WrongToken,
-    /// Who proposed it cannot approve it.
-    #[error("who proposed an action can never approve it")]
+    /// A token alone is not enough for what the policy asks.
+    #[error("this action needs more than one approver, and each must answer with their own key")]
+    TokenNotEnough,
+    /// The proposer of an action cannot approve it.
+    #[error("you cannot approve an action that you proposed")]
     SelfApproval,
     /// One person counts once.
-    #[error("this approver has approved the action already")]
+    #[error("you have approved the action already")]
     AlreadyApproved,
+    /// The policy asks for roles that this approver has not.
+    #[error("your approval would not count: the policy asks for approver roles that your key does not have")]
+    RoleNotAsked,
+    /// What permitted the action does not any more: why, and the action as it stands now.
+    #[error("{}", match .0 {
+        ReasonCode::PermitExpired => "the action was permitted and did not start in time; submit it again",
+        _ => "the policies in force no longer permit the action; submit it again",
+    })]
+    Lapsed(ReasonCode, Box<ActionRow>),
+    /// Other changes came first each time.
+    #[error("the policies, the keys or the action keep changing, so this could not be recorded; try again")]
+    Restless,
     /// The action is not where this could happen: as it stands now.
     #[error("the action is `{}`", .0.status.as_str())]
     WrongStatus(Box<ActionRow>),
@@ -181,20 +215,22 @@ impl Gate {
     pub fn new(
         store: Arc<dyn Store>,
         policies: Arc<Policies>,
+        keys: Arc<Keys>,
         clock: Arc<dyn Clock>,
         metrics: Arc<Metrics>,
-        approval_ttl: Duration,
-        result_ttl: Duration,
+        ttls: Ttls,
     ) -> Self {
         let ms = |ttl: Duration| i64::try_from(ttl.as_millis()).unwrap_or(i64::MAX);
-        let (approval_ttl_ms, result_ttl_ms) = (ms(approval_ttl), ms(result_ttl));
+        let (approval_ttl_ms, start_ttl_ms) = (ms(ttls.approval), ms(ttls.start));
         Gate {
             store,
             policies,
+            keys,
             clock,
             metrics,
             approval_ttl_ms,
-            result_ttl_ms,
+            start_ttl_ms,
+            result_ttl_ms: ms(ttls.result),
             record_skew_ms: intake::RECORD_SKEW_MS,
             deciding_again: Default::default(),
         }
@@ -217,30 +253,57 @@ impl Gate {
         action: &[u8],
         once: Option<Once>,
     ) -> Result<Answer, GateError> {
-        // Gather.
-        let now_ms = self.clock.now_ms();
-        let set = self.policies.in_force();
-        let state = State { now: Some(now_ms), approval: None };
+        for _ in 0..TURNS {
+            // Gather.
+            let now_ms = self.clock.now_ms();
+            let set = self.policies.in_force();
+            let state = State { now: Some(now_ms), approval: None };
 
-        // Call.
-        let pass = Pass::over(&set, self.policies.module(), action, &state);
-        let Some(proposed) = &pass.proposed else {
-            return Err(self.refuse_unreadable(caller, pass, now_ms).await);
-        };
-        if !caller.speaks_for(&proposed.agent_id) {
-            return Err(GateError::AgentNotAllowed(proposed.agent_id.clone()));
+            // Call.
+            let pass = Pass::over(&set, self.policies.module(), action, &state);
+            let Some(proposed) = &pass.proposed else {
+                return Err(self.refuse_unreadable(caller, pass, now_ms).await);
+            };
+            if !caller.speaks_for(&proposed.agent_id) {
+                return Err(GateError::AgentNotAllowed(proposed.agent_id.clone()));
+            }
+
+            // Act.
+            let new = self.new_action(caller, &pass, proposed, now_ms)?;
+            // INVARIANT: nobody is told of an outcome before this has answered.
+            match self.store.submit(new, once.as_ref().map(Once::idempotency)).await {
+                Ok(written) => {
+                    if let Written::Fresh(row) = &written {
+                        self.decided(&row.decision, pass.duration, &row.id);
+                    }
+                    return Ok(written.into());
+                }
+                // Another set came into force while this one decided, so that one decides.
+                Err(StoreError::Outdated) => self.policies.moved_on_from(&set.policy_version).await,
+                Err(error) => return Err(error.into()),
+            }
         }
+        Err(GateError::Restless)
+    }
 
-        // Act.
+    /// The action as it is stored, with the record of its decision.
+    fn new_action(
+        &self,
+        caller: &Actor,
+        pass: &Pass,
+        proposed: &Proposed,
+        now_ms: i64,
+    ) -> Result<NewAction, GateError> {
         let id = action_id(now_ms);
         let mut fields = pass.fields(&caller.principal);
         fields.push(("action", pass.action_field()));
-        let (approval_secret, expires_at_ms) = match pass.essentials.outcome {
+        let (approval_secret, expires_at_ms, start_by_ms) = match pass.essentials.outcome {
             Outcome::Abstain => {
-                let token = keys::random_secret().map_err(|error| GateError::Failed(error.to_string()))?;
-                (Some(token), Some(now_ms.saturating_add(self.approval_ms(&pass.essentials))))
+                let secret = keys::random_secret().map_err(|error| GateError::Failed(error.to_string()))?;
+                (Some(secret), Some(now_ms.saturating_add(self.approval_ms(&pass.essentials))), None)
             }
-            Outcome::Execute | Outcome::Halt => (None, None),
+            Outcome::Execute => (None, None, Some(self.start_by_ms(now_ms))),
+            Outcome::Halt => (None, None, None),
         };
         // INVARIANT: what is kept of an action follows from its records, or an audit could not hold it against them. Of
         // the secret a record has the hash alone: others read records.
@@ -248,8 +311,11 @@ impl Gate {
             fields.push(("approval_secret_hash", Canonical::text(&Digest::of(secret.as_bytes()).to_hex())));
             fields.push(("expires_at", Canonical::text(&rfc3339(expires_at_ms))));
         }
+        if let Some(start_by_ms) = start_by_ms {
+            fields.push(("start_by", Canonical::text(&rfc3339(start_by_ms))));
+        }
         let draft = Draft { kind: RecordKind::Decision, at_ms: now_ms, action_id: Some(id.clone()), fields };
-        let action = NewAction {
+        Ok(NewAction {
             id,
             principal: caller.principal.clone(),
             agent_id: proposed.agent_id.clone(),
@@ -259,19 +325,13 @@ impl Gate {
             decision: pass.row.clone(),
             risk_score: pass.essentials.risk_score,
             rule: pass.essentials.rule.clone(),
-            policy_version: set.policy_version.clone(),
+            policy_version: pass.policy_version().to_owned(),
             approval_secret,
             expires_at_ms,
-            start_by_ms: None,
+            start_by_ms,
             duration_us: pass.duration_us(),
             draft,
-        };
-        // INVARIANT: nobody is told of an outcome before this has answered.
-        let written = self.store.submit(action, once.as_ref().map(Once::idempotency)).await?;
-        if let Written::Fresh(row) = &written {
-            self.decided(&row.decision, pass.duration, &row.id);
-        }
-        Ok(written.into())
+        })
     }
 
     /// Decides an action and records nothing: what it would get now.

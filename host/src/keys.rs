@@ -41,6 +41,8 @@ pub struct Keys {
     by_id: RwLock<HashMap<String, KeyRow>>,
     /// When a failed login from each address was last recorded.
     failures: Mutex<HashMap<IpAddr, i64>>,
+    /// Held while a key is revoked, so that of the last two admin keys one stays.
+    turn: tokio::sync::Mutex<()>,
 }
 
 /// A key that is wanted.
@@ -64,6 +66,9 @@ pub enum KeyError {
     /// Something about it cannot be.
     #[error("{0}")]
     Invalid(String),
+    /// Without this key, no admin would be left.
+    #[error("`{0}` is the last admin key that does not expire")]
+    LastAdmin(String),
     /// The machine has no randomness, or the file with the admin key cannot be written.
     #[error("{0}")]
     Failed(String),
@@ -99,7 +104,7 @@ impl Keys {
     ) -> Result<Self, StoreError> {
         let by_id = store.keys().await?.into_iter().map(|row| (row.id.clone(), row)).collect();
         let failures = Mutex::default();
-        Ok(Keys { store, clock, metrics, by_id: RwLock::new(by_id), failures })
+        Ok(Keys { store, clock, metrics, by_id: RwLock::new(by_id), failures, turn: Default::default() })
     }
 
     /// Who the holder of this key is.
@@ -129,6 +134,12 @@ impl Keys {
         let by_id = self.by_id.read().unwrap_or_else(PoisonError::into_inner);
         let row = by_id.get(key_id)?;
         is_live(row, self.clock.now_ms()).then(|| row.secret_hash.clone())
+    }
+
+    /// Whether there is a key with this id that was not revoked. One that expired counts for what was done before.
+    pub fn is_unrevoked(&self, key_id: &str) -> bool {
+        let by_id = self.by_id.read().unwrap_or_else(PoisonError::into_inner);
+        by_id.get(key_id).is_some_and(|row| row.revoked_at_ms.is_none())
     }
 
     fn live_holder(&self, row: &KeyRow) -> Option<Holder> {
@@ -246,14 +257,29 @@ impl Keys {
     /// Revokes a key, found by its id or its name. It stops working at once.
     ///
     /// # Errors
-    /// When there is no such key or the store cannot.
+    /// [`KeyError::LastAdmin`] for the last key of an admin that does not expire; when there is no such key or the
+    /// store cannot.
     pub async fn revoke(&self, id_or_name: &str, by: &Principal) -> Result<KeyRow, KeyError> {
-        let found = {
-            let by_id = self.by_id.read().unwrap_or_else(PoisonError::into_inner);
-            let live_name = by_id.values().find(|row| row.name == id_or_name && row.revoked_at_ms.is_none());
-            by_id.get(id_or_name).or(live_name).cloned()
-        };
-        let found = found.ok_or(StoreError::NotFound)?;
+        let _turn = self.turn.lock().await;
+        if let Some(found) = self.find(id_or_name) {
+            let others = self.list().into_iter().any(|row| row.id != found.id && is_lasting_admin(&row));
+            // INVARIANT: there is always an admin key that works and goes on working.
+            if is_lasting_admin(&found) && !others {
+                return Err(KeyError::LastAdmin(found.name));
+            }
+        }
+        self.revoke_any(id_or_name, by).await
+    }
+
+    fn find(&self, id_or_name: &str) -> Option<KeyRow> {
+        let by_id = self.by_id.read().unwrap_or_else(PoisonError::into_inner);
+        let live_name = by_id.values().find(|row| row.name == id_or_name && row.revoked_at_ms.is_none());
+        by_id.get(id_or_name).or(live_name).cloned()
+    }
+
+    /// Revokes a key, also the last one of an admin.
+    async fn revoke_any(&self, id_or_name: &str, by: &Principal) -> Result<KeyRow, KeyError> {
+        let found = self.find(id_or_name).ok_or(StoreError::NotFound)?;
         if found.revoked_at_ms.is_some() {
             return Ok(found);
         }
@@ -277,8 +303,9 @@ impl Keys {
         self.by_id.write().unwrap_or_else(PoisonError::into_inner).insert(row.id.clone(), row);
     }
 
-    /// Makes the admin key on the first start, and again when its file is gone: who can read that folder has the
-    /// database, so the file gives nothing that was not had. A key that was revoked stays revoked.
+    /// Makes the admin key on the first start, and again when its file is gone or no admin key works any more: who can
+    /// read that folder has the database, so the file gives nothing that was not had. While another admin key works
+    /// and does not expire, one that was revoked stays revoked.
     ///
     /// # Errors
     /// When the file cannot be written or the store cannot.
@@ -289,8 +316,8 @@ impl Keys {
             if self.authenticate(kept.trim()).is_ok_and(|holder| holder.actor.name() == ADMIN) {
                 return Ok(());
             }
-            self.revoke(&row.id, &Principal::System).await?;
-        } else if rows.iter().any(|row| row.name == ADMIN) {
+            self.revoke_any(&row.id, &Principal::System).await?;
+        } else if rows.iter().any(is_lasting_admin) {
             return Ok(());
         }
         let (id, secret) = random_key()?;
@@ -307,6 +334,11 @@ impl Keys {
         self.insert(key, &Principal::System, &id, &secret).await?;
         Ok(())
     }
+}
+
+/// Whether it is the key of an admin that works and goes on working.
+fn is_lasting_admin(row: &KeyRow) -> bool {
+    row.role == Role::Admin.as_str() && row.revoked_at_ms.is_none() && row.expires_at_ms.is_none()
 }
 
 fn is_live(row: &KeyRow, now_ms: i64) -> bool {
@@ -327,6 +359,11 @@ fn check(key: &NewKey) -> Result<(), KeyError> {
         if list.len() > MAX_LIST || !list.iter().all(sized) {
             return invalid(format!("`{what}` has at most {MAX_LIST} texts of 1 to {MAX_TEXT} bytes"));
         }
+    }
+    if key.role == Role::Agent && key.agents.is_empty() {
+        return invalid(
+            "a key with the role `agent` names the agents that it speaks for, or `*` for all".to_owned(),
+        );
     }
     if key.role != Role::Agent && key.role != Role::Admin && !key.agents.is_empty() {
         return invalid(format!("a key with the role `{}` speaks for no agents", key.role.as_str()));

@@ -14,6 +14,7 @@ pub mod identity;
 pub mod keys;
 pub mod metrics;
 pub mod policies;
+pub mod presence;
 pub mod principal;
 pub mod private_file;
 pub mod quota;

@@ -145,6 +145,8 @@ pub struct Policies {
     pending: RwLock<Option<Pending>>,
     /// The watches on the folder, until [`watch::follow`] takes them.
     watching: std::sync::Mutex<Option<(Watching, mpsc::Receiver<()>)>>,
+    /// Fires when another set is in force.
+    moved_on: tokio::sync::Notify,
     /// Held while the set is changed, so that changes come one after the other.
     turn: tokio::sync::Mutex<Settling>,
 }
@@ -188,7 +190,7 @@ impl Policies {
             activate(store.as_ref(), &module, at_ms, pool, loaded, sources, &Principal::System).await?,
         );
         metrics.in_force(in_force.policy_hash());
-        let (trouble, pending) = Default::default();
+        let (trouble, pending, moved_on) = Default::default();
         let mut settling = Settling::new(settled);
         if let Some(listing) = &listing {
             let now = Instant::now();
@@ -206,6 +208,7 @@ impl Policies {
             current,
             trouble,
             pending,
+            moved_on,
             watching,
             turn,
         };
@@ -222,6 +225,19 @@ impl Policies {
     /// The set that decides now. Who holds the answer keeps deciding under it.
     pub fn in_force(&self) -> Arc<InForce> {
         Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Waits until another set than the one with this number is in force. The store knows of a new set a moment before
+    /// it decides here.
+    pub async fn moved_on_from(&self, policy_version: &str) {
+        const MOMENT: std::time::Duration = std::time::Duration::from_secs(1);
+        let moved_on = self.moved_on.notified();
+        tokio::pin!(moved_on);
+        moved_on.as_mut().enable();
+        if self.in_force().policy_version == policy_version {
+            // Where it takes longer, whoever waits looks again.
+            _ = tokio::time::timeout(MOMENT, moved_on).await;
+        }
     }
 
     /// Why what is in the folder is not in force; none when it is.
@@ -267,6 +283,7 @@ impl Policies {
         let in_force = activate(self.store.as_ref(), &self.module, at_ms, pool, loaded, sources, by).await?;
         let in_force = Arc::new(in_force);
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&in_force);
+        self.moved_on.notify_waiters();
         self.metrics.reloaded(Reload::InForce);
         self.metrics.in_force(in_force.policy_hash());
         tracing::info!(

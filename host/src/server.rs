@@ -18,13 +18,14 @@ use crate::bundle::shelf::Shelf;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, ConfigError};
 use crate::events::{Waiting, closed};
-use crate::gate::Gate;
+use crate::gate::{Gate, Ttls};
 use crate::http::load::Load;
 use crate::http::session::login_url;
 use crate::http::{App, Listening, Shared, router};
 use crate::keys::{KeyError, Keys, random_secret};
 use crate::metrics::Metrics;
 use crate::policies::{Policies, PolicyError, watch};
+use crate::presence::Presence;
 use crate::runtime::Module;
 use crate::server::connections::Limits;
 use crate::store::sqlite::SqliteStore;
@@ -194,6 +195,7 @@ impl Server {
         let keys = Keys::load(dyn_store.clone(), clock.clone(), metrics.clone())
             .await
             .map_err(|error| database_error(config, error))?;
+        let keys = Arc::new(keys);
         let loopback = config.is_loopback();
         if let Some(reachable) = config.hosts.iter().find(|host| !host.is_loopback())
             && !keys.configured()
@@ -218,10 +220,10 @@ impl Server {
         let gate = Gate::new(
             dyn_store.clone(),
             policies.clone(),
+            keys.clone(),
             clock.clone(),
             metrics.clone(),
-            config.approval_ttl,
-            config.result_ttl,
+            Ttls { approval: config.approval_ttl, start: config.start_ttl, result: config.result_ttl },
         )
         .with_record_skew(config.record_skew);
         let app = Arc::new(App {
@@ -232,6 +234,7 @@ impl Server {
             store: dyn_store,
             shelf: Shelf::new(signing_key, config.bundle_max_age),
             waiting: Arc::new(Waiting::default()),
+            presence: Arc::new(Presence::new(clock.clone())),
             metrics,
             clock,
             listening: Listening { loopback, port: port_of(&addresses) },
@@ -447,11 +450,11 @@ fn banner(config: &Config, server: &Server) -> String {
     if let Some(trouble) = server.app.policies.trouble() {
         lines.push(format!("             {}; see `faramesh policy check`", trouble.reason));
     }
-    lines.extend([
-        format!("  database   {}", config.db.display()),
-        format!("  admin key  {}", config.admin_key_file().display()),
-        format!("  engine     {}", server.app.policies.module().hash().to_hex()),
-    ]);
+    lines.push(format!("  database   {}", config.db.display()));
+    if server.app.keys.admin_id().is_some() && config.admin_key_file().is_file() {
+        lines.push(format!("  admin key  {}", config.admin_key_file().display()));
+    }
+    lines.push(format!("  engine     {}", server.app.policies.module().hash().to_hex()));
     lines.join("\n") + "\n"
 }
 

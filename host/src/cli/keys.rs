@@ -37,7 +37,8 @@ pub(crate) struct Create {
     #[arg(long, value_enum)]
     role: Role,
 
-    /// An agent the key may speak for; `*` and `?` stand for any characters; may be given several times
+    /// An agent the key may speak for; `*` and `?` stand for any characters, and '*' alone for all agents; a key with
+    /// the role agent needs at least one; may be given several times
     #[arg(long = "agent", value_name = "GLOB")]
     agents: Vec<String>,
 
@@ -101,6 +102,10 @@ fn keys_of(answer: &Value) -> Vec<Value> {
 }
 
 fn create(args: &Create, client: &Client, screen: &Screen) -> Outcome {
+    if matches!(args.role, Role::Agent) && args.agents.is_empty() {
+        return Err(Failure::usage("a key with the role `agent` names the agents that it speaks for")
+            .help("name them with `--agent 'support-*'`, or allow all with `--agent '*'`"));
+    }
     let body = json!({
         "agents": args.agents,
         "approver_roles": args.approver_roles,

@@ -71,6 +71,16 @@ pub(crate) struct Start {
     )]
     record_skew: String,
 
+    /// How long an action that may run may take to start; after that it lapses
+    #[arg(
+        long,
+        env = "FARAMESH_START_TTL",
+        hide_env_values = true,
+        default_value = "15m",
+        value_name = "TIME"
+    )]
+    start_ttl: String,
+
     /// How long an action may run before it counts as `timeout`
     #[arg(
         long,
@@ -125,6 +135,7 @@ impl Start {
             policies: self.policies.clone(),
             cache_dir: None,
             approval_ttl: self.approval_ttl.clone(),
+            start_ttl: self.start_ttl.clone(),
             result_ttl: self.result_ttl.clone(),
             record_skew: self.record_skew.clone(),
             max_body: self.max_body,

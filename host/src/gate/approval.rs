@@ -2,21 +2,24 @@
 //!
 //! How many people it takes is counted by the engine. Here it is made sure that they are who they must be.
 
+pub mod token;
+
 use std::time::Duration;
 
 use engine::canonical::Canonical;
-use engine::decision::Outcome;
+use engine::decision::{ApprovalRequirement, Outcome, ReasonCode};
 use engine::lifecycle::{Event, Status};
 use engine::record::{Draft, RecordKind};
 use engine::state::{Approval, Approver, State, Verdict};
 use engine::time::rfc3339;
 use engine::value::Value;
-use subtle::ConstantTimeEq as _;
+use serde::{Deserialize, Serialize};
 
-use super::pass::Pass;
-use super::{Answer, Gate, GateError, Once};
-use crate::principal::{APPROVAL_LINK, Actor, Permission, Principal, Via};
-use crate::store::{ActionRow, ApprovalRow, Change, StoreError, Written};
+use super::pass::{Essentials, Pass};
+use super::{Answer, Gate, GateError, Once, TURNS};
+use crate::keys::Keys;
+use crate::principal::{Actor, Permission, Principal, Via};
+use crate::store::{ActionRow, ApprovalRow, Change, Premise, StoreError, Written};
 
 /// What a person says of a held action.
 #[derive(Debug, Clone)]
@@ -27,6 +30,41 @@ pub struct PersonsAnswer {
     pub reason: Option<String>,
     /// The token of an approval link.
     pub token: Option<String>,
+}
+
+/// Whether an answer of one caller would count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Answerable {
+    /// Whether a yes would.
+    pub approve: bool,
+    /// Whether a no would.
+    pub reject: bool,
+    /// Why not; none when both would.
+    pub why_not: Option<WhyNot>,
+}
+
+/// Why an answer would not count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WhyNot {
+    /// The caller proposed the action.
+    SelfApproval,
+    /// The caller has approved it already.
+    AlreadyApproved,
+    /// The policy asks for roles that the caller has not.
+    RoleNotAsked,
+}
+
+/// Who answers, and as what.
+struct Answerer {
+    principal: Principal,
+    roles: Vec<String>,
+}
+
+impl Answerer {
+    fn approver(&self) -> Approver {
+        approver(&self.principal, &self.roles)
+    }
 }
 
 impl Gate {
@@ -41,45 +79,46 @@ impl Gate {
         answer: PersonsAnswer,
         once: Option<Once>,
     ) -> Result<Answer, GateError> {
-        let may_approve = caller.is_some_and(|caller| caller.role.may(Permission::Approve));
-        if !may_approve && answer.token.is_none() {
+        let known = caller.filter(|caller| caller.principal != Principal::Anonymous);
+        if known.is_some_and(|caller| !caller.may(Permission::Approve))
+            || (known.is_none() && answer.token.is_none())
+        {
             return Err(GateError::NotAnApprover);
         }
         if let Some(answered) = self.answered(once.as_ref()).await? {
             return Ok(answered);
         }
-        // Approvers of a quorum may answer at the same moment; whoever comes second is counted in a pass of its
-        // own. Each turn means that another answer was recorded, so the turns end.
-        loop {
-            let row = self.store.action(id.to_owned()).await?;
-            if row.is_local() {
-                return Err(GateError::LocalAction(Box::new(row)));
-            }
-            let (principal, roles) = who(caller, &answer, &row)?;
+        // Approvers of a quorum may answer at the same moment, policies may change and keys be revoked; whoever comes
+        // second is counted in a pass of its own.
+        for _ in 0..TURNS {
+            let row = match self.store.action(id.to_owned()).await {
+                // INVARIANT: a caller without a key learns of no action but the one that its token is for.
+                Err(StoreError::NotFound | StoreError::Ambiguous) if known.is_none() => {
+                    return Err(GateError::WrongToken);
+                }
+                row => row?,
+            };
+            let answerer = self.answerer(known, answer.token.as_deref(), &row)?;
             let now_ms = self.clock.now_ms();
-            if row.status != Status::PendingApproval {
-                return Err(GateError::WrongStatus(Box::new(row)));
-            }
-            if row.expires_at_ms.is_some_and(|expires_at_ms| now_ms >= expires_at_ms) {
-                let row = self.expire(row).await?;
-                return Err(GateError::WrongStatus(Box::new(row)));
-            }
-            if answer.approve
-                && row
-                    .approvals
-                    .iter()
-                    .any(|earlier| earlier.approve && earlier.principal.is_same_person(&principal))
-            {
-                return Err(GateError::AlreadyApproved);
-            }
-            let approval = ApprovalRow {
-                principal,
-                roles,
+            let said = ApprovalRow {
+                principal: answerer.principal.clone(),
+                roles: answerer.roles.clone(),
                 approve: answer.approve,
                 reason: answer.reason.clone(),
                 at: rfc3339(now_ms),
             };
-            let (change, duration) = self.resolve(&row, Resolution::Answered(approval), now_ms)?;
+            let waits = row.status == Status::PendingApproval;
+            if !waits || row.expires_at_ms.is_some_and(|expires_at_ms| now_ms >= expires_at_ms) {
+                let row = if waits { self.expire(row).await? } else { row };
+                let row = self.keep_late_no(row, said, now_ms).await?;
+                return Err(GateError::WrongStatus(Box::new(row)));
+            }
+            if answer.approve && has_approved(&row, &answerer.principal) {
+                return Err(GateError::AlreadyApproved);
+            }
+            let set = self.policies.in_force();
+            let (change, duration) =
+                self.resolve(&set, &row, Resolution::Answered(&answerer, said), now_ms)?;
             match self.store.advance(change, once.as_ref().map(Once::idempotency)).await {
                 Ok(written) => {
                     if let Written::Fresh(row) = &written {
@@ -87,27 +126,155 @@ impl Gate {
                     }
                     return Ok(written.into());
                 }
-                Err(StoreError::Conflict(now)) if now.status == Status::PendingApproval => {}
-                Err(StoreError::Conflict(now)) => return Err(GateError::WrongStatus(now)),
+                // Where it does not wait any more, the next turn says so, and keeps a no.
+                Err(StoreError::Conflict(_) | StoreError::KeyRevoked) => {}
+                Err(StoreError::Outdated) => self.policies.moved_on_from(&set.policy_version).await,
                 Err(error) => return Err(error.into()),
             }
         }
+        Err(GateError::Restless)
     }
 
-    /// Denies a held action whose time has run out. The answer is what it has become, also when somebody else was
+    /// Denies a held action whose time has run out. The answer is what it has become, also when someone else was
     /// faster.
     ///
     /// # Errors
     /// When the store cannot.
     pub async fn expire(&self, row: ActionRow) -> Result<ActionRow, GateError> {
-        let (change, duration) = self.resolve(&row, Resolution::Expired, self.clock.now_ms())?;
-        match self.store.advance(change, None).await {
-            Ok(Written::Fresh(row)) => {
-                self.decided(&row.decision, duration, &row.id);
-                Ok(*row)
+        for _ in 0..TURNS {
+            let set = self.policies.in_force();
+            let (change, duration) = self.resolve(&set, &row, Resolution::Expired, self.clock.now_ms())?;
+            match self.store.advance(change, None).await {
+                Ok(Written::Fresh(row)) => {
+                    self.decided(&row.decision, duration, &row.id);
+                    return Ok(*row);
+                }
+                Err(StoreError::Conflict(row)) => return Ok(*row),
+                Err(StoreError::KeyRevoked) => {}
+                Err(StoreError::Outdated) => self.policies.moved_on_from(&set.policy_version).await,
+                Ok(Written::Replayed(_)) => return Ok(self.store.action(row.id).await?),
+                Err(error) => return Err(error.into()),
             }
-            Err(StoreError::Conflict(row)) => Ok(*row),
-            Ok(Written::Replayed(_)) => Ok(self.store.action(row.id).await?),
+        }
+        Err(GateError::Restless)
+    }
+
+    /// Whether an answer of `caller` to the action would count; none when it does not wait for one here, or the caller
+    /// answers nothing.
+    pub fn answerable(&self, row: &ActionRow, caller: &Actor) -> Option<Answerable> {
+        if row.status != Status::PendingApproval || row.is_local() || !caller.may(Permission::Approve) {
+            return None;
+        }
+        let requirement = requirement(row);
+        let (reject, why_not) = if caller.principal.is_same_person(&row.principal) {
+            (false, Some(WhyNot::SelfApproval))
+        } else if has_approved(row, &caller.principal) {
+            (true, Some(WhyNot::AlreadyApproved))
+        } else if requirement.is_some_and(|wanted| !wanted.asks(&caller.approver_roles)) {
+            (true, Some(WhyNot::RoleNotAsked))
+        } else {
+            (true, None)
+        };
+        Some(Answerable { approve: why_not.is_none(), reject, why_not })
+    }
+
+    /// The approval token that was made for `caller`; none when it could not approve with one.
+    pub fn token(&self, row: &ActionRow, caller: &Actor) -> Option<String> {
+        // INVARIANT: a token never goes to who proposed the action, nor to anyone who may not approve.
+        self.answerable(row, caller).filter(|answerable| answerable.approve)?;
+        let alone = approver(&caller.principal, &caller.approver_roles);
+        if requirement(row).is_some_and(|wanted| !wanted.met_by(&[alone])) {
+            return None;
+        }
+        token::token(row, caller.principal.key_id()?)
+    }
+
+    /// Whether this answer counts toward a quorum: a yes of a person whose key was not revoked since.
+    pub fn counts(&self, said: &ApprovalRow) -> bool {
+        counts(&self.keys, said)
+    }
+
+    /// Who answers. A caller with a key is who its key says, also with a token, which must be its own; without one, it
+    /// is whoever the token was made for.
+    fn answerer(
+        &self,
+        known: Option<&Actor>,
+        given: Option<&str>,
+        row: &ActionRow,
+    ) -> Result<Answerer, GateError> {
+        let answerer = match known {
+            Some(actor) => {
+                // A key may have been revoked since its request came.
+                let live = actor.principal.key_id().and_then(|id| self.keys.holder(id));
+                live.ok_or(GateError::NotAnApprover)?;
+                if row.is_local() {
+                    return Err(GateError::LocalAction(Box::new(row.clone())));
+                }
+                if actor.principal.is_same_person(&row.principal) {
+                    return Err(GateError::SelfApproval);
+                }
+                let waits = row.status == Status::PendingApproval;
+                let own = |given| token::made_for(row, given) == actor.principal.key_id();
+                if waits && given.is_some_and(|given| !own(given)) {
+                    return Err(GateError::WrongToken);
+                }
+                Answerer { principal: actor.principal.clone(), roles: actor.approver_roles.clone() }
+            }
+            None => {
+                // The secret is gone as soon as the action does not wait, and with it every token.
+                let key_id = given.and_then(|given| token::made_for(row, given));
+                let holder = key_id.and_then(|key_id| self.keys.holder(key_id));
+                let holder = holder.filter(|holder| holder.actor.may(Permission::Approve));
+                let holder = holder.ok_or(GateError::WrongToken)?;
+                let name = holder.actor.name().to_owned();
+                Answerer {
+                    principal: Principal::Link { key_id: holder.key_id, name },
+                    roles: holder.actor.approver_roles,
+                }
+            }
+        };
+        if answerer.principal.is_same_person(&row.principal) {
+            return Err(GateError::SelfApproval);
+        }
+        Ok(answerer)
+    }
+
+    /// Keeps the no of a person for an action that ran out before: it changes nothing, and is not lost. The answer is
+    /// the action as it is then.
+    async fn keep_late_no(
+        &self,
+        row: ActionRow,
+        said: ApprovalRow,
+        now_ms: i64,
+    ) -> Result<ActionRow, GateError> {
+        let ran_out = match row.status {
+            Status::Denied => row.decision.reason_code == ReasonCode::ApprovalExpired,
+            Status::Withdrawn | Status::Lapsed => true,
+            Status::Allowed
+            | Status::PendingApproval
+            | Status::Approved
+            | Status::Executing
+            | Status::Succeeded
+            | Status::Failed
+            | Status::Timeout => false,
+        };
+        let known =
+            row.approvals.iter().any(|one| !one.approve && one.principal.is_same_person(&said.principal));
+        if said.approve || !ran_out || known {
+            return Ok(row);
+        }
+        let mut fields = vec![
+            ("approval", approval_field(Some(&said))),
+            ("late", Canonical::of(&Value::Bool(true))),
+            ("request_hash", super::execution::request_hash(&row)),
+        ];
+        fields.extend(said.principal.fields());
+        let draft =
+            Draft { kind: RecordKind::Approval, at_ms: now_ms, action_id: Some(row.id.clone()), fields };
+        let change = Change { approval: Some(said), ..Change::to(&row, row.status, draft) };
+        match self.store.advance(change, None).await {
+            Ok(Written::Fresh(row)) | Err(StoreError::Conflict(row)) => Ok(*row),
+            Ok(Written::Replayed(_)) => Ok(row),
             Err(error) => Err(error.into()),
         }
     }
@@ -115,40 +282,60 @@ impl Gate {
     /// The change that a new pass leads to, and how long the pass took.
     fn resolve(
         &self,
+        set: &crate::policies::InForce,
         row: &ActionRow,
-        resolution: Resolution,
+        resolution: Resolution<'_>,
         now_ms: i64,
     ) -> Result<(Change, Duration), GateError> {
         // Gather.
-        let answer = match &resolution {
-            Resolution::Answered(answer) => Some(answer),
-            Resolution::Expired => None,
+        let granted = self.granted(row);
+        let (verdict, answer) = match &resolution {
+            Resolution::Answered(_, said) if said.approve => (Verdict::Granted, Some(said)),
+            Resolution::Answered(_, said) => (Verdict::Rejected, Some(said)),
+            Resolution::Expired => (Verdict::Expired, None),
         };
-        let verdict = match answer {
-            Some(answer) if answer.approve => Verdict::Granted,
-            Some(_) => Verdict::Rejected,
-            None => Verdict::Expired,
+        let approvers = match &resolution {
+            Resolution::Answered(answerer, said) if said.approve => {
+                granted.iter().cloned().chain([answerer.approver()]).collect()
+            }
+            Resolution::Answered(answerer, _) => vec![answerer.approver()],
+            Resolution::Expired => granted.clone(),
         };
-        let granted = row.approvals.iter().chain(answer).filter(|answer| answer.approve);
-        let approvers = granted
-            .map(|answer| Approver {
-                key_id: answer.principal.key_id().map(str::to_owned),
-                principal: answer.principal.name().to_owned(),
-                roles: answer.roles.clone(),
-            })
-            .collect();
+        let keys = approvers.iter().filter_map(|one: &Approver| one.key_id.clone()).collect();
         let reason = answer.and_then(|answer| answer.reason.clone());
-        let state = State { now: Some(now_ms), approval: Some(Approval { approvers, reason, verdict }) };
-        let set = self.policies.in_force();
+        let state = |approvers| State {
+            now: Some(now_ms),
+            approval: Some(Approval { approvers, reason: reason.clone(), verdict }),
+        };
 
         // Call.
-        let pass = Pass::over_recorded(&set, self.policies.module(), &row.action, &state);
+        let module = self.policies.module();
+        if let Resolution::Answered(answerer, said) = &resolution
+            && let (true, Principal::Link { .. }) = (said.approve, &answerer.principal)
+        {
+            // INVARIANT: a link never adds a person to a quorum: its approval is enough alone, or it is none.
+            let alone = Pass::over_recorded(set, module, &row.action, &state(vec![answerer.approver()]));
+            let wanted = requirement(row);
+            let enough = alone.essentials.outcome != Outcome::Abstain
+                && wanted.is_none_or(|wanted| wanted.met_by(&[answerer.approver()]));
+            if !enough {
+                return Err(GateError::TokenNotEnough);
+            }
+        }
+        let pass = Pass::over_recorded(set, module, &row.action, &state(approvers));
 
         // Act.
-        let outcome = pass.essentials.outcome;
+        let Essentials { outcome, approval: wanted, .. } = &pass.essentials;
+        let outcome = *outcome;
         if verdict != Verdict::Granted && outcome != Outcome::Halt {
             // INVARIANT: only a granted approval opens the gate, whatever the engine says.
-            return Err(GateError::Failed("the engine does not halt what nobody granted".to_owned()));
+            return Err(GateError::Failed("the engine does not halt what no one granted".to_owned()));
+        }
+        if let Resolution::Answered(answerer, _) = &resolution
+            && outcome == Outcome::Abstain
+            && wanted.as_ref().is_some_and(|wanted| !wanted.asks(&answerer.roles))
+        {
+            return Err(GateError::RoleNotAsked);
         }
         let status = row
             .status
@@ -159,68 +346,79 @@ impl Gate {
         let mut fields = pass.fields(principal);
         fields.push(("approval", approval_field(answer)));
         fields.push(("request_hash", super::execution::request_hash(row)));
+        let start_by_ms = (status == Status::Approved).then(|| self.start_by_ms(now_ms));
+        if let Some(start_by_ms) = start_by_ms {
+            fields.push(("start_by", Canonical::text(&rfc3339(start_by_ms))));
+        }
+        let draft = Draft { kind, at_ms: now_ms, action_id: Some(row.id.clone()), fields };
         let change = Change {
-            id: row.id.clone(),
-            version: row.version,
-            status,
             policy_version: Some(pass.policy_version().to_owned()),
+            premise: Premise { policy_version: Some(set.policy_version.clone()), keys },
             decision: Some(pass.row),
             approval: answer.cloned(),
-            start_by_ms: None,
-            error: None,
-            result: None,
-            draft: Draft { kind, at_ms: now_ms, action_id: Some(row.id.clone()), fields },
+            start_by_ms,
+            ..Change::to(row, status, draft)
         };
         Ok((change, pass.duration))
+    }
+
+    /// The people whose yes counts.
+    pub(super) fn granted(&self, row: &ActionRow) -> Vec<Approver> {
+        let counted = row.approvals.iter().filter(|said| self.counts(said));
+        counted.map(|said| approver(&said.principal, &said.roles)).collect()
     }
 }
 
 /// What ends the waiting.
-enum Resolution {
-    Answered(ApprovalRow),
+enum Resolution<'a> {
+    Answered(&'a Answerer, ApprovalRow),
     Expired,
 }
 
-/// Who answers, and as what.
-fn who(
-    caller: Option<&Actor>,
-    answer: &PersonsAnswer,
-    row: &ActionRow,
-) -> Result<(Principal, Vec<String>), GateError> {
-    // A caller without a key is nobody in particular: it is not who proposed the action just because that one had
-    // no key either. What it needs is the token, and that is shown to approvers only.
-    let known = caller.filter(|caller| caller.principal != Principal::Anonymous);
-    if known.is_some_and(|caller| caller.principal.is_same_person(&row.principal)) {
-        return Err(GateError::SelfApproval);
-    }
-    if let Some(given) = &answer.token
-        && row.status == Status::PendingApproval
-    {
-        let token = row.approval_secret.as_deref().unwrap_or_default();
-        if token.is_empty() || !bool::from(given.as_bytes().ct_eq(token.as_bytes())) {
-            return Err(GateError::WrongToken);
+fn counts(keys: &Keys, said: &ApprovalRow) -> bool {
+    said.approve
+        && match &said.principal {
+            Principal::Key { id, .. } | Principal::Link { key_id: id, .. } => keys.is_unrevoked(id),
+            // INVARIANT: what no key of this server stands for is no person here.
+            Principal::Anonymous
+            | Principal::System
+            | Principal::Claimed { .. }
+            | Principal::Former { .. } => false,
         }
+}
+
+fn approver(principal: &Principal, roles: &[String]) -> Approver {
+    Approver {
+        key_id: principal.key_id().map(str::to_owned),
+        principal: principal.name().to_owned(),
+        roles: roles.to_vec(),
     }
-    match known {
-        Some(caller) if caller.role.may(Permission::Approve) => {
-            Ok((caller.principal.clone(), caller.approver_roles.clone()))
-        }
-        _ => Ok((Principal::without_key(APPROVAL_LINK.to_owned()), Vec::new())),
+}
+
+fn has_approved(row: &ActionRow, principal: &Principal) -> bool {
+    row.approvals.iter().any(|said| said.approve && said.principal.is_same_person(principal))
+}
+
+/// What the decision about a held action asks for.
+fn requirement(row: &ActionRow) -> Option<ApprovalRequirement> {
+    #[derive(Deserialize)]
+    struct Asks {
+        approval: Option<ApprovalRequirement>,
     }
+    serde_json::from_str::<Asks>(row.decision.json.get()).ok()?.approval
 }
 
 fn approval_field(answer: Option<&ApprovalRow>) -> Canonical {
     let null = || Canonical::of(&Value::Null);
     let Some(answer) = answer else { return null() };
-    let text = |text: &str| Canonical::of(&Value::from(text));
-    let or_null = |value: Option<&str>| value.map_or_else(null, text);
+    let or_null = |value: Option<&str>| value.map_or_else(null, Canonical::text);
     let roles = answer.roles.iter().map(|role| Value::from(role.as_str())).collect();
     let (principal, via) = (&answer.principal, answer.principal.via());
     Canonical::object(&[
         ("approve", &Canonical::of(&Value::Bool(answer.approve))),
         ("claimed_by", &or_null(principal.claimed_by())),
         ("key_id", &or_null(principal.key_id())),
-        ("principal", &text(principal.name())),
+        ("principal", &Canonical::text(principal.name())),
         ("reason", &or_null(answer.reason.as_deref())),
         ("roles", &Canonical::of(&Value::Array(roles))),
         ("via", &or_null(via.map(Via::as_str))),

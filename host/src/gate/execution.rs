@@ -1,17 +1,24 @@
-//! An action starts and ends, or nobody says how it ended. Nothing is decided again here.
+//! What was decided starts and ends, is given up by its caller, or runs out.
+//!
+//! A status that permits is a permission under the policies that gave it, and for a while: before an action starts it
+//! is looked at again.
 
 use engine::canonical::Canonical;
-use engine::hash::Digest;
+use engine::decision::{Outcome, ReasonCode};
+use engine::hash::{Digest, PolicyHash};
 use engine::json::{self, MAX_BYTES};
 use engine::lifecycle::{Event, Status};
 use engine::record::{Draft, RecordKind};
+use engine::state::{Approval, State, Verdict};
 use engine::value::Value;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{Answer, Gate, GateError, Once};
+use super::pass::Pass;
+use super::{Answer, Gate, GateError, Once, TURNS};
+use crate::policies::InForce;
 use crate::principal::{Actor, Principal, Role};
-use crate::store::{ActionRow, Change, StoreError};
+use crate::store::{ActionRow, Change, Premise, StoreError, Written};
 
 /// How an action ended, as its caller says.
 #[derive(Debug, Clone)]
@@ -28,22 +35,84 @@ impl Gate {
     /// Starts an action that may run. Of many who ask, one is told yes.
     ///
     /// # Errors
-    /// [`GateError::WrongStatus`] when it may not start, or not any more.
+    /// [`GateError::WrongStatus`] when it may not start, or not any more; [`GateError::Lapsed`] when its time has run
+    /// out or the policies in force now do not permit it, which ends it.
     pub async fn start(&self, caller: &Actor, id: &str, once: Option<Once>) -> Result<Answer, GateError> {
         if let Some(answered) = self.answered(once.as_ref()).await? {
             return Ok(answered);
         }
+        for _ in 0..TURNS {
+            let row = self.own(caller, id).await?;
+            let status = row.status.after(Event::Start);
+            let status = status.ok_or_else(|| GateError::WrongStatus(Box::new(row.clone())))?;
+            let now_ms = self.clock.now_ms();
+            let set = self.policies.in_force();
+            // INVARIANT: without a time until when it may start, it may not.
+            if row.start_by_ms.is_none_or(|start_by_ms| now_ms >= start_by_ms) {
+                let lapsed = self.lapse(&set, &row, ReasonCode::PermitExpired, now_ms).await?;
+                return Err(GateError::Lapsed(ReasonCode::PermitExpired, Box::new(lapsed)));
+            }
+            let again = self.decided_otherwise(&set, &row).then(|| self.pass_again(&set, &row, now_ms));
+            if again.as_ref().is_some_and(|again| again.essentials.outcome != Outcome::Execute) {
+                match self.lapse(&set, &row, ReasonCode::PolicyChanged, now_ms).await {
+                    Err(GateError::Store(StoreError::Outdated)) => {
+                        self.policies.moved_on_from(&set.policy_version).await;
+                        continue;
+                    }
+                    Err(GateError::Store(StoreError::KeyRevoked)) => continue,
+                    lapsed => return Err(GateError::Lapsed(ReasonCode::PolicyChanged, Box::new(lapsed?))),
+                }
+            }
+            let mut fields = match &again {
+                Some(again) => again.fields(&caller.principal),
+                None => caller.principal.fields(),
+            };
+            fields.push(("request_hash", request_hash(&row)));
+            let action_id = Some(row.id.clone());
+            let draft = Draft { kind: RecordKind::Start, at_ms: now_ms, action_id, fields };
+            let change = Change {
+                premise: self.premise(&set, &row),
+                policy_version: again.as_ref().map(|again| again.policy_version().to_owned()),
+                decision: again.map(|again| again.row),
+                ..Change::to(&row, status, draft)
+            };
+            match self.store.advance(change, once.as_ref().map(Once::idempotency)).await {
+                Ok(written) => return Ok(written.into()),
+                Err(StoreError::Conflict(now)) => return Err(GateError::WrongStatus(now)),
+                Err(StoreError::KeyRevoked) => {}
+                Err(StoreError::Outdated) => self.policies.moved_on_from(&set.policy_version).await,
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(GateError::Restless)
+    }
+
+    /// Gives an action up that has not started: no one waits for it any more, and nothing may start it.
+    ///
+    /// # Errors
+    /// [`GateError::WrongStatus`] when it has started, or has ended in another way.
+    pub async fn withdraw(
+        &self,
+        caller: &Actor,
+        id: &str,
+        reason: Option<String>,
+        once: Option<Once>,
+    ) -> Result<Answer, GateError> {
+        if let Some(answered) = self.answered(once.as_ref()).await? {
+            return Ok(answered);
+        }
         let row = self.own(caller, id).await?;
-        let mut fields = vec![("request_hash", request_hash(&row))];
+        let said = reason.as_deref().map_or_else(|| Canonical::of(&Value::Null), text);
+        let mut fields = vec![("reason", said), ("request_hash", request_hash(&row))];
         fields.extend(caller.principal.fields());
-        let change = self.change(&row, Event::Start, RecordKind::Start, fields)?;
+        let change = self.change(&row, Event::Withdraw, RecordKind::Withdrawal, fields)?;
         self.advance(change, once).await
     }
 
     /// Records how an action ended.
     ///
     /// # Errors
-    /// [`GateError::WrongStatus`] when it is not executing.
+    /// [`GateError::WrongStatus`] when it is not executing. A result that comes after its time still counts.
     pub async fn report(
         &self,
         caller: &Actor,
@@ -64,7 +133,8 @@ impl Gate {
         self.advance(change, once).await
     }
 
-    /// Ends what is overdue: held actions that nobody answered for, and started ones without a result.
+    /// Ends what is overdue: held actions that no one answered for, permitted ones that did not start, and started
+    /// ones without a result.
     pub async fn sweep(&self) {
         let now_ms = self.clock.now_ms();
         let overdue = match self.store.overdue(now_ms, now_ms.saturating_sub(self.result_ttl_ms)).await {
@@ -78,12 +148,86 @@ impl Gate {
             let id = row.id.clone();
             let ended = match row.status {
                 Status::PendingApproval => self.expire(row).await.map(|_| ()),
+                Status::Allowed | Status::Approved => self
+                    .lapse(&self.policies.in_force(), &row, ReasonCode::PermitExpired, now_ms)
+                    .await
+                    .map(|_| ()),
                 _ => self.lose(row).await,
             };
             match ended {
                 Ok(()) => tracing::info!(action_id = id, "an overdue action was ended"),
                 Err(error) => tracing::error!(action_id = id, %error, "an overdue action could not be ended"),
             }
+        }
+    }
+
+    /// Until when an action may start that is permitted now.
+    pub(super) fn start_by_ms(&self, now_ms: i64) -> i64 {
+        now_ms.saturating_add(self.start_ttl_ms)
+    }
+
+    /// Whether what permitted an action is not what would decide about it now: the policies, the engine, or a person
+    /// whose key was revoked since.
+    fn decided_otherwise(&self, set: &InForce, row: &ActionRow) -> bool {
+        #[derive(Deserialize)]
+        struct Decided {
+            policy_hash: PolicyHash,
+            runtime_version: String,
+        }
+        let same = serde_json::from_str::<Decided>(row.decision.json.get()).is_ok_and(|decided| {
+            decided.policy_hash == set.policy_hash() && decided.runtime_version == engine::RUNTIME_VERSION
+        });
+        !same || row.approvals.iter().any(|said| said.approve && !self.counts(said))
+    }
+
+    /// A new pass over an action that may run, with the people who approved it.
+    fn pass_again(&self, set: &InForce, row: &ActionRow, now_ms: i64) -> Pass {
+        let approval = (row.status == Status::Approved).then(|| Approval {
+            approvers: self.granted(row),
+            reason: row.approvals.last().and_then(|said| said.reason.clone()),
+            verdict: Verdict::Granted,
+        });
+        let state = State { now: Some(now_ms), approval };
+        Pass::over_recorded(set, self.policies.module(), &row.action, &state)
+    }
+
+    /// What a start rests on: the policies in force, and the keys of those who approved it.
+    fn premise(&self, set: &InForce, row: &ActionRow) -> Premise {
+        let keys = self.granted(row).into_iter().filter_map(|one| one.key_id).collect();
+        Premise { policy_version: Some(set.policy_version.clone()), keys }
+    }
+
+    /// Ends an action that may run and is not to start. The answer is what it has become, also when someone else was
+    /// faster.
+    async fn lapse(
+        &self,
+        set: &InForce,
+        row: &ActionRow,
+        code: ReasonCode,
+        now_ms: i64,
+    ) -> Result<ActionRow, GateError> {
+        let reason = match code {
+            ReasonCode::PolicyChanged => {
+                let again = self.pass_again(set, row, now_ms);
+                format!("it was permitted, and the policies in force at its start do not: {}", again.reason())
+            }
+            _ => "it was permitted, and not started in time".to_owned(),
+        };
+        let pass = Pass::lapsed(set, self.policies.module(), row, code, reason)?;
+        let mut fields = pass.fields(&Principal::System);
+        fields.push(("reason_code", text(code.as_str())));
+        fields.push(("request_hash", request_hash(row)));
+        let mut change = self.change(row, Event::Lapse, RecordKind::Expiry, fields)?;
+        change.policy_version = Some(pass.policy_version().to_owned());
+        change.decision = Some(pass.row);
+        if code == ReasonCode::PolicyChanged {
+            change.premise = self.premise(set, row);
+        }
+        match self.store.advance(change, None).await {
+            Ok(Written::Fresh(row)) => Ok(*row),
+            Err(StoreError::Conflict(row)) => Ok(*row),
+            Ok(Written::Replayed(_)) => Ok(self.store.action(row.id.clone()).await?),
+            Err(error) => Err(error.into()),
         }
     }
 
@@ -116,18 +260,7 @@ impl Gate {
     ) -> Result<Change, GateError> {
         let status = row.status.after(event).ok_or_else(|| GateError::WrongStatus(Box::new(row.clone())))?;
         let at_ms = self.clock.now_ms();
-        Ok(Change {
-            id: row.id.clone(),
-            version: row.version,
-            status,
-            decision: None,
-            policy_version: None,
-            approval: None,
-            start_by_ms: None,
-            error: None,
-            result: None,
-            draft: Draft { kind, at_ms, action_id: Some(row.id.clone()), fields },
-        })
+        Ok(Change::to(row, status, Draft { kind, at_ms, action_id: Some(row.id.clone()), fields }))
     }
 
     async fn advance(&self, change: Change, once: Option<Once>) -> Result<Answer, GateError> {

@@ -1,7 +1,7 @@
 //! One pass of an action through the engine, and what a record says of it.
 //!
-//! An engine that does not answer is an answer too: `HALT`, `engine_failure`. This is the only decision that is
-//! made outside the engine, and it opens nothing.
+//! An engine that does not answer is an answer too: `HALT`, `engine_failure`. This and the end of a permission that
+//! lapses are the only decisions that are made outside the engine, and they open nothing.
 
 use std::borrow::Cow;
 use std::time::{Duration, Instant};
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use engine::action::Action;
 use engine::canonical::Canonical;
 use engine::decision::{ApprovalRequirement, Decision, Outcome, ReasonCode, RuleRef};
-use engine::hash::{PolicyHash, ProvenanceId, RawHash};
+use engine::hash::{PolicyHash, ProvenanceId, RawHash, RequestHash};
 use engine::json::MAX_BYTES;
 use engine::risk::{RiskLevel, RiskScore};
 use engine::state::State;
@@ -20,7 +20,9 @@ use serde_json::value::RawValue;
 use crate::policies::InForce;
 use crate::principal::Principal;
 use crate::runtime::{Module, Pool, RuntimeError, Verdict};
-use crate::store::DecisionRow;
+use crate::store::{ActionRow, DecisionRow};
+
+use super::GateError;
 
 /// What the engine said of an action.
 #[derive(Debug)]
@@ -114,6 +116,63 @@ impl Pass {
         Pass { proposed, essentials, row, error, duration, policy_version, engine_hash }
     }
 
+    /// The decision that ends a permission: it is the host's and not the engine's, and opens nothing.
+    ///
+    /// # Errors
+    /// When the decision that permitted the action cannot be read.
+    pub fn lapsed(
+        set: &InForce,
+        module: &Module,
+        row: &ActionRow,
+        reason_code: ReasonCode,
+        reason: String,
+    ) -> Result<Self, GateError> {
+        let damaged = |error: serde_json::Error| {
+            GateError::Failed(format!("a stored decision cannot be read: {error}"))
+        };
+        let permitted: Decision = serde_json::from_str(row.decision.json.get()).map_err(damaged)?;
+        let (outcome, policy_hash) = (Outcome::Halt, set.policy_hash());
+        let state = Canonical::printed_by_the_engine(row.decision.state.get());
+        let decision = Decision {
+            approval: None,
+            decision: outcome.effect(),
+            outcome,
+            policy_hash,
+            provenance_id: provenance_id(policy_hash, permitted.request_hash, &state),
+            reason,
+            reason_code,
+            runtime_version: engine::RUNTIME_VERSION.to_owned(),
+            shadow: Vec::new(),
+            ..permitted
+        };
+        let row = DecisionRow {
+            json: raw(Canonical::serialize(&decision).map(Canonical::into_string).unwrap_or_default()),
+            outcome: decision.outcome,
+            reason_code: decision.reason_code,
+            risk_level: decision.risk_level,
+            state: row.decision.state.clone(),
+        };
+        let Decision { outcome, approval, reason_code, risk_level, risk_score, rule, .. } = decision;
+        Ok(Pass {
+            proposed: None,
+            essentials: Essentials { outcome, approval, reason_code, risk_level, risk_score, rule },
+            row,
+            error: None,
+            duration: Duration::ZERO,
+            policy_version: set.policy_version.clone(),
+            engine_hash: text(&module.hash().to_hex()),
+        })
+    }
+
+    /// The reason of the decision, for people.
+    pub fn reason(&self) -> String {
+        #[derive(Deserialize)]
+        struct Said {
+            reason: String,
+        }
+        serde_json::from_str::<Said>(self.row.json.get()).map(|said| said.reason).unwrap_or_default()
+    }
+
     /// How long the engine took, in microseconds.
     pub fn duration_us(&self) -> u64 {
         u64::try_from(self.duration.as_micros()).unwrap_or(u64::MAX)
@@ -192,15 +251,6 @@ pub(super) fn failure(policy_hash: PolicyHash, bytes: &[u8], state: &str) -> Par
     let state_value = engine::json::parse(state.as_bytes(), MAX_BYTES)
         .unwrap_or_else(|_| Value::Object(Default::default()));
     let state = Canonical::of(&state_value);
-    let provenance = Canonical::object(&[
-        ("policy_hash", &text(&policy_hash.to_hex())),
-        (
-            "request_hash",
-            &request_hash.map_or_else(|| Canonical::of(&Value::Null), |hash| text(&hash.to_hex())),
-        ),
-        ("runtime_version", &text(engine::RUNTIME_VERSION)),
-        ("state", &state),
-    ]);
     let outcome = Outcome::Halt;
     let decision = Decision {
         approval: None,
@@ -208,7 +258,7 @@ pub(super) fn failure(policy_hash: PolicyHash, bytes: &[u8], state: &str) -> Par
         key_params: Vec::new(),
         outcome,
         policy_hash,
-        provenance_id: ProvenanceId::of(provenance.as_bytes()),
+        provenance_id: provenance_id(policy_hash, request_hash, &state),
         raw_hash: action.is_none().then(|| RawHash::of(bytes)),
         reason: "the engine did not answer".to_owned(),
         reason_code: ReasonCode::EngineFailure,
@@ -236,6 +286,23 @@ pub(super) fn failure(policy_hash: PolicyHash, bytes: &[u8], state: &str) -> Par
     let Decision { outcome, approval, reason_code, risk_level, risk_score, rule, .. } = decision;
     let essentials = Essentials { outcome, approval, reason_code, risk_level, risk_score, rule };
     (proposed, essentials, row, None)
+}
+
+fn provenance_id(
+    policy_hash: PolicyHash,
+    request_hash: Option<RequestHash>,
+    state: &Canonical,
+) -> ProvenanceId {
+    let provenance = Canonical::object(&[
+        ("policy_hash", &text(&policy_hash.to_hex())),
+        (
+            "request_hash",
+            &request_hash.map_or_else(|| Canonical::of(&Value::Null), |hash| text(&hash.to_hex())),
+        ),
+        ("runtime_version", &text(engine::RUNTIME_VERSION)),
+        ("state", state),
+    ]);
+    ProvenanceId::of(provenance.as_bytes())
 }
 
 /// Text that is JSON as JSON; `null` for what is not.

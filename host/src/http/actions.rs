@@ -1,5 +1,6 @@
 //! Actions: submitting one, finding them, waiting for one, and how one reads.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{Path, State};
@@ -12,18 +13,20 @@ use serde::{Deserialize, Serialize};
 use serde_json::json as object;
 use serde_json::value::RawValue;
 
-use super::Shared;
 use super::auth::Caller;
 use super::error::Problem;
 use super::extract::{JsonBytes, Params, json, json_page, json_text};
+use super::{App, Shared};
 use crate::clock::parse_time;
 use crate::events::closed;
 use crate::gate::Answer;
+use crate::gate::approval::Answerable;
 use crate::principal::{Actor, Permission};
 use crate::store::{ActionRow, ApprovalRow, Filter, Receipt};
 
 /// The longest time that a request may wait.
-const MAX_WAIT: Duration = Duration::from_secs(60);
+/// Proxies give up after 60 seconds.
+const MAX_WAIT: Duration = Duration::from_secs(50);
 const DEFAULT_WAIT: Duration = Duration::from_secs(30);
 /// The most actions of one list.
 const MAX_LIMIT: u32 = crate::store::LONGEST_PAGE;
@@ -34,9 +37,16 @@ const DEFAULT_LIMIT: u32 = 50;
 struct Standing<'a> {
     status: Status,
     policy_version: &'a str,
-    /// Shown to whoever may approve the action, as long as it waits for that.
-    approval_token: Option<&'a str>,
-    approvals: &'a [ApprovalRow],
+    /// Who sent it; shown to those who see all actions.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    principal: Option<&'a str>,
+    /// Shown to an approver whose approval would be enough, as long as the action waits for it.
+    approval_token: Option<String>,
+    approvals: Vec<Said<'a>>,
+    /// Whether an answer of the caller would count; null when it answers nothing here.
+    answerable: Option<Answerable>,
+    /// Whether a caller waits for the answer; null when it does not wait for one.
+    waiting: Option<bool>,
     /// Signed permits are not made in this version; the answer to `start` is the permission.
     permit: Option<()>,
     /// Whether the wrapper that brought it decided otherwise than this server does; then the decision is this server's.
@@ -46,6 +56,7 @@ struct Standing<'a> {
     created_at: String,
     updated_at: String,
     expires_at: Option<String>,
+    start_by: Option<String>,
     /// Absent until there is one, because published clients take the mere name for a failure.
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<&'a str>,
@@ -53,17 +64,32 @@ struct Standing<'a> {
     result: Option<&'a RawValue>,
 }
 
+/// One person's answer, and whether it counts.
+#[derive(Serialize)]
+struct Said<'a> {
+    #[serde(flatten)]
+    said: &'a ApprovalRow,
+    /// Whether it counts toward what the policy asks for: not when its key was revoked, or a stream only claims it. Null
+    /// for a no, and when the action does not wait any more.
+    counts: Option<bool>,
+}
+
 impl<'a> Standing<'a> {
-    fn of(row: &'a ActionRow, caller: Option<&Actor>) -> Self {
-        // INVARIANT: the token never goes to who proposed the action, nor to anybody who may not approve.
-        let may_approve = caller.is_some_and(|caller| {
-            caller.may(Permission::Approve) && !caller.principal.is_same_person(&row.principal)
-        });
+    fn of(app: &App, row: &'a ActionRow, caller: Option<&Actor>) -> Self {
+        let waits = row.status == Status::PendingApproval;
+        let may_start = matches!(row.status, Status::Allowed | Status::Approved);
+        let said = |said: &'a ApprovalRow| Said {
+            said,
+            counts: (waits && said.approve).then(|| app.gate.counts(said)),
+        };
         Standing {
             status: row.status,
             policy_version: &row.policy_version,
-            approval_token: row.approval_secret.as_deref().filter(|_| may_approve),
-            approvals: &row.approvals,
+            principal: caller.filter(|caller| caller.may(Permission::SeeAll)).map(|_| row.principal.name()),
+            approval_token: caller.and_then(|caller| app.gate.token(row, caller)),
+            approvals: row.approvals.iter().map(said).collect(),
+            answerable: caller.and_then(|caller| app.gate.answerable(row, caller)),
+            waiting: waits.then(|| app.presence.is_awaited(&row.id)),
             permit: None,
             contradicted: row.contradicted,
             receipt: &row.receipt,
@@ -71,6 +97,7 @@ impl<'a> Standing<'a> {
             created_at: rfc3339(row.created_at_ms),
             updated_at: rfc3339(row.updated_at_ms),
             expires_at: row.expires_at_ms.map(rfc3339),
+            start_by: row.start_by_ms.filter(|_| may_start).map(rfc3339),
             error: row.error.as_deref(),
             result: row.result.as_deref(),
         }
@@ -84,10 +111,14 @@ impl<'a> Standing<'a> {
 ///
 /// # Errors
 /// When the stored action cannot be read.
-pub fn render(row: &ActionRow, caller: Option<&Actor>) -> Result<String, Problem> {
-    let failed = |what: &str| Problem::failed(&format!("a stored action cannot be read: {what}"));
+pub fn render(app: &App, row: &ActionRow, caller: Option<&Actor>) -> Result<String, Problem> {
+    written(app, row, caller).map_err(|what| Problem::failed(&what))
+}
+
+fn written(app: &App, row: &ActionRow, caller: Option<&Actor>) -> Result<String, String> {
+    let failed = |what: &str| format!("a stored action cannot be read: {what}");
     let standing =
-        serde_json::to_string(&Standing::of(row, caller)).map_err(|error| failed(&error.to_string()))?;
+        serde_json::to_string(&Standing::of(app, row, caller)).map_err(|error| failed(&error.to_string()))?;
     let (action, decision) = (row.action.get(), row.decision.json.get());
     let mut text = String::with_capacity(action.len() + decision.len() + standing.len() + 48);
     // An id is a UUID, which needs no escapes.
@@ -105,29 +136,32 @@ pub fn render(row: &ActionRow, caller: Option<&Actor>) -> Result<String, Problem
     Ok(text)
 }
 
-/// What is kept for a request that comes again. It is made where it cannot fail; an answer that could not be made
-/// is kept as null.
-pub fn kept(caller: Option<Actor>) -> impl Fn(&ActionRow) -> String + Send + Sync + 'static {
-    move |row| render(row, caller.as_ref()).unwrap_or_else(|_| "null".to_owned())
+/// Makes what is kept for a request that comes again, before anything is recorded.
+pub fn kept(
+    app: &Shared,
+    caller: Option<Actor>,
+) -> impl Fn(&ActionRow) -> Result<String, String> + Send + Sync + 'static {
+    let app = Arc::clone(app);
+    move |row| written(&app, row, caller.as_ref())
 }
 
 /// The answer to a request that changed an action.
 ///
 /// # Errors
 /// When the stored action cannot be read.
-pub fn answer(answer: &Answer, caller: Option<&Actor>) -> Result<Response, Problem> {
+pub fn answer(app: &App, answer: &Answer, caller: Option<&Actor>) -> Result<Response, Problem> {
     match answer {
-        Answer::Action(row) => render(row, caller).map(json_text),
+        Answer::Action(row) => render(app, row, caller).map(json_text),
         Answer::Again(text) => Ok(json_text(text.clone())),
     }
 }
 
 /// `POST /v1/actions`
 pub async fn submit(State(app): State<Shared>, caller: Caller, body: JsonBytes) -> Result<Response, Problem> {
-    let principal = caller.needs(Permission::Submit)?;
-    let once = body.once(&principal.principal.scope(), kept(Some(principal.clone())))?;
+    let actor = caller.needs(Permission::Submit)?;
+    let once = body.once(&actor.principal.scope(), kept(&app, Some(actor.clone())))?;
     let _turn = app.load.turn_to_decide(&caller, body.bytes.len()).await?;
-    answer(&app.gate.submit(principal, &body.bytes, once).await?, Some(principal))
+    answer(&app, &app.gate.submit(actor, &body.bytes, once).await?, Some(actor))
 }
 
 /// `POST /v1/gate/decide`: the decision as the engine printed it, and the policy set that made it.
@@ -227,7 +261,7 @@ pub async fn list(
             text.push(',');
         }
         // Each row goes when its text is made, so that the page is not kept twice.
-        text.push_str(&render(&row, Some(principal))?);
+        text.push_str(&render(&app, &row, Some(principal))?);
     }
     let end = object!({ "next_cursor": page.next_cursor, "total": page.total }).to_string();
     text.push_str("],");
@@ -242,7 +276,7 @@ pub async fn one(
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
     let row = app.gate.visible(&caller.actor, &id).await?;
-    render(&row, Some(&caller.actor)).map(json_text)
+    render(&app, &row, Some(&caller.actor)).map(json_text)
 }
 
 /// `GET /v1/actions/{id}/events`
@@ -303,26 +337,28 @@ pub async fn wait(
             .ok_or_else(|| Problem::bad_request("invalid_query", "`timeout` must be a time such as `30s`"))?,
     };
     let deadline = tokio::time::Instant::now() + timeout.min(MAX_WAIT);
-    let id = app.gate.visible(&caller.actor, &id).await?.id;
+    let row = app.gate.visible(&caller.actor, &id).await?;
+    if row.status != Status::PendingApproval {
+        return render(&app, &row, Some(&caller.actor)).map(json_text);
+    }
     let _place = app.load.waits.take(caller.counted_as(), 1).await?;
-    let watch = app.waiting.action(&id);
+    let _present = app.presence.begin(&row.id);
+    let watch = app.waiting.action(&row.id);
     let mut closing = app.waiting.closing();
+    let mut over = false;
     loop {
         let next = watch.next();
         tokio::pin!(next);
         next.as_mut().enable();
-        let row = app.gate.visible(&caller.actor, &id).await?;
-        if row.status != Status::PendingApproval {
-            return render(&row, Some(&caller.actor)).map(json_text);
+        // Read again when time is up: the answer is how the action stands then.
+        let row = app.gate.visible(&caller.actor, &row.id).await?;
+        if over || row.status != Status::PendingApproval {
+            return render(&app, &row, Some(&caller.actor)).map(json_text);
         }
-        tokio::select! {
-            () = next => {}
-            () = tokio::time::sleep_until(deadline) => {
-                return render(&row, Some(&caller.actor)).map(json_text);
-            }
-            () = closed(&mut closing) => {
-                return render(&row, Some(&caller.actor)).map(json_text);
-            }
-        }
+        over = tokio::select! {
+            () = next => false,
+            () = tokio::time::sleep_until(deadline) => true,
+            () = closed(&mut closing) => true,
+        };
     }
 }

@@ -157,6 +157,8 @@ impl From<StoreError> for Problem {
             StoreError::TooNew { .. }
             | StoreError::InUse(_)
             | StoreError::StreamTaken(_)
+            | StoreError::Outdated
+            | StoreError::KeyRevoked
             | StoreError::Failed(_) => {
                 tracing::error!(%error, "the store failed");
                 let detail = "the server could not read or record this, so nothing may run";
@@ -192,7 +194,16 @@ impl From<GateError> for Problem {
             GateError::NotAnApprover => forbidden("not_an_approver"),
             GateError::WrongToken => forbidden("wrong_token"),
             GateError::SelfApproval => forbidden("self_approval"),
+            GateError::TokenNotEnough => forbidden("token_not_enough"),
+            GateError::RoleNotAsked => forbidden("role_not_asked"),
             GateError::AlreadyApproved => Problem::new(StatusCode::CONFLICT, "already_approved", detail),
+            GateError::Lapsed(code, row) => Problem::new(StatusCode::CONFLICT, code.as_str(), detail)
+                .halting(code)
+                .with("id", row.id.as_str())
+                .with("action_status", row.status.as_str())
+                .with("reason", reason(&row)),
+            GateError::Restless => Problem::new(StatusCode::SERVICE_UNAVAILABLE, "not_decided", detail)
+                .halting(ReasonCode::PolicyChanged),
             GateError::WrongStatus(row) => wrong_status(&row),
             GateError::LocalAction(row) => Problem::new(StatusCode::CONFLICT, "local_action", detail)
                 .with("id", row.id.as_str())
@@ -312,10 +323,22 @@ impl From<KeyError> for Problem {
     fn from(error: KeyError) -> Self {
         match error {
             KeyError::Invalid(detail) => Problem::bad_request("invalid_key", detail),
+            KeyError::LastAdmin(name) => Problem::new(
+                StatusCode::CONFLICT,
+                "last_admin",
+                format!("`{name}` is the last admin key that does not expire"),
+            )
+            .with("help", "make another admin key without an expiry first, then revoke this one with it"),
             KeyError::Failed(internal) => Problem::failed(&internal),
             KeyError::Store(error) => error.into(),
         }
     }
+}
+
+/// Why the action is where it is, as its decision says.
+fn reason(row: &ActionRow) -> Value {
+    let decision: Value = serde_json::from_str(row.decision.json.get()).unwrap_or_default();
+    decision.get("reason").cloned().unwrap_or_default()
 }
 
 fn wrong_status(row: &ActionRow) -> Problem {

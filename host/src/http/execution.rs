@@ -34,13 +34,13 @@ pub async fn approval(
         let detail = "an approval needs the key of an approver, or the action's `token`";
         return Err(Problem::unauthorized("key_required", detail));
     }
-    let principal = caller.as_ref().map(|caller| &caller.actor);
+    let actor = caller.as_ref().map(|caller| &caller.actor);
     // A caller without the approver's role who holds the token sees what the holder of a link sees.
-    let approver = principal.filter(|principal| principal.may(Permission::Approve));
+    let approver = actor.filter(|actor| actor.may(Permission::Approve));
     let scope = approver.map_or_else(|| APPROVAL_LINK.to_owned(), |approver| approver.principal.scope());
-    let once = body.once(&scope, kept(approver.cloned()))?;
-    let answered = app.gate.answer(principal, &id, PersonsAnswer { approve, reason, token }, once).await?;
-    answer(&answered, approver)
+    let once = body.once(&scope, kept(&app, approver.cloned()))?;
+    let answered = app.gate.answer(actor, &id, PersonsAnswer { approve, reason, token }, once).await?;
+    answer(&app, &answered, approver)
 }
 
 /// `POST /v1/actions/{id}/start`
@@ -50,10 +50,29 @@ pub async fn start(
     Path(id): Path<String>,
     body: JsonBytes,
 ) -> Result<Response, Problem> {
-    let principal = caller.needs(Permission::Submit)?;
+    let actor = caller.needs(Permission::Submit)?;
     let Nothing {} = body.parse()?;
-    let once = body.once(&principal.principal.scope(), kept(Some(principal.clone())))?;
-    answer(&app.gate.start(principal, &id, once).await?, Some(principal))
+    let once = body.once(&actor.principal.scope(), kept(&app, Some(actor.clone())))?;
+    answer(&app, &app.gate.start(actor, &id, once).await?, Some(actor))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WithdrawBody {
+    reason: Option<String>,
+}
+
+/// `POST /v1/actions/{id}/withdraw`
+pub async fn withdraw(
+    State(app): State<Shared>,
+    caller: Caller,
+    Path(id): Path<String>,
+    body: JsonBytes,
+) -> Result<Response, Problem> {
+    let actor = caller.needs(Permission::Submit)?;
+    let WithdrawBody { reason } = body.parse()?;
+    let once = body.once(&actor.principal.scope(), kept(&app, Some(actor.clone())))?;
+    answer(&app, &app.gate.withdraw(actor, &id, reason, once).await?, Some(actor))
 }
 
 #[derive(Deserialize)]
@@ -71,9 +90,9 @@ pub async fn result(
     Path(id): Path<String>,
     body: JsonBytes,
 ) -> Result<Response, Problem> {
-    let principal = caller.needs(Permission::Submit)?;
+    let actor = caller.needs(Permission::Submit)?;
     let ResultBody { success, error, result } = body.parse()?;
-    let once = body.once(&principal.principal.scope(), kept(Some(principal.clone())))?;
+    let once = body.once(&actor.principal.scope(), kept(&app, Some(actor.clone())))?;
     let report = Report { success, error, result };
-    answer(&app.gate.report(principal, &id, report, once).await?, Some(principal))
+    answer(&app, &app.gate.report(actor, &id, report, once).await?, Some(actor))
 }

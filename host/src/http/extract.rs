@@ -73,7 +73,7 @@ impl JsonBytes {
     pub fn once(
         &self,
         principal: &str,
-        render: impl Fn(&ActionRow) -> String + Send + Sync + 'static,
+        render: impl Fn(&ActionRow) -> Result<String, String> + Send + Sync + 'static,
     ) -> Result<Option<Once>, Problem> {
         let Some(key) = self.idempotency_key()? else { return Ok(None) };
         Ok(Some(Once {

@@ -34,6 +34,7 @@ use crate::gate::Gate;
 use crate::keys::Keys;
 use crate::metrics::Metrics;
 use crate::policies::Policies;
+use crate::presence::Presence;
 use crate::sessions::Sessions;
 use crate::store::Store;
 
@@ -44,7 +45,7 @@ pub struct App {
     /// The policy set in force.
     pub policies: Arc<Policies>,
     /// Who may ask.
-    pub keys: Keys,
+    pub keys: Arc<Keys>,
     /// Which browsers are logged in.
     pub sessions: Sessions,
     /// What is remembered.
@@ -53,6 +54,8 @@ pub struct App {
     pub shelf: Shelf,
     /// Who waits.
     pub waiting: Arc<Waiting>,
+    /// For which held actions callers wait.
+    pub presence: Arc<Presence>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
     /// What time it is.

@@ -33,6 +33,7 @@ pub fn routes() -> Vec<Route> {
         route("get", "/v1/actions/{id}/wait", get(actions::wait)),
         route("post", "/v1/actions/{id}/approval", post(execution::approval)),
         route("post", "/v1/actions/{id}/start", post(execution::start)),
+        route("post", "/v1/actions/{id}/withdraw", post(execution::withdraw)),
         route("post", "/v1/actions/{id}/result", post(execution::result)),
         route("post", "/v1/actions/{id}/replay", post(actions::replay)),
         route("post", "/v1/gate/decide", post(actions::decide)),

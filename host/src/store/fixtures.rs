@@ -86,18 +86,7 @@ pub(crate) async fn submit(store: &dyn Store, n: u32, outcome: Outcome) -> Actio
 }
 
 pub(crate) fn change(row: &ActionRow, status: Status, kind: RecordKind) -> Change {
-    Change {
-        id: row.id.clone(),
-        version: row.version,
-        status,
-        decision: None,
-        policy_version: None,
-        approval: None,
-        start_by_ms: None,
-        error: None,
-        result: None,
-        draft: draft(kind, row.updated_at_ms + 1, Some(row.id.clone())),
-    }
+    Change::to(row, status, draft(kind, row.updated_at_ms + 1, Some(row.id.clone())))
 }
 
 pub(crate) fn approval(principal: &str) -> ApprovalRow {
@@ -120,7 +109,7 @@ pub(crate) fn idempotency(
         scope: scope.into(),
         key: key.into(),
         body_hash: body_hash.into(),
-        render: Box::new(render),
+        render: Box::new(|row| Ok(render(row))),
     }
 }
 

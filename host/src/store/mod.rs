@@ -40,14 +40,15 @@ pub trait Store: Send + Sync {
     /// Appends the `decision` record of a new action and keeps the action.
     ///
     /// # Errors
-    /// [`StoreError::Failed`] also when the record does not hold the action as it is given here: what it holds is
+    /// [`StoreError::Outdated`] when another policy set is in force than the one that decided. [`StoreError::Failed`] also when the record does not hold the action as it is given here: what it holds is
     /// what is read back.
     fn submit(&self, action: NewAction, idempotency: Option<Idempotency>) -> Answer<'_, Written>;
 
     /// Appends a record and moves the action on, if nobody did since `change.version` was read.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] with what the action has become.
+    /// [`StoreError::Conflict`] with what the action has become; [`StoreError::Outdated`] and
+    /// [`StoreError::KeyRevoked`] when what the change rests on does not hold any more.
     fn advance(&self, change: Change, idempotency: Option<Idempotency>) -> Answer<'_, Written>;
 
     /// The answer that was given under an idempotency key until `now_ms`; none when the key is new. Asked before a
@@ -92,8 +93,8 @@ pub trait Store: Send + Sync {
     /// Actions, newest first; none behind the one with which they reach [`PAGE_BYTES`].
     fn actions(&self, filter: Filter) -> Answer<'_, Page>;
 
-    /// Actions that wait for approval past `now_ms`, and ones that started before `started_before_ms` and have no
-    /// result. Not those of local streams, of which only their own records say what becomes.
+    /// Actions that wait for approval past `now_ms`, ones that may start and did not until then, and ones that
+    /// started before `started_before_ms` and have no result. Of those that did not start, a few hundred at a time. Not those of local streams, of which only their own records say what becomes.
     fn overdue(&self, now_ms: i64, started_before_ms: i64) -> Answer<'_, Vec<ActionRow>>;
 
     /// Records of one stream from `from` on, in order, at most `limit`, and none behind the one with which they reach
@@ -252,12 +253,42 @@ pub struct Change {
     pub approval: Option<ApprovalRow>,
     /// Until when it may start, where it may from now on.
     pub start_by_ms: Option<i64>,
+    /// What the change rests on.
+    pub premise: Premise,
     /// What the caller said of a failure.
     pub error: Option<String>,
     /// What the caller gave back.
     pub result: Option<Box<RawValue>>,
     /// The record that says so; its `at_ms` is the time of the change.
     pub draft: Draft,
+}
+
+/// What a change rests on beside the action itself. It happens only as long as all of it holds.
+#[derive(Debug, Clone, Default)]
+pub struct Premise {
+    /// The number of the policy set in force; none where no policies were asked.
+    pub policy_version: Option<String>,
+    /// The ids of keys that were not revoked.
+    pub keys: Vec<String>,
+}
+
+impl Change {
+    /// The change that moves `row` to `status` and does nothing else.
+    pub fn to(row: &ActionRow, status: Status, draft: Draft) -> Self {
+        Change {
+            id: row.id.clone(),
+            version: row.version,
+            status,
+            decision: None,
+            policy_version: None,
+            approval: None,
+            start_by_ms: None,
+            premise: Premise::default(),
+            error: None,
+            result: None,
+            draft,
+        }
+    }
 }
 
 /// One person's answer.
@@ -344,8 +375,8 @@ pub struct Idempotency {
     pub key: String,
     /// The SHA-256 of the body, in hex.
     pub body_hash: String,
-    /// Makes the answer to keep, inside the transaction.
-    pub render: Box<dyn FnOnce(&ActionRow) -> String + Send>,
+    /// Makes the answer to keep, inside the transaction. Where it cannot, nothing is written.
+    pub render: Box<dyn FnOnce(&ActionRow) -> Result<String, String> + Send>,
 }
 
 /// What a write led to.
@@ -512,6 +543,12 @@ pub enum StoreError {
     /// Somebody was faster: the action as it is now.
     #[error("the action has changed")]
     Conflict(Box<ActionRow>),
+    /// Another policy set is in force than the one that it was prepared under.
+    #[error("another policy set is in force")]
+    Outdated,
+    /// A key that it rests on was revoked.
+    #[error("a key that the change rests on was revoked")]
+    KeyRevoked,
     /// The idempotency key was used with another body.
     #[error("the idempotency key was used with another body")]
     KeyReused,

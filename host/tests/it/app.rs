@@ -75,7 +75,9 @@ impl TestApp {
         let folder = folder(policies);
         let mut config = config(folder.path(), |_| {});
         change(&mut config);
-        TestApp::open(folder, NOON, config).map_err(|error| error.to_string()).unwrap()
+        TestApp::open(folder, NOON, config, Duration::from_millis(20))
+            .map_err(|error| error.to_string())
+            .unwrap()
     }
 
     /// A server with the policy of the tutorial and other settings.
@@ -91,7 +93,7 @@ impl TestApp {
         change: impl FnOnce(&mut Settings),
     ) -> Result<Self, StartError> {
         let config = config(folder.path(), change);
-        TestApp::open(folder, now_ms, config)
+        TestApp::open(folder, now_ms, config, Duration::from_millis(20))
     }
 
     /// The same server again, for which the policy folder never stands still for long enough.
@@ -100,10 +102,19 @@ impl TestApp {
         let mut config = config(folder.path(), |_| {});
         // The start does not wait: the set is the one that was in force last.
         config.settled = Duration::from_secs(86_400);
-        TestApp::open(folder, NOON, config).map_err(|error| error.to_string()).unwrap()
+        TestApp::open(folder, NOON, config, Duration::from_millis(20))
+            .map_err(|error| error.to_string())
+            .unwrap()
     }
 
-    fn open(folder: TempDir, now_ms: i64, mut config: Config) -> Result<Self, StartError> {
+    /// A server that ends nothing by itself.
+    pub fn unswept(folder: TempDir, now_ms: i64) -> Self {
+        let config = config(folder.path(), |_| {});
+        let app = TestApp::open(folder, now_ms, config, Duration::from_secs(3600));
+        app.map_err(|error| error.to_string()).unwrap()
+    }
+
+    fn open(folder: TempDir, now_ms: i64, mut config: Config, sweep: Duration) -> Result<Self, StartError> {
         config.reader_patience = Duration::from_millis(300);
         let clock = Arc::new(HandClock::at(now_ms));
         let (opened, answer) = std::sync::mpsc::channel();
@@ -113,7 +124,7 @@ impl TestApp {
             let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
             runtime.block_on(async {
                 let server = match Server::open(&of_config, of_server).await {
-                    Ok(server) => server.sweeping_every(Duration::from_millis(20)),
+                    Ok(server) => server.sweeping_every(sweep),
                     Err(error) => return opened.send(Err(error)).unwrap(),
                 };
                 let parts = (server.port(), server.store());
@@ -180,7 +191,8 @@ impl TestApp {
 
     /// Makes a key and gives its text.
     pub fn key(&self, name: &str, role: &str) -> String {
-        self.key_with(json!({ "name": name, "role": role }))
+        let agents: &[&str] = if role == "agent" { &["*"] } else { &[] };
+        self.key_with(json!({ "name": name, "role": role, "agents": agents }))
     }
 
     pub fn key_with(&self, body: Value) -> String {

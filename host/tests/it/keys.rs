@@ -149,17 +149,19 @@ fn keys_that_cannot_be_are_refused() {
         json!({ "name": "anonymous", "role": "viewer" }),
         json!({ "name": "admin", "role": "viewer" }),
         json!({ "name": "x", "role": "viewer", "agents": ["a"] }),
-        json!({ "name": "x", "role": "agent", "approver_roles": ["a"] }),
+        json!({ "name": "x", "role": "agent" }),
+        json!({ "name": "x", "role": "agent", "agents": [] }),
+        json!({ "name": "x", "role": "agent", "agents": ["*"], "approver_roles": ["a"] }),
         json!({ "name": "x", "role": "agent", "agents": [""] }),
-        json!({ "name": "x", "role": "agent", "expires_in": "soon" }),
-        json!({ "name": "x", "role": "agent", "expires_at": "2020-01-01" }),
+        json!({ "name": "x", "role": "agent", "agents": ["*"], "expires_in": "soon" }),
+        json!({ "name": "x", "role": "agent", "agents": ["*"], "expires_at": "2020-01-01" }),
     ] {
         make(body).problem(400, "invalid_key");
     }
     make(json!({ "name": "x", "role": "root" })).problem(400, "invalid_body");
     make(json!({ "name": "x", "role": "agent", "tenant": "t" })).problem(400, "invalid_body");
     app.key("x", "agent");
-    make(json!({ "name": "x", "role": "agent" })).problem(409, "name_taken");
+    make(json!({ "name": "x", "role": "agent", "agents": ["*"] })).problem(409, "name_taken");
 }
 
 #[test]
@@ -169,4 +171,62 @@ fn a_key_that_is_asked_for_twice_is_made_once() {
     let make = || app.post("/v1/keys").key(&app.admin).header("idempotency-key", "k").json(&body).send();
     assert_eq!(make().status, 201);
     make().problem(409, "key_already_created");
+}
+
+#[test]
+fn the_last_admin_key_cannot_be_revoked() {
+    let app = TestApp::start();
+    let revoke = |name: &str, key: &str| app.ask("DELETE", &format!("/v1/keys/{name}")).key(key).send();
+    let problem = revoke("admin", &app.admin).problem(409, "last_admin");
+    assert!(problem["help"].as_str().unwrap().contains("another admin key"), "{problem}");
+    // One that expires is no other admin: some day it would be gone.
+    app.key_with(json!({ "name": "for-now", "role": "admin", "expires_in": "1h" }));
+    revoke("admin", &app.admin).problem(409, "last_admin");
+    revoke("for-now", &app.admin).ok();
+    let second = app.key("second", "admin");
+    revoke("admin", &second).ok();
+    revoke("second", &second).problem(409, "last_admin");
+    app.get("/v1/keys").key(&second).send().ok();
+}
+
+#[test]
+fn of_two_admins_who_revoke_each_other_at_once_one_stays() {
+    let app = TestApp::start();
+    let second = app.key("second", "admin");
+    let statuses: Vec<u16> = std::thread::scope(|scope| {
+        let asking = [("second", &app.admin), ("admin", &second)].map(|(name, key)| {
+            let app = &app;
+            scope.spawn(move || app.ask("DELETE", &format!("/v1/keys/{name}")).key(key).send().status)
+        });
+        asking.into_iter().map(|asking| asking.join().unwrap()).collect()
+    });
+    assert_eq!(statuses.iter().filter(|status| **status == 200).count(), 1, "{statuses:?}");
+    let works = [&app.admin, &second].map(|key| app.get("/v1/keys").key(key).send().status);
+    assert!(works.contains(&200), "{works:?}");
+}
+
+#[test]
+fn a_server_without_an_admin_key_makes_one_at_its_start() {
+    let app = TestApp::start();
+    let (admin, folder) = (app.admin.clone(), app.stop());
+    let database = rusqlite::Connection::open(folder.path().join("data/faramesh.db")).unwrap();
+    database.execute_batch("UPDATE keys SET revoked_at_ms = 1").unwrap();
+    drop(database);
+    let app = TestApp::over(folder, crate::app::NOON + 1, |_| {}).ok().unwrap();
+    assert_ne!(app.admin, admin);
+    app.get("/v1/keys").key(&admin).send().problem(401, "wrong_key");
+    app.get("/v1/keys").key(&app.admin).send().ok();
+}
+
+#[test]
+fn an_agent_key_of_before_keeps_what_it_had() {
+    let app = TestApp::start();
+    let key = app.key_with(json!({ "name": "old", "role": "agent", "agents": ["a"] }));
+    let folder = app.stop();
+    let database = rusqlite::Connection::open(folder.path().join("data/faramesh.db")).unwrap();
+    database.execute_batch("UPDATE keys SET agents = '[]' WHERE name = 'old'").unwrap();
+    drop(database);
+    let app = TestApp::over(folder, crate::app::NOON + 1, |_| {}).ok().unwrap();
+    let action = json!({ "agent_id": "b", "tool": "send_email" });
+    app.post("/v1/actions").key(&key).json(&action).send().ok();
 }

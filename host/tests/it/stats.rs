@@ -59,8 +59,9 @@ fn the_outcome_of_the_first_decision_counts() {
     assert_eq!(found["rules"], json!(expected), "neither the rejection nor the expiry is a rule's");
     assert_eq!(found["risk"][0], json!({ "level": "low", "count": 7 }));
     assert_eq!(found["scores"][0], json!({ "from": 0, "to": 10, "count": 7 }));
-    let statuses = json!({ "allowed": 1, "approved": 1, "denied": 4, "executing": 0, "failed": 0,
-        "pending_approval": 1, "succeeded": 0, "timeout": 0 });
+    // No one started what was permitted.
+    let statuses = json!({ "allowed": 0, "approved": 0, "denied": 4, "executing": 0, "failed": 0, "lapsed": 2,
+        "pending_approval": 1, "succeeded": 0, "timeout": 0, "withdrawn": 0 });
     assert_eq!(found["statuses"], statuses);
     let approvals = &found["approvals"];
     assert_eq!((&approvals["pending"], &approvals["answered"]), (&json!(1), &json!(2)));

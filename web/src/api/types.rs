@@ -6,7 +6,6 @@ use engine::lifecycle::Status;
 use engine::risk::RiskLevel;
 use engine::truth::Truth;
 use serde::Deserialize;
-use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
 /// An action as it stands.
@@ -56,9 +55,9 @@ pub struct Action {
     pub provenance_id: String,
     /// What it takes to let it run.
     pub approval: Option<ApprovalRequirement>,
-    /// There when who is logged in may answer; the token itself is not kept.
+    /// Whether an answer of who is logged in would count; none when they may not answer at all.
     #[serde(default)]
-    pub approval_token: Option<IgnoredAny>,
+    pub answerable: Option<Answerable>,
     /// The answers of people so far.
     pub approvals: Vec<Approval>,
     /// Whether the wrapper that brought it decided otherwise than the server does; then the decision is the server's.
@@ -81,6 +80,17 @@ pub struct Action {
     pub error: Option<String>,
     /// What the tool gave back.
     pub result: Option<Box<RawValue>>,
+}
+
+/// Whether an answer would count.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Answerable {
+    /// Whether a yes would.
+    pub approve: bool,
+    /// Whether a no would.
+    pub reject: bool,
+    /// Why not: `self_approval`, `already_approved` or `role_not_asked`.
+    pub why_not: Option<String>,
 }
 
 /// One person's answer.

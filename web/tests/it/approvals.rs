@@ -18,7 +18,7 @@ fn action(changes: Value) -> Action {
         "params": { "amount": 340 }, "context": {}, "status": "pending_approval", "outcome": "ABSTAIN",
         "reason_code": "policy_require_approval", "reason": "over 150", "rule": null, "risk_level": "low", "risk_score": 0,
         "request_hash": null, "policy_hash": "", "policy_version": "1", "runtime_version": "0.1.0", "provenance_id": "",
-        "approval": { "expires_ms": null, "requires": [{ "approvers": 1, "roles": [] }] }, "approval_token": "secret",
+        "approval": { "expires_ms": null, "requires": [{ "approvers": 1, "roles": [] }] }, "answerable": { "approve": true, "reject": true, "why_not": null },
         "approvals": [], "receipt": { "stream": "server-1", "seq": 1, "record_hash": "" }, "duration_us": 1,
         "created_at": "2026-01-01T10:00:00Z", "updated_at": "2026-01-01T10:00:00Z",
         "expires_at": "2026-01-01T11:00:00Z", "error": null, "result": null
@@ -70,15 +70,18 @@ fn little_time_is_told_from_enough_and_from_none() {
 
 #[wasm_bindgen_test]
 fn only_who_may_answer_is_offered_to() {
-    let standing = |changes, may_approve| Standing::of(&action(changes), may_approve, Some("ada"));
+    let standing = |changes, may_approve| Standing::of(&action(changes), may_approve);
+    let refused = |reject: bool, why: &str| json!({ "answerable": { "approve": false, "reject": reject, "why_not": why } });
     assert_eq!(standing(json!({}), true), Standing::MayAnswer);
     assert_eq!(standing(json!({}), false), Standing::MayRead);
-    assert_eq!(standing(json!({ "approval_token": null }), true), Standing::Own);
+    assert_eq!(standing(refused(false, "self_approval"), true), Standing::Own);
     assert_eq!(
         standing(json!({ "receipt": { "stream": "local-12345678", "seq": 1, "record_hash": "" } }), true),
         Standing::Elsewhere
     );
-    let mine = standing(json!({ "approvals": [answer("ada", &[], true, None)] }), true);
+    assert_eq!(standing(refused(true, "role_not_asked"), true), Standing::NotAsked);
+    assert!(Standing::NotAsked.may(false) && !Standing::NotAsked.may(true));
+    let mine = standing(refused(true, "already_approved"), true);
     assert_eq!(mine, Standing::MayReject);
     assert!(mine.may(false) && !mine.may(true));
     assert_eq!(standing(json!({ "approvals": [answer("bob", &[], true, None)] }), true), Standing::MayAnswer);

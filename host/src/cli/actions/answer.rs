@@ -7,12 +7,13 @@ use serde_json::{Value, json};
 use crate::cli::client::{Client, KeyUse, id_segment};
 use crate::cli::exit::{Exit, Outcome};
 use crate::cli::screen::{Format, Screen};
-use crate::cli::{Global, text};
+use crate::cli::{Global, text, time};
 
 /// Arguments of `actions approve` and `actions deny`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Exit codes: 0 answered and settled, 3 more people must approve, 1 refused, or the policy now denies it"
+    after_help = "Exit codes: 0 answered and settled, 3 more people must approve, 1 refused, or the policy now denies it.\n\
+    Approvals count by key: two people need a key each."
 )]
 pub(crate) struct Answer {
     /// The action's id, or its first 8 or more characters
@@ -40,8 +41,25 @@ pub(crate) fn run(args: &Answer, approve: bool, global: &Global, screen: &Screen
             let badge = screen.paint().outcome(outcome, &screen.badge(outcome));
             let id = text::short_id(action.get("id").and_then(Value::as_str).unwrap_or(&args.id));
             screen.data(&format!("{badge}  {id}  {word}: {}", text::at(&action, "/reason")))?;
+            for left_out in uncounted(&action) {
+                screen.message(&format!("the approval by {left_out} does not count: its key was revoked"));
+            }
+            if let (Decided::Execute, Some(until)) = (outcome, action.get("start_by").and_then(Value::as_str))
+            {
+                screen.message(&format!(
+                    "it may start until {}; nothing starts it but its caller",
+                    time::date_and_clock(until)
+                ));
+            }
         }
         Format::Json | Format::Jsonl | Format::Yaml => screen.value(&action)?,
     }
     Ok(if approve { Exit::of(outcome) } else { Exit::Done })
+}
+
+/// The people whose yes does not count any more.
+fn uncounted(action: &Value) -> Vec<String> {
+    let answers = action.get("approvals").and_then(Value::as_array).into_iter().flatten();
+    let left_out = answers.filter(|answer| answer.get("counts") == Some(&Value::Bool(false)));
+    left_out.map(|answer| text::at(answer, "/principal")).collect()
 }

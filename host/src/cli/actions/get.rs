@@ -67,9 +67,16 @@ pub(crate) fn describe(screen: &Screen, action: &Value) -> String {
     if action.get("approval").is_some_and(|approval| !approval.is_null()) {
         facts.push(("needs", requirement(action)));
     }
-    for (name, key) in [("expires", "expires_at"), ("error", "error"), ("result", "result")] {
+    if let Some(waiting) = action.get("waiting").and_then(Value::as_bool) {
+        let words =
+            if waiting { "its caller waits for the answer" } else { "no one waits for the answer now" };
+        facts.push(("waiting", words.to_owned()));
+    }
+    for (name, key) in
+        [("expires", "expires_at"), ("start by", "start_by"), ("error", "error"), ("result", "result")]
+    {
         match action.get(key).filter(|value| !value.is_null()) {
-            Some(_) if key == "expires_at" => facts.push((name, date(action, key))),
+            Some(_) if key == "expires_at" || key == "start_by" => facts.push((name, date(action, key))),
             Some(value) => facts.push((name, text::visible(&text::scalar(value)))),
             None => {}
         }
@@ -104,18 +111,28 @@ fn said_yes(answer: &Value) -> bool {
     answer.get("approve").and_then(Value::as_bool) == Some(true)
 }
 
+/// `alice`, `alice (by link)`, `alice (claimed by local-…)`.
+fn person(answer: &Value) -> String {
+    let name = text::at(answer, "/principal");
+    match (answer.get("via").and_then(Value::as_str), answer.get("claimed_by").and_then(Value::as_str)) {
+        (_, Some(stream)) => format!("{name} (claimed by {})", text::visible(stream)),
+        (Some("link"), None) => format!("{name} (by link)"),
+        _ => name,
+    }
+}
+
 /// `alice (finance) at 2026-11-22 14:03:22: fine by me`.
 fn answer_line(answer: &Value) -> String {
-    let mut line = text::at(answer, "/principal");
-    if let Some(stream) = answer.get("claimed_by").and_then(Value::as_str) {
-        line.push_str(&format!(", claimed by {}", text::visible(stream)));
-    }
+    let mut line = person(answer);
     let roles = answer.get("roles").and_then(Value::as_array).into_iter().flatten();
     let roles: Vec<_> = roles.filter_map(Value::as_str).map(text::visible).collect();
     if !roles.is_empty() {
         line.push_str(&format!(" ({})", roles.join(", ")));
     }
     line.push_str(&format!(" at {}", date(answer, "at")));
+    if answer.get("counts") == Some(&Value::Bool(false)) {
+        line.push_str(", which does not count");
+    }
     if let Some(reason) = answer.get("reason").and_then(Value::as_str) {
         line.push_str(&format!(": {}", text::visible(reason)));
     }
@@ -150,6 +167,7 @@ fn history_line(record: &Value) -> String {
             format!("{principal} {}{}", if yes { "approved" } else { "rejected" }, then())
         }
         Some("expiry") => format!("nobody answered in time{}", then()),
+        Some("withdrawal") => format!("{principal} gave it up"),
         Some("start") => format!("{principal} started it"),
         Some("result") => format!("{principal} reported {}", text::at(record, "/status")),
         _ => principal,

@@ -204,7 +204,15 @@ fn followed(screen: &Screen, record: &Value, decision: &Value, call: &Call, kind
             let reason = reason.map_or_else(String::new, |reason| format!(": {}", text::visible(reason)));
             (badge(), format!("{} by {principal}{reason}", if yes { "approved" } else { "rejected" }))
         }
-        "expiry" => (badge(), "nobody answered in time".to_owned()),
+        "expiry" => {
+            let what = match record.get("reason_code").and_then(Value::as_str) {
+                Some("permit_expired") => "permitted, and not started in time",
+                Some("policy_changed") => "permitted, and no longer under the policies in force",
+                _ => "nobody answered in time",
+            };
+            (badge(), what.to_owned())
+        }
+        "withdrawal" => (arrow("withdraw"), format!("given up by {principal}")),
         "start" => (arrow("start"), format!("started by {principal}")),
         "result" => {
             let error = record.get("error").and_then(Value::as_str);

@@ -11,14 +11,14 @@ use engine::lifecycle::Status;
 use engine::record::{Draft, Head, RecordKind, Sealed};
 use engine::risk::RiskScore;
 use engine::time::rfc3339;
-use rusqlite::{Connection, ErrorCode, params};
+use rusqlite::{Connection, ErrorCode, OptionalExtension as _, params};
 
 use super::read::{IDEMPOTENCY_MS, action_by_id, all, kept_answer, same_body};
 use super::rows::{self, json, signed};
 use super::writer::Failure;
 use crate::store::{
     About, ActionRow, Change, Event, Idempotency, KeyRow, MAX_EVENT_BYTES, NewAction, NewPolicySet,
-    PolicyVersion, Receipt, StoreError, StoredRecord, Written,
+    PolicyVersion, Premise, Receipt, StoreError, StoredRecord, Written,
 };
 
 /// Why a verb did not happen.
@@ -57,6 +57,8 @@ pub(super) struct Batch<'a> {
     pub(super) head: Head,
     /// What to tell once it is committed.
     pub(super) events: Vec<Event>,
+    /// The number of the policy set in force; none where there was never one.
+    policy_version: Option<i64>,
     /// The number of the next record. It is larger than all numbers of records and of actions.
     pub(super) next_number: i64,
 }
@@ -67,7 +69,16 @@ impl<'a> Batch<'a> {
         let sql = "SELECT max(coalesce((SELECT max(number) FROM records), 0),
                               coalesce((SELECT max(number) FROM actions), 0))";
         let last: i64 = connection.prepare_cached(sql)?.query_row([], |row| row.get(0))?;
-        Ok(Batch { connection, stream_id, head, events: Vec::new(), next_number: last.saturating_add(1) })
+        let sql = "SELECT max(number) FROM policy_versions";
+        let policy_version = connection.prepare_cached(sql)?.query_row([], |row| row.get(0))?;
+        Ok(Batch {
+            connection,
+            stream_id,
+            head,
+            events: Vec::new(),
+            policy_version,
+            next_number: last.saturating_add(1),
+        })
     }
 
     pub(super) fn submit(
@@ -78,6 +89,8 @@ impl<'a> Batch<'a> {
         if let Some(answer) = self.answered(idempotency.as_ref(), new.draft.at_ms)? {
             return Ok(Written::Replayed(answer));
         }
+        // INVARIANT: no decision is recorded under a policy set that was replaced before it.
+        self.is_in_force(&new.policy_version)?;
         let Some(id) = rows::id_bytes(&new.id) else {
             return Err(failed(format!("`{}` is no UUID", new.id)));
         };
@@ -110,6 +123,13 @@ impl<'a> Batch<'a> {
             updated_at_ms: new.draft.at_ms,
             id: new.id,
         };
+        let answer = match kept(idempotency, &row) {
+            Ok(answer) => answer,
+            Err(error) => {
+                (self.head.size, self.head.record_hash) = before;
+                return Err(error.into());
+            }
+        };
         let first = First {
             outcome: row.decision.outcome,
             risk_score: Some(new.risk_score),
@@ -126,7 +146,7 @@ impl<'a> Batch<'a> {
             Err(error) => return Err(error.into()),
         }
         self.keep(&new.draft, sealed, None, Some(&row))?;
-        self.remember(idempotency, &row, new.draft.at_ms)?;
+        self.remember(answer, new.draft.at_ms)?;
         Ok(Written::Fresh(Box::new(row)))
     }
 
@@ -144,6 +164,9 @@ impl<'a> Batch<'a> {
         if row.version != change.version {
             return Err(Trouble::Refused(StoreError::Conflict(Box::new(row))));
         }
+        let Premise { policy_version, keys } = &change.premise;
+        policy_version.as_deref().map_or(Ok(()), |version| self.is_in_force(version))?;
+        self.are_unrevoked(keys)?;
         row.version = row.version.saturating_add(1);
         row.status = change.status;
         row.updated_at_ms = change.draft.at_ms;
@@ -165,15 +188,23 @@ impl<'a> Batch<'a> {
         row.start_by_ms = change.start_by_ms.or(row.start_by_ms);
         row.error = change.error.or(row.error);
         row.result = change.result.or(row.result);
+        let before = (self.head.size, self.head.record_hash);
         let sealed = change.draft.seal(&mut self.head);
         row.receipt = self.receipt(&sealed);
+        let answer = match kept(idempotency, &row) {
+            Ok(answer) => answer,
+            Err(error) => {
+                (self.head.size, self.head.record_hash) = before;
+                return Err(error.into());
+            }
+        };
 
         self.update_action(number, &row, self.stream_id)?;
         if texts_change {
             self.keep_texts(number, &row, decided, approvals)?;
         }
         self.keep(&change.draft, sealed, Some(number), Some(&row))?;
-        self.remember(idempotency, &row, change.draft.at_ms)?;
+        self.remember(answer, change.draft.at_ms)?;
         Ok(Written::Fresh(Box::new(row)))
     }
 
@@ -219,6 +250,7 @@ impl<'a> Batch<'a> {
                 signed(receipt.seq),
                 receipt.record_hash.to_hex(),
             ])?;
+        self.policy_version = Some(number);
         Ok(PolicyVersion {
             policy_version: number.to_string(),
             policy_hash: set.policy_hash,
@@ -286,6 +318,26 @@ impl<'a> Batch<'a> {
     #[cfg(test)]
     pub(super) fn run(&mut self, sql: &str) -> Result<(), Trouble> {
         Ok(self.connection.execute_batch(sql)?)
+    }
+
+    /// Whether the policy set with this number is in force, also for what comes behind in the same transaction.
+    fn is_in_force(&self, policy_version: &str) -> Result<(), Trouble> {
+        match self.policy_version {
+            Some(in_force) if in_force.to_string() != policy_version => {
+                Err(Trouble::Refused(StoreError::Outdated))
+            }
+            // Where there never was a set, none was replaced.
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    fn are_unrevoked(&self, keys: &[String]) -> Result<(), Trouble> {
+        for id in keys {
+            let sql = "SELECT 1 FROM keys WHERE id = ?1 AND revoked_at_ms IS NULL";
+            let found = self.connection.prepare_cached(sql)?.query_row([id], |_| Ok(())).optional()?;
+            found.ok_or(Trouble::Refused(StoreError::KeyRevoked))?;
+        }
+        Ok(())
     }
 
     fn receipt(&self, sealed: &Sealed) -> Receipt {
@@ -468,20 +520,14 @@ impl<'a> Batch<'a> {
     }
 
     /// Keeps the answer, and drops a few that are too old: more than one, so that they grow fewer.
-    fn remember(
-        &self,
-        idempotency: Option<Idempotency>,
-        row: &ActionRow,
-        now_ms: i64,
-    ) -> Result<(), Trouble> {
-        let Some(asked) = idempotency else { return Ok(()) };
-        let response = (asked.render)(row);
+    fn remember(&self, answer: Option<Kept>, now_ms: i64) -> Result<(), Trouble> {
+        let Some(Kept { scope, key, body_hash, response }) = answer else { return Ok(()) };
         self.connection
             .prepare_cached(
                 "INSERT OR REPLACE INTO idempotency (scope, key, body_hash, response, at_ms)
                  VALUES (?1, ?2, ?3, ?4, ?5)",
             )?
-            .execute(params![asked.scope, asked.key, asked.body_hash, response, now_ms])?;
+            .execute(params![scope, key, body_hash, response, now_ms])?;
         self.connection
             .prepare_cached(
                 "DELETE FROM idempotency
@@ -503,6 +549,21 @@ fn is_recorded(new: &NewAction) -> bool {
         && holds("action", new.action.get())
         && holds("decision", new.decision.json.get())
         && holds("state", new.decision.state.get())
+}
+
+/// An answer that is kept for a request that may come again.
+struct Kept {
+    scope: String,
+    key: String,
+    body_hash: String,
+    response: String,
+}
+
+/// Makes the answer before anything is written: one that cannot be made is none, and nothing happens.
+fn kept(idempotency: Option<Idempotency>, row: &ActionRow) -> Result<Option<Kept>, StoreError> {
+    let Some(Idempotency { scope, key, body_hash, render }) = idempotency else { return Ok(None) };
+    let response = render(row).map_err(StoreError::Failed)?;
+    Ok(Some(Kept { scope, key, body_hash, response }))
 }
 
 /// Who a record says it was.

@@ -16,6 +16,9 @@ use crate::store::{
 /// Shorter prefixes fit too many actions to be meant.
 const SHORTEST_PREFIX: usize = 8;
 
+/// How many actions that did not start are ended in one sweep.
+const LAPSING: u32 = 500;
+
 /// How long an answer is kept for a request that comes again: 24 hours.
 pub(super) const IDEMPOTENCY_MS: i64 = 24 * 60 * 60 * 1000;
 
@@ -94,7 +97,14 @@ pub(super) fn overdue(
         "SELECT {} WHERE a.status = 'executing' AND a.updated_at_ms < ?1 AND s.owner IS NULL ORDER BY a.number",
         rows::ACTION
     );
+    // The column stands apart from what permits, so that the index of what may start is taken.
+    let permitted = format!(
+        "SELECT {} WHERE (a.status = 'allowed' OR a.status = 'approved') AND a.start_by_ms <= ?1
+         AND s.owner IS NULL ORDER BY a.start_by_ms LIMIT {LAPSING}",
+        rows::ACTION
+    );
     let mut found = all(connection, &held, [now_ms], rows::action)?;
+    found.extend(all(connection, &permitted, [now_ms], rows::action)?);
     found.extend(all(connection, &started, [started_before_ms], rows::action)?);
     Ok(found)
 }

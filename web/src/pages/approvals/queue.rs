@@ -200,7 +200,7 @@ impl Queue {
 
     /// What who is logged in may do with an action.
     pub fn standing(self, action: &Action) -> Standing {
-        Standing::of(action, self.sessions.may("approve"), self.sessions.principal().as_deref())
+        Standing::of(action, self.sessions.may("approve"))
     }
 
     /// Whether the list has just moved at this action's place, so that somebody may hit another than they meant.

@@ -61,6 +61,8 @@ pub enum Standing {
     MayAnswer,
     /// Reject it: they have approved it already.
     MayReject,
+    /// Reject it: their approval would not count.
+    NotAsked,
     /// Nothing: their key is not for that.
     MayRead,
     /// Nothing: they proposed it.
@@ -70,27 +72,28 @@ pub enum Standing {
 }
 
 impl Standing {
-    /// What `principal` may do, whose key may approve or not.
-    pub fn of(action: &Action, may_approve: bool, principal: Option<&str>) -> Self {
-        let approved =
-            |approval: &Approval| approval.approve && Some(approval.principal.as_str()) == principal;
+    /// What who is logged in may do, whose key may approve or not.
+    pub fn of(action: &Action, may_approve: bool) -> Self {
         if !may_approve {
-            Standing::MayRead
-        } else if action.receipt.stream.starts_with(LOCAL) {
-            Standing::Elsewhere
-        } else if action.approval_token.is_none() {
-            // The server shows the token to everybody who may answer, and to nobody else.
-            Standing::Own
-        } else if action.approvals.iter().any(approved) {
-            Standing::MayReject
-        } else {
-            Standing::MayAnswer
+            return Standing::MayRead;
+        }
+        if action.receipt.stream.starts_with(LOCAL) {
+            return Standing::Elsewhere;
+        }
+        let why_not = action.answerable.as_ref().map(|answerable| answerable.why_not.as_deref());
+        match why_not {
+            Some(None) => Standing::MayAnswer,
+            Some(Some("self_approval")) => Standing::Own,
+            Some(Some("role_not_asked")) => Standing::NotAsked,
+            Some(Some(_)) => Standing::MayReject,
+            // The server says nothing of an answer where there can be none.
+            None => Standing::MayRead,
         }
     }
 
     /// Whether this answer may be given.
     pub fn may(self, approve: bool) -> bool {
-        self == Standing::MayAnswer || (self == Standing::MayReject && !approve)
+        self == Standing::MayAnswer || (matches!(self, Standing::MayReject | Standing::NotAsked) && !approve)
     }
 
     /// Why not everything is offered.
@@ -100,6 +103,9 @@ impl Standing {
             Standing::MayReject => {
                 Some("You have approved this; it waits for somebody else. You can still reject it.")
             }
+            Standing::NotAsked => Some(
+                "The policy asks for approver roles that your key does not have. You can still reject it.",
+            ),
             Standing::Own => Some("You proposed this action yourself, so somebody else has to answer."),
             Standing::Elsewhere => Some(
                 "This was decided in another process, which asks its own people; it cannot be answered here.",

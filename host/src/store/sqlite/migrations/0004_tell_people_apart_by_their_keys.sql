@@ -15,10 +15,7 @@ UPDATE streams SET owner_key_id = (
 );
 
 -- Until when an action that may run may start; null for one that was decided where it runs. What was permitted before
--- has the 15 minutes that are usual.
+-- has none either, because its records say none: it is proposed again.
 ALTER TABLE actions ADD COLUMN start_by_ms INTEGER;
-UPDATE actions SET start_by_ms = updated_at_ms + 900000
-WHERE status IN ('allowed', 'approved')
-  AND stream_id IN (SELECT id FROM streams WHERE owner IS NULL);
 -- Only actions that may still start are in it.
 CREATE INDEX startable_actions ON actions (start_by_ms) WHERE status = 'allowed' OR status = 'approved';
