@@ -44,7 +44,7 @@ impl Policies {
                 *self.trouble.write().unwrap_or_else(PoisonError::into_inner) = None;
                 return Look { next: None, places };
             }
-            Ok(listing) => changed(&in_force.sources, &listing.sources),
+            Ok(listing) => names_of_changed(&in_force.sources, &listing.sources),
             Err(_) => Vec::new(),
         };
         let writers = told.writers(&changed);
@@ -61,7 +61,13 @@ impl Policies {
             // It is tried again when the folder has stood still.
             tracing::error!(%error, "a policy set that only tightens could not come into force at once");
         }
-        self.wait_for(Some(Pending::of(changed, &writers)));
+        // Some of it may be in force by now.
+        let waiting = match &seen {
+            Ok(listing) => names_of_changed(&self.in_force().sources, &listing.sources),
+            Err(_) => changed,
+        };
+        let all_in_force = waiting.is_empty() && seen.is_ok_and(|listing| listing.mistakes.is_empty());
+        self.wait_for((!all_in_force).then(|| Pending::of(waiting, &writers)));
         // What waits for its writer waits for an event.
         Look { next: Some(left).filter(|left| !left.is_zero()), places }
     }
@@ -196,7 +202,7 @@ fn age(listing: &Listing) -> Option<Duration> {
 }
 
 /// The names of the files in which two sets differ.
-fn changed(before: &[PolicySource], after: &[PolicySource]) -> Vec<String> {
+fn names_of_changed(before: &[PolicySource], after: &[PolicySource]) -> Vec<String> {
     let differs = |one: &&PolicySource, others: &[PolicySource]| !others.contains(one);
     let gone_or_changed = before.iter().filter(|source| differs(source, after));
     let new_or_changed = after.iter().filter(|source| differs(source, before));
