@@ -8,6 +8,7 @@ mod list;
 mod replay;
 mod submit;
 
+pub(crate) use get::who;
 pub(crate) use list::{OutcomeWord, Risk, tool, word};
 
 use clap::{Args, Subcommand};

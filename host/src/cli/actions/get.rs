@@ -1,5 +1,6 @@
 //! `faramesh actions get`: one action in full, its decision, who answered, its place in the chain, its history.
 
+use host::store::intake::is_local;
 use serde_json::Value;
 
 use super::list::tool;
@@ -156,11 +157,14 @@ fn requirement(action: &Value) -> String {
 
 /// `  2026-11-22 14:03:22  approval   #42  alice approved`.
 fn history_line(record: &Value) -> String {
-    let principal = text::at(record, "/principal");
+    let principal = who(record);
     let outcome = || text::outcome(record.pointer("/decision/outcome").and_then(Value::as_str)).as_str();
     // A wrapper that decides by itself says what came of an answer in a record of its own.
     let then = || record.get("decision").map_or_else(String::new, |_| format!(": {}", outcome()));
     let what = match record.get("kind").and_then(Value::as_str) {
+        Some("decision") if record.get("contradicts").is_some() => {
+            format!("{}, decided by this server instead", outcome())
+        }
         Some("decision") => format!("{} from {principal}", outcome()),
         Some("approval") => {
             let yes = record.pointer("/approval/approve").and_then(Value::as_bool) == Some(true);
@@ -176,11 +180,32 @@ fn history_line(record: &Value) -> String {
     format!("{}  {kind:<9} #{:<6} {what}", date(record, "at"), text::at(record, "/seq"))
 }
 
+/// Who a record says it was. What a local stream says of people is a claim of that stream.
+pub(crate) fn who(record: &Value) -> String {
+    let principal = text::at(record, "/principal");
+    let stream = record.get("stream").and_then(Value::as_str).filter(|stream| is_local(stream));
+    match stream {
+        Some(stream) => format!("{principal} (claimed by {})", text::visible(stream)),
+        None => principal,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
     use super::history_line;
+
+    #[test]
+    fn what_a_local_stream_says_of_people_is_its_claim() {
+        let answer = |stream: &str| {
+            let said = json!({ "approve": true });
+            json!({ "approval": said, "kind": "approval", "principal": "admin", "seq": 7, "stream": stream })
+        };
+        let claimed = history_line(&answer("local-one"));
+        assert!(claimed.ends_with("admin (claimed by local-one) approved"), "{claimed}");
+        assert!(history_line(&answer("server-1")).ends_with("admin approved"));
+    }
 
     #[test]
     fn an_answer_says_what_came_of_it_only_where_that_is_known() {

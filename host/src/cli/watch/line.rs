@@ -5,7 +5,7 @@ use std::collections::{HashMap, VecDeque};
 use engine::policy::glob::Glob;
 use serde_json::Value;
 
-use crate::cli::actions::tool;
+use crate::cli::actions::{tool, who};
 use crate::cli::client::{Client, id_segment};
 use crate::cli::screen::Screen;
 use crate::cli::{policy, text, time};
@@ -186,7 +186,7 @@ fn decided(screen: &Screen, record: &Value, decision: &Value, call: &Call, time:
 /// `14:05:01  ✓ EXECUTE  support-1  process_refund(amount=340)  approved by alice: fine by me  0b1c2d3e`.
 fn followed(screen: &Screen, record: &Value, decision: &Value, call: &Call, kind: &str, id: &str) -> String {
     let paint = screen.paint();
-    let principal = text::at(record, "/principal");
+    let principal = who(record);
     let outcome = outcome(decision);
     let arrow = |word: &str| format!("{:9}", format!("{} {word}", screen.symbol("→", ">")));
     let badge = || {

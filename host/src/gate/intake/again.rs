@@ -7,6 +7,7 @@ use engine::canonical::Canonical;
 use engine::decision::{Outcome, ReasonCode, RuleRef};
 use engine::hash::{EngineHash, PolicyHash};
 use engine::record::{Draft, RecordKind};
+use engine::risk::{RiskLevel, RiskScore};
 use engine::value::Value;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -145,6 +146,8 @@ fn agrees(theirs: &DecisionRow, ours: &DecisionRow, exact: bool) -> bool {
     struct Essence {
         outcome: Outcome,
         reason_code: ReasonCode,
+        risk_level: RiskLevel,
+        risk_score: RiskScore,
         rule: Option<RuleRef>,
     }
     let halted_by_its_host =

@@ -108,12 +108,17 @@ fn one(record: &RawValue, checked: Result<(), String>, receipt: &Receipt) -> Any
     };
     let is_receipt =
         told.record_hash == receipt.record_hash && told.seq == receipt.seq && told.stream == receipt.stream;
+    // The server has checked nothing of what a local stream says of people.
+    let claimed = told.stream.starts_with("local-").then(|| {
+        let stream = visible(&told.stream);
+        view! { ", claimed by " <bdi>{stream}</bdi> }
+    });
     view! {
         <li>
             <p class="row">
                 <strong>{words(&told.kind)}</strong>
                 <time class="number" datetime=told.at.clone() title=told.at.clone()>{time(&told.at)}</time>
-                {told.principal.map(|who| view! { <span class="muted">"by " <bdi>{visible(&who)}</bdi></span> })}
+                {told.principal.map(|who| view! { <span class="muted">"by " <bdi>{visible(&who)}</bdi>{claimed}</span> })}
                 {verdict}
                 {is_receipt.then(|| view! { <span class="badge info">"the receipt names this one"</span> })}
             </p>
