@@ -29,12 +29,15 @@ from conftest import AGENT
 from faramesh import (
     AccessRefusedError,
     Action,
+    ActionWithdrawnError,
+    AlreadyStartedError,
     ApprovalExpiredError,
     ApprovalRejectedError,
     ApprovalRequiredError,
     AsyncClient,
     Client,
     InvalidActionError,
+    PermitLapsedError,
     PolicyMismatchError,
     RequestRefusedError,
     ToolDeniedError,
@@ -322,12 +325,66 @@ def test_an_approval_expires(server: Server, ran: list[float]) -> None:
     assert ran == []
 
 
-def test_nobody_answers_in_time(server: Server, ran: list[float]) -> None:
-    refund = govern(make_refund, agent_id=AGENT, tool="process_refund", approval_timeout=1)
-    with pytest.raises(ApprovalRequiredError):
+def test_who_gives_up_withdraws(server: Server, ran: list[float]) -> None:
+    refund: Any = govern(make_refund, agent_id=AGENT, tool="process_refund", approval_timeout=1)
+    with pytest.raises(ApprovalRequiredError, match="it is withdrawn") as caught:
         refund(340)
-    assert server.held().status == "pending_approval"
+    given_up = caught.value.action_id
+    with server.admin() as admin:
+        assert admin.get(str(given_up)).status == "withdrawn"
+        assert admin.list(status="pending_approval").actions == ()
+    with pytest.raises(ActionWithdrawnError):
+        refund.resume(given_up)
     assert ran == []
+
+
+async def test_a_cancelled_call_withdraws(server: Server, ran: list[float]) -> None:
+    @govern(agent_id=AGENT)
+    async def process_refund(amount: float) -> None:
+        ran.append(amount)
+
+    task = asyncio.create_task(process_refund(340))
+    held = await asyncio.to_thread(server.held)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    with server.admin() as admin:
+        assert admin.get(held.id).status == "withdrawn"
+    assert ran == []
+
+
+def test_a_kept_call_is_resumed_once(server: Server, ran: list[float]) -> None:
+    refund: Any = govern(make_refund, agent_id=AGENT, tool="process_refund", approval_timeout=0)
+    with pytest.raises(ApprovalRequiredError) as caught:
+        refund(340)
+    kept = str(caught.value.action_id)
+    with server.admin() as admin:
+        admin.approve(kept)
+    refund.resume(kept)
+    with pytest.raises(AlreadyStartedError):
+        refund.resume(kept)
+    assert ran == [340]
+
+
+def test_what_the_policies_deny_by_now_does_not_start(server: Server, ran: list[float]) -> None:
+    refund: Any = govern(make_refund, agent_id=AGENT, tool="process_refund", approval_timeout=0)
+    with pytest.raises(ApprovalRequiredError) as caught:
+        refund(340)
+    kept = str(caught.value.action_id)
+    with server.admin() as admin:
+        admin.approve(kept)
+    server.save(FORGETFUL)
+    with pytest.raises(PermitLapsedError) as lapsed:
+        refund.resume(kept)
+    assert (lapsed.value.code, ran) == ("policy_changed", [])
+
+
+def test_one_call_id_is_one_action(server: Server, ran: list[float]) -> None:
+    refund = govern(make_refund, agent_id=AGENT, tool="process_refund", call_id=lambda amount: "call-1")
+    refund(45)
+    with pytest.raises(AlreadyStartedError):
+        refund(45)
+    assert ran == [45]
 
 
 def test_a_policy_that_denies_by_now_wins_over_an_approval(server: Server, ran: list[float]) -> None:
