@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 /// What the server under attack has in its policy folder: one rule that takes long over a long text.
 pub const POLICY: &str = r#"
 rules:
-  - match: { tool: scan, text_pattern: "(?i)(aws|gcp|azure)?.{0,20}(secret|token|passwd|password).{0,20}[=:]" }
+  - match: { tool: scan, text_matches: "(?i)(aws|gcp|azure)?.{0,20}(secret|token|passwd|password).{0,20}[=:]" }
     deny: true
   - { match: { tool: scan }, allow: true }
   - { match: { tool: send_email }, allow: true }
@@ -29,6 +29,8 @@ pub struct Plan {
     pub large: usize,
     /// How long it lasts.
     pub lasts: Duration,
+    /// Only the attacks whose name holds this; all of them for an empty text.
+    pub only: &'static str,
 }
 
 /// How the server fared.
@@ -89,7 +91,10 @@ pub fn besiege(server: SocketAddr, process: u32, key: &str, plan: Plan) -> io::R
     let siege = Siege { server, key, plan, over: AtomicBool::new(false) };
     let answered: Vec<AtomicU64> = ATTACKS.iter().map(|_| AtomicU64::new(0)).collect();
     let (health, decisions, undecided) = std::thread::scope(|scope| {
-        for ((_, attack), answered) in ATTACKS.iter().zip(&answered) {
+        for ((name, attack), answered) in ATTACKS.iter().zip(&answered) {
+            if !name.contains(plan.only) {
+                continue;
+            }
             for _ in 0..plan.each {
                 let siege = &siege;
                 scope.spawn(move || {

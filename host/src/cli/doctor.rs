@@ -73,6 +73,7 @@ pub(crate) fn run(args: &Doctor, global: &Global, screen: &Screen) -> Outcome {
         }),
     }
     engine(&mut findings);
+    findings.extend(python());
     print(&findings, screen)?;
     let broken = findings.iter().any(|finding| finding.state == State::Bad);
     Ok(if broken { Exit::No } else { Exit::Done })
@@ -344,6 +345,30 @@ fn engine(findings: &mut Vec<Finding>) {
             "every start compiles the engine; set FARAMESH_CACHE_DIR to a folder of this user alone",
         ),
     });
+}
+
+/// Asks Python which distributions own the module `faramesh`.
+const OWNERS: &str = "import importlib.metadata as m; print('\\n'.join(sorted(set(m.packages_distributions().get('faramesh', [])))))";
+
+/// Two distributions with one module: installing them mixes their files, and removing one breaks the other.
+fn python() -> Option<Finding> {
+    let here = std::env::var_os("VIRTUAL_ENV").map(|folder| Path::new(&folder).join("bin/python"));
+    let program = here.filter(|path| path.is_file()).unwrap_or_else(|| "python3".into());
+    // Isolated, so that no file of the current folder runs.
+    let asked = std::process::Command::new(program)
+        .args(["-I", "-c", OWNERS])
+        .stdin(std::process::Stdio::null())
+        .output();
+    // Without Python there is nothing to say of it.
+    let said = String::from_utf8(asked.ok().filter(|asked| asked.status.success())?.stdout).ok()?;
+    let owners: Vec<_> = said.split_whitespace().collect();
+    (owners.len() > 1).then(|| {
+        bad(
+            "python",
+            format!("the module `faramesh` is of several distributions: {}", owners.join(", ")),
+            "uninstall them all, then install the one that you mean",
+        )
+    })
 }
 
 fn print(findings: &[Finding], screen: &Screen) -> Result<(), Failure> {

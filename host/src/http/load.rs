@@ -40,7 +40,7 @@ pub struct Load {
     pub deciding: Quota,
     /// Policies that are compiled to be looked at, and simulations.
     pub compiling: Quota,
-    /// Requests that look through all actions: for a text, or for the start of an id. The store does one at a time.
+    /// Requests that look through all actions: for a text, or for the start of an id. The store does two at a time.
     pub searching: Quota,
     /// Open streams of events.
     pub streams: Quota,
@@ -65,7 +65,7 @@ impl Load {
             searching: Quota::new(4 * LINE, LINE / 2, LINE, PATIENCE),
             // Three quarters of the connections can be held for long, and one quarter never.
             streams: Quota::new(part(1), part(1).div_ceil(2), usize::MAX, Duration::ZERO),
-            catching_up: Quota::new(8, 4, usize::MAX, 2 * PATIENCE),
+            catching_up: Quota::new(4, 2, usize::MAX, 2 * PATIENCE),
             events: Quota::new(EVENTS, EVENTS / 2, usize::MAX, 2 * PATIENCE),
             waits: Quota::new(part(5), part(4), usize::MAX, Duration::ZERO),
         }

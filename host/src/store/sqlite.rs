@@ -232,11 +232,16 @@ impl Store for SqliteStore {
     }
 
     fn action(&self, id_or_prefix: String) -> Answer<'_, ActionRow> {
-        Box::pin(self.readers.read(move |db| read::action(db, &id_or_prefix)))
+        // Only a whole id is found by an index.
+        let whole = rows::id_bytes(&id_or_prefix).is_some();
+        let query = move |db: &Connection| read::action(db, &id_or_prefix);
+        Box::pin(async move {
+            if whole { self.readers.read(query).await } else { self.readers.read_much(query).await }
+        })
     }
 
     fn actions(&self, filter: Filter) -> Answer<'_, Page> {
-        Box::pin(self.readers.read(move |db| list::actions(db, &filter)))
+        Box::pin(self.readers.read_much(move |db| list::actions(db, &filter)))
     }
 
     fn overdue(&self, now_ms: i64, started_before_ms: i64) -> Answer<'_, Vec<ActionRow>> {
@@ -244,7 +249,7 @@ impl Store for SqliteStore {
     }
 
     fn records(&self, stream: String, from: u64, limit: u32) -> Answer<'_, Vec<StoredRecord>> {
-        Box::pin(self.readers.read(move |db| read::records(db, &stream, from, limit)))
+        Box::pin(self.readers.read_much(move |db| read::records(db, &stream, from, limit)))
     }
 
     fn records_of(&self, action_id: String) -> Answer<'_, Vec<StoredRecord>> {
@@ -252,11 +257,11 @@ impl Store for SqliteStore {
     }
 
     fn records_after(&self, after: u64, limit: u32) -> Answer<'_, Vec<StoredRecord>> {
-        Box::pin(self.readers.read(move |db| read::records_after(db, after, limit)))
+        Box::pin(self.readers.read_much(move |db| read::records_after(db, after, limit)))
     }
 
     fn decisions(&self, limit: u32, most_bytes: usize) -> Answer<'_, Vec<DecisionRecord>> {
-        Box::pin(self.readers.read(move |db| read::decisions(db, limit, most_bytes)))
+        Box::pin(self.readers.read_much(move |db| read::decisions(db, limit, most_bytes)))
     }
 
     fn place(&self, of: Option<(String, u64)>) -> Answer<'_, u64> {
@@ -294,7 +299,7 @@ impl Store for SqliteStore {
     }
 
     fn stats(&self, span: Span) -> Answer<'_, Stats> {
-        Box::pin(self.readers.read(move |db| stats::stats(db, span)))
+        Box::pin(self.readers.read_much(move |db| stats::stats(db, span)))
     }
 
     fn audit(&self) -> Answer<'_, Audit> {

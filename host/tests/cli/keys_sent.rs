@@ -302,3 +302,17 @@ fn lists_follow_the_pages_of_large_actions() {
         .collect();
     assert_eq!(numbers, [8, 7, 6, 5, 4, 3, 2]);
 }
+
+#[test]
+#[cfg(unix)]
+fn doctor_names_two_distributions_of_one_python_module() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let place = Place::initialized();
+    // Stands for a Python in which both are installed.
+    place.write("venv/bin/python", "#!/bin/sh\nprintf 'faramesh\\nfaramesh-sdk\\n'\n");
+    std::fs::set_permissions(place.path("venv/bin/python"), std::fs::Permissions::from_mode(0o755)).unwrap();
+    let folder = place.path("venv");
+    let run = place.run_with(&["doctor", "--port", "0"], &[("VIRTUAL_ENV", folder.to_str().unwrap())]);
+    assert_eq!(run.code, 1, "{}", run.out);
+    assert!(run.out.contains("of several distributions: faramesh, faramesh-sdk"), "{}", run.out);
+}

@@ -1,5 +1,5 @@
-//! `cargo run --release -p conformance --bin siege -- PROGRAM [SECONDS]`: attacks a server of its own at full size, six of
-//! each attack at once, prints how it fared, and fails where that is worse than what is promised.
+//! `cargo run --release -p conformance --bin siege -- PROGRAM [SECONDS [ATTACK]]`: attacks a server of its own at full
+//! size, six of each attack at once, prints how it fared, and fails where that is worse than what is promised.
 #![allow(clippy::print_stdout, reason = "it prints figures")]
 
 use std::io::{BufRead as _, BufReader};
@@ -28,6 +28,7 @@ fn run() -> std::io::Result<bool> {
     let missing = || std::io::Error::other("name the program: target/release/faramesh");
     let program = std::path::absolute(arguments.next().ok_or_else(missing)?)?;
     let seconds = arguments.next().and_then(|seconds| seconds.parse().ok()).unwrap_or(30);
+    let only: &'static str = arguments.next().map_or("", |attack| attack.leak());
     let folder = tempfile::tempdir()?;
     std::fs::create_dir(folder.path().join("policies"))?;
     std::fs::write(folder.path().join("policies/siege.yaml"), POLICY)?;
@@ -50,7 +51,8 @@ fn run() -> std::io::Result<bool> {
         None => Err(std::io::Error::other("the server does not say where it listens")),
         Some(address) => {
             let key = std::fs::read_to_string(folder.path().join(".faramesh/admin.key"))?;
-            let plan = Plan { each: 6, connections: 400, large: 200, lasts: Duration::from_secs(seconds) };
+            let plan =
+                Plan { each: 6, connections: 400, large: 200, lasts: Duration::from_secs(seconds), only };
             besiege(address, server.id(), key.trim(), plan)
         }
     };

@@ -12,6 +12,9 @@ use crate::store::StoreError;
 
 /// More than this and readers only wait for each other's disk.
 const CONNECTIONS: usize = 4;
+/// How many of them may be at something that reads much at a time: whoever starts an action reads one row, and does not
+/// stand behind lists, searches and lookups by the start of an id.
+const LONG: usize = 2;
 
 /// The connections, and the turns at them.
 #[derive(Clone)]
@@ -19,6 +22,7 @@ pub(super) struct Readers {
     path: Arc<PathBuf>,
     idle: Arc<Mutex<Vec<Connection>>>,
     turns: Arc<Semaphore>,
+    long: Arc<Semaphore>,
 }
 
 impl Readers {
@@ -26,7 +30,24 @@ impl Readers {
     pub(super) fn open(path: PathBuf) -> Result<Self, StoreError> {
         let first = open_reader(&path)?;
         let turns = Arc::new(Semaphore::new(CONNECTIONS));
-        Ok(Readers { path: Arc::new(path), idle: Arc::new(Mutex::new(vec![first])), turns })
+        let (idle, long) = (Arc::new(Mutex::new(vec![first])), Arc::new(Semaphore::new(LONG)));
+        Ok(Readers { path: Arc::new(path), idle, turns, long })
+    }
+
+    /// As [`Readers::read`], for what may read much.
+    pub(super) async fn read_much<T, F>(&self, query: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    {
+        let turn = Arc::clone(&self.long).acquire_owned().await;
+        let turn = turn.map_err(|error| StoreError::Failed(format!("reading stopped: {error}")))?;
+        // The turn ends with the reading, also when nobody waits for it any more.
+        self.read(move |db| {
+            let _turn = turn;
+            query(db)
+        })
+        .await
     }
 
     /// Runs `query` on a thread that may block, over one snapshot of the database.
