@@ -29,9 +29,9 @@ const KNOWN: [&str; 19] = [
     "FARAMESH_LOG",
     "FARAMESH_MAX_BODY",
     "FARAMESH_MAX_CONNECTIONS",
-    "FARAMESH_MAX_SKEW",
     "FARAMESH_POLICIES",
     "FARAMESH_PORT",
+    "FARAMESH_RECORD_SKEW",
     "FARAMESH_RECORD_SKEW",
     "FARAMESH_RESULT_TTL",
     "FARAMESH_START_TTL",
@@ -426,6 +426,23 @@ mod tests {
         assert_eq!(key(&with(&[], &[("API_KEY", "file")]), Some("http://c")), "file");
         assert_eq!(key(&with(&shell, &[("API_KEY", "file")]), None), "shell");
         assert_eq!(key(&with(&[("API_KEY", "")], &[("API_KEY", "file")]), None), "none");
+    }
+
+    #[test]
+    fn every_variable_that_an_option_reads_is_known_and_documented() {
+        fn read(command: &clap::Command, names: &mut Vec<String>) {
+            let own = command.get_arguments().filter_map(|arg| arg.get_env()?.to_str().map(str::to_owned));
+            names.extend(own);
+            command.get_subcommands().for_each(|noun| read(noun, names));
+        }
+        let mut names = Vec::new();
+        read(&<crate::cli::Cli as clap::CommandFactory>::command(), &mut names);
+        assert!(names.len() > 8, "{names:?}");
+        let documented = include_str!("../../../docs/SETTINGS.md");
+        for name in names.iter().map(String::as_str).chain(KNOWN) {
+            assert!(KNOWN.contains(&name), "`{name}` would draw a warning");
+            assert!(documented.contains(&format!("`{name}`")), "`{name}` is not in docs/SETTINGS.md");
+        }
     }
 
     #[test]
