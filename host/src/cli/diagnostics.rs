@@ -151,7 +151,7 @@ error[unknown_key]: unknown key `alow`
         let source = "\t漢\u{1b}: alow";
         let drawing = draw(&found(source, 7..11, None), "a.yaml", source, Paint::PLAIN);
         let lines: Vec<_> = drawing.lines().collect();
-        assert_eq!(lines[3], "1 |     漢\\u{1b}: alow");
+        assert_eq!(lines[3], "1 |     漢\\u001b: alow");
         assert_eq!(lines[4], "  |               ^^^^");
     }
 
