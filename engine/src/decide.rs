@@ -13,6 +13,7 @@ use crate::json::{self, JsonError};
 use crate::opinion::{Opinion, counted_risk_rules, opinion_of};
 use crate::order;
 use crate::policy::condition::Input;
+use crate::policy::tool::MOST_VIOLATIONS;
 use crate::policy::{Mode, Policy, PolicySet, RiskRule};
 use crate::risk::{RiskLevel, RiskScore, Thresholds};
 use crate::state::{State, Verdict};
@@ -68,12 +69,12 @@ pub fn decide(policies: &PolicySet, action: &Action, state: &State) -> Decision 
     let state = consulted(policies, state);
     let input = Input::new(action, state.now);
     let spoken: Vec<&Policy> =
-        policies.policies().iter().filter(|p| p.speaks_of(action.agent_id())).collect();
+        policies.policies().iter().filter(|p| p.speaks_of(action.agent_id(), &input.meter)).collect();
     let (shadow, enforced): (Vec<&Policy>, Vec<&Policy>) =
         spoken.into_iter().partition(|p| p.mode == Mode::Shadow);
 
     let opinions: Vec<Opinion<'_>> = enforced.iter().map(|policy| opinion_of(policy, &input)).collect();
-    let risk = Risk::of(&enforced, &opinions, &input);
+    let mut risk = Risk::of(&enforced, &opinions, &input);
 
     // INVARIANT: only a matching rule can open the gate. Risk is looked at after this line, so policies that say
     // nothing about an action halt it whatever their risk sections say.
@@ -83,10 +84,19 @@ pub fn decide(policies: &PolicySet, action: &Action, state: &State) -> Decision 
             reason: "there is no policy, so nothing is permitted".into(),
             ..Basis::halt()
         }
-    } else if let Some(broken) = invalid_params(&enforced, action) {
+    } else if let Some(broken) = invalid_params(&enforced, &input) {
         Basis { code: ReasonCode::InvalidParams, reason: broken, ..Basis::halt() }
     } else {
         strictest(&opinions, action).tightened_by(&risk)
+    };
+    // INVARIANT: after the last step nothing that was found out counts, since more steps might have found more.
+    let basis = if input.meter.is_spent() {
+        risk = Risk::none();
+        let reason = "deciding this takes more work than a decision may: too many or too large patterns for \
+                      arguments of this size";
+        Basis { code: ReasonCode::EngineLimit, reason: reason.into(), ..Basis::halt() }
+    } else {
+        basis
     };
 
     let basis = basis.after_approval(&state);
@@ -148,13 +158,14 @@ fn key_params(enforced: &[&Policy], basis: &Basis<'_>, risk: &Risk<'_>, action: 
 }
 
 /// What breaks the declarations of the action's tool, as a sentence.
-fn invalid_params(enforced: &[&Policy], action: &Action) -> Option<String> {
+fn invalid_params(enforced: &[&Policy], input: &Input<'_>) -> Option<String> {
     /// Enough to mend a call; a list of a thousand elements does not make a thousand clauses.
     const SHOWN: usize = 8;
+    let action = input.action;
     let params = action.params().as_object()?;
     let declared = enforced.iter().filter_map(|policy| policy.tools.get(action.tool()));
     let mut broken: Vec<String> = Vec::new();
-    for violation in declared.flat_map(|tool| tool.violations(params)) {
+    for violation in declared.flat_map(|tool| tool.violations(params, &input.meter)).take(MOST_VIOLATIONS) {
         if !broken.contains(&violation) {
             broken.push(violation);
         }
@@ -164,7 +175,9 @@ fn invalid_params(enforced: &[&Policy], action: &Action) -> Option<String> {
     }
     let more = broken.len().saturating_sub(SHOWN);
     broken.truncate(SHOWN);
-    let more = if more > 0 { format!("; and {more} more") } else { String::new() };
+    let at_least =
+        if more > MOST_VIOLATIONS.saturating_sub(SHOWN.saturating_add(1)) { "at least " } else { "" };
+    let more = if more > 0 { format!("; and {at_least}{more} more") } else { String::new() };
     Some(format!("the arguments break the declaration of `{}`: {}{more}", action.tool(), broken.join("; ")))
 }
 
@@ -339,7 +352,7 @@ impl<'p> Risk<'p> {
 /// What a shadow file would have said, alone.
 fn shadow_opinion(policy: &Policy, input: &Input<'_>) -> ShadowOpinion {
     let opinion = opinion_of(policy, input);
-    let broken = invalid_params(&[policy], input.action);
+    let broken = invalid_params(&[policy], input);
     let opinions = [opinion];
     let risk = Risk::of(&[policy], &opinions, input);
     let basis = match broken {
@@ -347,6 +360,15 @@ fn shadow_opinion(policy: &Policy, input: &Input<'_>) -> ShadowOpinion {
         None => opinions.iter().find_map(Opinion::basis),
     };
     let basis = basis.map(|basis| basis.tightened_by(&risk));
+    if input.meter.is_spent() {
+        return ShadowOpinion {
+            outcome: Some(Outcome::Halt),
+            policy: policy.file.clone(),
+            reason_code: Some(ReasonCode::EngineLimit),
+            risk_score: RiskScore::ZERO,
+            rule: None,
+        };
+    }
     ShadowOpinion {
         outcome: basis.as_ref().map(|basis| basis.outcome),
         policy: policy.file.clone(),

@@ -115,6 +115,8 @@ pub enum ReasonCode {
     NoPolicy,
     /// The agent is stopped.
     AgentHalted,
+    /// Deciding it takes more work than a decision may.
+    EngineLimit,
     /// The engine did not answer.
     EngineFailure,
     /// The record could not be stored.
@@ -148,6 +150,7 @@ impl ReasonCode {
             ReasonCode::LimitExceeded => "limit_exceeded",
             ReasonCode::NoPolicy => "no_policy",
             ReasonCode::AgentHalted => "agent_halted",
+            ReasonCode::EngineLimit => "engine_limit",
             ReasonCode::EngineFailure => "engine_failure",
             ReasonCode::StoreFailure => "store_failure",
             ReasonCode::ApprovalGranted => "approval_granted",

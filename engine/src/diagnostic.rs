@@ -69,6 +69,8 @@ pub enum Code {
     AmbiguousScalar,
     /// Numbers of a parameter that no rule speaks of.
     NumericGap,
+    /// A rule whose patterns take more work than a decision may, over the largest action.
+    ExpensiveRule,
     /// A rule that permits numbers without a least one.
     NoLowerBound,
     /// A rule that restricts what a parameter is not, and not its absence.
@@ -388,6 +390,13 @@ pub(crate) fn numeric_gap(span: Span, tool: &str, param: &str, gap: &str) -> Fin
     let message = format!("no rule speaks of `{tool}` with `{param}` {gap}");
     let help = "such a call is denied by default; add a rule for it, or one that says why not";
     warning(Code::NumericGap, span, message, help.to_owned())
+}
+
+pub(crate) fn expensive_rule(span: Span) -> Finding {
+    let message = "with this rule, an action of 1 MiB takes more work than a decision may, and is denied";
+    let help =
+        "search one parameter with `matches`, limit its `max_length`, or write fewer and shorter repetitions";
+    warning(Code::ExpensiveRule, span, message.to_owned(), help.to_owned())
 }
 
 pub(crate) fn no_lower_bound(span: Span, param: &str) -> Finding {

@@ -11,6 +11,7 @@ use crate::canonical::Canonical;
 use crate::decide::decide;
 use crate::decision::{Decision, Effect};
 use crate::json::{self, JsonError};
+use crate::meter::LIMIT;
 use crate::policy::condition::{Asked, Condition, ConditionKind, Input, Match, Scope};
 use crate::policy::path::Found;
 use crate::policy::{Policy, PolicySet};
@@ -21,6 +22,10 @@ use crate::value::Value;
 
 /// How long a value may be in a sentence; the whole of it stands beside in `saw`.
 const SHOWN_CHARS: usize = 80;
+/// The steps of each byte that is copied into a trace, so that the copies of all conditions have at most 16 MiB.
+const COPY_STEPS: u64 = LIMIT >> 24;
+/// What a value takes in memory beside its text.
+const VALUE_BYTES: u64 = 32;
 
 /// Why an action got its decision.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -28,8 +33,17 @@ const SHOWN_CHARS: usize = 80;
 pub struct Explanation {
     /// The decision.
     pub decision: Decision,
+    /// Whether the trace ends early, because all of it would take more work or space than an explanation may.
+    #[serde(skip_serializing_if = "is_false")]
+    #[cfg_attr(feature = "types", ts(optional, as = "Option<bool>"))]
+    pub incomplete: bool,
     /// What each file says, in the order of their names.
     pub policies: Vec<PolicyTrace>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks in this way")]
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 /// What one file says.
@@ -128,8 +142,13 @@ pub fn explain_recorded(
 pub fn explain(policies: &PolicySet, action: &Action, state: &State) -> Explanation {
     let decision = decide(policies, action, state);
     let input = Input::new(action, state.now.filter(|_| policies.reads_time()));
-    let policies = policies.policies().iter().map(|policy| policy_trace(policy, &input)).collect();
-    Explanation { decision, policies }
+    let mut traces = Vec::new();
+    for policy in policies.policies() {
+        if !input.meter.is_spent() {
+            traces.push(policy_trace(policy, &input));
+        }
+    }
+    Explanation { decision, incomplete: input.meter.is_spent(), policies: traces }
 }
 
 fn policy_trace(policy: &Policy, input: &Input<'_>) -> PolicyTrace {
@@ -138,7 +157,7 @@ fn policy_trace(policy: &Policy, input: &Input<'_>) -> PolicyTrace {
         policy: policy.file.clone(),
         risk_rules: Vec::new(),
         rules: Vec::new(),
-        speaks_of_agent: policy.speaks_of(input.action.agent_id()),
+        speaks_of_agent: policy.speaks_of(input.action.agent_id(), &input.meter),
         violations: Vec::new(),
     };
     if !trace.speaks_of_agent {
@@ -147,9 +166,12 @@ fn policy_trace(policy: &Policy, input: &Input<'_>) -> PolicyTrace {
     if let (Some(tool), Some(params)) =
         (policy.tools.get(input.action.tool()), input.action.params().as_object())
     {
-        trace.violations = tool.violations(params);
+        trace.violations = tool.violations(params, &input.meter);
     }
     for rule in &policy.rules {
+        if input.meter.is_spent() {
+            return trace;
+        }
         let scope = policy.scope(input.action, rule.effect == Effect::Allow);
         let truth = rule.matcher.evaluate(input, scope).truth;
         trace.rules.push(RuleTrace {
@@ -167,6 +189,7 @@ fn policy_trace(policy: &Policy, input: &Input<'_>) -> PolicyTrace {
     trace.risk_rules = policy
         .risk_rules
         .iter()
+        .take_while(|_| !input.meter.is_spent())
         .map(|rule| RiskTrace {
             conditions: match_trace(&rule.when, input, scope),
             line: rule.line,
@@ -192,22 +215,26 @@ fn condition_trace(condition: &Condition, input: &Input<'_>, scope: Scope<'_>) -
     let why = match &condition.kind {
         ConditionKind::Name(name, _) => {
             let value = Value::from(name.of(input.action));
-            let why = format!("it is {}", shown(&value));
+            let why = format!("it is {}", shown(&value, input));
             saw.push(value);
             why
         }
         ConditionKind::Value { source, path, test, negated, permits } => {
             let asked = Asked::new(*source, path, test, *permits, scope);
             let mut parts = Vec::new();
-            path.visit(source.of(input.action), &mut |found| parts.push((asked.of(found).0, found)));
+            path.visit(source.of(input.action), &mut |found| {
+                if condition.spends(input, test, found) {
+                    parts.push((asked.of(found).0, found));
+                }
+            });
             let asked_for = if *negated { !truth } else { truth };
             saw.extend(parts.iter().filter_map(|(_, found)| match found {
-                Found::Value(value) => Some((*value).clone()),
+                Found::Value(value) => may_copy(value, input).then(|| (*value).clone()),
                 Found::Missing | Found::Blocked(_) | Found::NoList(_) => None,
             }));
             let decisive = parts.iter().find(|(one, _)| *one == asked_for).map(|(_, found)| *found);
             let seen = match decisive {
-                Some(Found::Value(value)) => format!("`{}` is {}", path.as_str(), shown(value)),
+                Some(Found::Value(value)) => format!("`{}` is {}", path.as_str(), shown(value, input)),
                 Some(Found::Missing) => format!("`{}` is missing", path.as_str()),
                 Some(Found::Blocked(kind) | Found::NoList(kind)) => {
                     format!("`{}` leads through {}", path.as_str(), kind.described())
@@ -259,7 +286,27 @@ fn condition_trace(condition: &Condition, input: &Input<'_>, scope: Scope<'_>) -
     }
 }
 
-fn shown(value: &Value) -> String {
+/// Whether a copy of `value` fits into what is left of the trace.
+fn may_copy(value: &Value, input: &Input<'_>) -> bool {
+    fn size(value: &Value) -> u64 {
+        let inside = match value {
+            Value::Null | Value::Bool(_) | Value::Number(_) => 0,
+            Value::String(text) => text.len() as u64,
+            Value::Array(items) => items.iter().fold(0, |sum: u64, item| sum.saturating_add(size(item))),
+            Value::Object(object) => object.iter().fold(0, |sum: u64, (key, member)| {
+                sum.saturating_add(key.len() as u64).saturating_add(size(member))
+            }),
+        };
+        inside.saturating_add(VALUE_BYTES)
+    }
+    input.meter.spend(size(value).saturating_mul(COPY_STEPS))
+}
+
+fn shown(value: &Value, input: &Input<'_>) -> String {
+    // Printing all of a large value for its beginning would cost as much as copying it.
+    if !may_copy(value, input) {
+        return "…".to_owned();
+    }
     let text = Canonical::of(value).into_string();
     match text.char_indices().nth(SHOWN_CHARS) {
         Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),

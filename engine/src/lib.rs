@@ -29,6 +29,7 @@ pub mod hash;
 pub mod js;
 pub mod json;
 pub mod lifecycle;
+pub mod meter;
 mod opinion;
 pub mod order;
 pub mod policy;

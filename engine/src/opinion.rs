@@ -28,17 +28,21 @@ pub(crate) fn opinion_of<'p>(policy: &'p Policy, input: &Input<'_>) -> Opinion<'
     let mut opinion =
         Opinion { policy, matched: None, floor: None, near: None, own_risk: None, approvals: Vec::new() };
     for rule in &policy.rules {
+        // What the rest would say no longer matters.
+        if input.meter.is_spent() {
+            break;
+        }
         let scope = policy.scope(input.action, rule.effect == Effect::Allow);
         let evaluation = rule.matcher.evaluate(input, scope);
         match (evaluation.truth, evaluation.cause) {
             (Truth::False, _) => continue,
             (Truth::True, _) => {
-                opinion.counts(rule);
+                opinion.counts(rule, input);
                 opinion.matched = Some(rule);
                 break;
             }
             (Truth::Undetermined, cause) => {
-                opinion.counts(rule);
+                opinion.counts(rule, input);
                 if let Some(cause) = cause.filter(|_| rule.effect != Effect::Deny) {
                     opinion.near.get_or_insert((rule, cause));
                 }
@@ -53,9 +57,11 @@ pub(crate) fn opinion_of<'p>(policy: &'p Policy, input: &Input<'_>) -> Opinion<'
 }
 
 impl<'p> Opinion<'p> {
-    fn counts(&mut self, rule: &Rule) {
+    fn counts(&mut self, rule: &Rule, input: &Input<'_>) {
         self.own_risk = self.own_risk.max(rule.risk);
         if rule.effect == Effect::RequireApproval {
+            // In the end each is compared with those before it.
+            input.meter.spend(self.approvals.len() as u64);
             let requires = vec![rule.quorum.clone()];
             self.approvals.push(ApprovalRequirement { expires_ms: rule.expires_ms, requires });
         }

@@ -4,6 +4,8 @@
 //! them is an error.
 
 pub mod condition;
+mod cost;
+mod expense;
 pub mod glob;
 pub mod net;
 pub mod operator;
@@ -30,6 +32,7 @@ use crate::canonical::Canonical;
 use crate::decision::{Effect, Quorum, RuleRef};
 use crate::diagnostic::{self, Diagnostic, Severity};
 use crate::hash::{FileHash, PolicyHash};
+use crate::meter::Meter;
 use crate::order;
 use crate::provenance::Provenance;
 use crate::risk::{RiskLevel, RiskScore, Thresholds};
@@ -152,7 +155,8 @@ impl Policy {
     }
 
     /// Whether it speaks of the agent.
-    pub fn speaks_of(&self, agent_id: &str) -> bool {
+    pub fn speaks_of(&self, agent_id: &str, meter: &Meter) -> bool {
+        meter.spend(self.agents.iter().fold(1, |sum, glob| sum.saturating_add(glob.steps(agent_id))));
         self.agents.is_empty() || self.agents.iter().any(|glob| glob.matches(agent_id))
     }
 }
@@ -188,7 +192,9 @@ impl PolicySet {
         if diagnostics.iter().any(|finding| finding.severity == Severity::Error) {
             return (None, diagnostics);
         }
-        for (index, finding) in gaps::find(&policies).into_iter().chain(lints::find(&policies)) {
+        for (index, finding) in
+            gaps::find(&policies).into_iter().chain(lints::find(&policies)).chain(expense::find(&policies))
+        {
             if let Some((name, bytes)) = sorted.get(index) {
                 let text = std::str::from_utf8(bytes).unwrap_or_default();
                 diagnostics.push(finding.located(name, &LineIndex::new(text)));

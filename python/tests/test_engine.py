@@ -242,12 +242,22 @@ def test_without_a_policy_nothing_runs(engine: Engine, tmp_path: pathlib.Path) -
     assert engine.load(tmp_path).decide(refund(1)).reason_code == "no_policy"
 
 
+def test_an_action_that_takes_too_much_work_halts_in_the_engine(engine: Engine) -> None:
+    policies = engine.load({"spent.yaml": spent()})
+    decision = policies.decide(LARGE)
+    assert (decision.outcome, decision.decision, decision.reason_code) == ("HALT", "deny", "engine_limit")
+    assert decision.request_hash == engine.request_hash(LARGE)
+    assert policies.explain(LARGE)["incomplete"] is True
+
+
 def test_an_action_that_uses_up_the_fuel_halts_and_the_next_is_decided(
-    engine: Engine, caplog: pytest.LogCaptureFixture
+    engine: Engine, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     policies = engine.load({"spent.yaml": spent()})
     before = policies.decide({"agent_id": "a", "tool": "t"})
     assert before.outcome == "EXECUTE"
+    monkeypatch.setattr("faramesh._wasm.DECIDE_FUEL", 4_000_000_000)
+    monkeypatch.setattr("faramesh._wasm.EXPLAIN_FUEL", 4_000_000_000)
     decision = policies.decide(LARGE)
     assert (decision.outcome, decision.decision, decision.reason_code) == ("HALT", "deny", "engine_failure")
     assert decision.reason == "the engine did not answer"
@@ -306,7 +316,7 @@ def test_a_policy_set_that_cannot_be_loaded_again_halts(policies: PolicySet, mon
         patch.setattr("faramesh._wasm.LOAD_FUEL", 10_000)
         patch.setattr("faramesh._wasm.DECIDE_FUEL", 20_000)
         assert policies.decide(refund(45)).reason_code == "engine_failure"
-        patch.setattr("faramesh._wasm.DECIDE_FUEL", 4_000_000_000)
+        patch.setattr("faramesh._wasm.DECIDE_FUEL", 125_000_000_000)
         assert policies.decide(refund(45)).reason_code == "engine_failure"
     assert policies.decide(refund(45)).outcome == "EXECUTE"
 

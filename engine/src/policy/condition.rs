@@ -9,8 +9,9 @@ use super::operator::{Pattern, Reading, Test, Why, truth};
 use super::path::{Found, Path};
 use super::tool::{ToolDecl, only_kind};
 use super::window::Window;
-use crate::action::Action;
+use crate::action::{Action, MAX_NAME_BYTES};
 use crate::canonical::Canonical;
+use crate::meter::{Meter, bytes, whole};
 use crate::truth::Truth;
 use crate::value::{Type, Value};
 
@@ -21,14 +22,25 @@ pub struct Input<'a> {
     pub action: &'a Action,
     /// Unix time in milliseconds.
     pub now: Option<i64>,
+    /// What is left of the work of this decision.
+    pub meter: Meter,
     /// The canonical `params`, made when the first condition asks for it.
     params_text: OnceCell<Canonical>,
+    /// How many values the action holds, counted when the first condition asks for it.
+    values: OnceCell<u64>,
 }
 
 impl<'a> Input<'a> {
     /// The input of one decision.
     pub fn new(action: &'a Action, now: Option<i64>) -> Self {
-        Input { action, now, params_text: OnceCell::new() }
+        Input { action, now, meter: Meter::full(), params_text: OnceCell::new(), values: OnceCell::new() }
+    }
+
+    /// The steps of passing by every value of the action.
+    fn all_values(&self) -> u64 {
+        *self.values.get_or_init(|| {
+            whole(self.action.params()).saturating_add(whole(self.action.context())).saturating_mul(2)
+        })
     }
 
     /// Whether `holds` for some text in `params`, some key, or its canonical form as a whole.
@@ -52,6 +64,8 @@ fn somewhere(value: &Value, holds: &dyn Fn(&str) -> bool) -> bool {
 pub struct Match {
     /// In the order in which they are written.
     pub conditions: Vec<Condition>,
+    /// The steps of finding out whether it names a tool, at all its depths.
+    naming: u64,
 }
 
 /// One key of a match and what it asks.
@@ -63,6 +77,8 @@ pub struct Condition {
     pub operand: Value,
     /// What it asks.
     pub kind: ConditionKind,
+    /// The steps of looking at the operand and the path once.
+    steps: u64,
 }
 
 /// What a condition asks.
@@ -182,8 +198,33 @@ impl<'p> Evaluation<'p> {
 }
 
 impl Match {
+    /// A match of these conditions.
+    pub fn of(conditions: Vec<Condition>) -> Self {
+        let naming = conditions.iter().map(|condition| match &condition.kind {
+            ConditionKind::Name(Name::Tool, globs) => {
+                let longest = "*".repeat(MAX_NAME_BYTES);
+                globs.iter().fold(1, |sum: u64, glob| sum.saturating_add(glob.steps(&longest)))
+            }
+            ConditionKind::Any(matches) | ConditionKind::All(matches) => {
+                // `any` asks each of its matches thrice.
+                matches.iter().fold(1, |sum: u64, one| sum.saturating_add(one.naming.saturating_mul(3)))
+            }
+            ConditionKind::Not(inner) => inner.naming,
+            ConditionKind::Name(..)
+            | ConditionKind::Value { .. }
+            | ConditionKind::Contains(_)
+            | ConditionKind::Pattern(_)
+            | ConditionKind::Time(_) => 1,
+        });
+        let naming = naming.fold(1, u64::saturating_add);
+        Match { conditions, naming }
+    }
+
     /// Whether all conditions hold.
     pub fn evaluate<'p>(&'p self, input: &Input<'_>, scope: Scope<'_>) -> Evaluation<'p> {
+        if !input.meter.spend(self.naming) {
+            return Evaluation::known(Truth::Undetermined);
+        }
         let scope = self.scope(input, scope);
         let mut all = Evaluation::known(Truth::True);
         for condition in &self.conditions {
@@ -263,8 +304,33 @@ impl Match {
 }
 
 impl Condition {
+    /// A condition as it is written, and what it asks.
+    pub fn of(key: String, operand: Value, kind: ConditionKind) -> Self {
+        let steps = whole(&operand).saturating_add(bytes(key.len())).saturating_add(2);
+        Condition { key, operand, kind, steps }
+    }
+
+    /// Takes the steps of asking `test` of what a path leads to; whether there were as many left.
+    pub(crate) fn spends(&self, input: &Input<'_>, test: &Test, found: Found<'_>) -> bool {
+        let steps = if let Found::Value(value) = found { test.steps(value) } else { 1 };
+        input.meter.spend(steps.saturating_add(self.steps))
+    }
+
     /// Whether it holds.
     pub fn evaluate<'p>(&'p self, input: &Input<'_>, scope: Scope<'_>) -> Evaluation<'p> {
+        // Where a path visits every element, lists without any cost as well.
+        let around = match &self.kind {
+            ConditionKind::Value { path, .. } if path.visits_each() => input.all_values(),
+            ConditionKind::Contains(_) | ConditionKind::Pattern(_) => input.all_values(),
+            ConditionKind::Name(name, globs) => {
+                let value = name.of(input.action);
+                globs.iter().fold(0, |sum: u64, glob| sum.saturating_add(glob.steps(value)))
+            }
+            _ => 0,
+        };
+        if !input.meter.spend(self.steps.saturating_add(around)) {
+            return Evaluation::known(Truth::Undetermined);
+        }
         match &self.kind {
             ConditionKind::Name(name, globs) => {
                 let value = name.of(input.action);
@@ -274,6 +340,9 @@ impl Condition {
                 let asked = Asked::new(*source, path, test, *permits, scope);
                 let mut cause = None;
                 let truth = path.truth(source.of(input.action), *permits, &mut |found| {
+                    if !self.spends(input, test, found) {
+                        return Truth::Undetermined;
+                    }
                     let (one, why) = asked.of(found);
                     cause = cause.or(why);
                     one
@@ -283,11 +352,18 @@ impl Condition {
                 Evaluation { truth, cause: cause.map(|why| Cause { condition: self, why }) }
             }
             ConditionKind::Contains(texts) => {
-                let holds = input.anywhere(&|found| texts.iter().any(|text| found.contains(text.as_str())));
+                let holds = input.anywhere(&|found| {
+                    texts.iter().any(|text| {
+                        let steps = (found.len() as u64).saturating_add(bytes(text.len())).saturating_add(2);
+                        input.meter.spend(steps) && found.contains(text.as_str())
+                    })
+                });
                 Evaluation::known(Truth::known(holds))
             }
             ConditionKind::Pattern(patterns) => {
-                let holds = input.anywhere(&|found| patterns.iter().any(|one| one.is_found_in(found)));
+                let holds = input.anywhere(&|found| {
+                    patterns.iter().any(|one| input.meter.spend(one.steps(found)) && one.is_found_in(found))
+                });
                 Evaluation::known(Truth::known(holds))
             }
             ConditionKind::Time(window) => match input.now {

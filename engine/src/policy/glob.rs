@@ -1,5 +1,7 @@
 //! Globs over a whole value: `*` stands for any text, `?` for one character, all else for itself.
 
+use crate::meter::bytes;
+
 /// A glob, or a plain text when it holds neither `*` nor `?`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Glob {
@@ -21,6 +23,16 @@ impl Glob {
     /// Whether it stands for one value only.
     pub fn is_exact(&self) -> bool {
         self.exact
+    }
+
+    /// A bound on the work of [`Glob::matches`]: after a star, each character may be the first of what follows.
+    pub fn steps(&self, value: &str) -> u64 {
+        if self.exact {
+            return bytes(self.text.len());
+        }
+        let longest = self.text.split('*').map(str::len).max().unwrap_or(0) as u64;
+        let tried = longest.saturating_add(2).saturating_mul(value.len() as u64);
+        tried.saturating_mul(2).saturating_add(bytes(self.text.len()))
     }
 
     /// Whether it stands for `value`. Case counts.

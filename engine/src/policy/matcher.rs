@@ -53,7 +53,7 @@ pub(super) fn read(reader: &mut Reader, node: &Node, key: &str, place: &Place<'_
         }
     }
     let Builder { conditions, complete, .. } = builder;
-    complete.then_some(Match { conditions })
+    complete.then_some(Match::of(conditions))
 }
 
 fn exact_tools<'t>(node: &Node, declared: &'t BTreeMap<String, ToolDecl>) -> Vec<(&'t str, &'t ToolDecl)> {
@@ -78,7 +78,7 @@ struct Builder<'r, 'p, 't> {
 
 impl<'t> Builder<'_, '_, 't> {
     fn push(&mut self, key: String, operand: &Node, kind: ConditionKind) {
-        self.conditions.push(Condition { key, operand: operand.to_value(), kind });
+        self.conditions.push(Condition::of(key, operand.to_value(), kind));
     }
 
     /// One key of the match. None when something is wrong, which has been reported.

@@ -2,8 +2,10 @@
 
 use regex_lite::{Regex, RegexBuilder};
 
+use super::cost::Cost;
 use super::glob::Glob;
 use super::net::{self, Host, Network, Reference};
+use crate::meter::whole;
 use crate::order;
 use crate::truth::Truth;
 use crate::value::{Type, Value};
@@ -179,7 +181,7 @@ impl Relation {
 
 /// A regular expression that was compiled when the policy was read. Linear in time, not anchored.
 #[derive(Debug, Clone)]
-pub struct Pattern(Regex);
+pub struct Pattern(Regex, Cost);
 
 /// Why a pattern was refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -200,7 +202,14 @@ impl Pattern {
             return Err(PatternError::TooLong(text.len()));
         }
         let compiled = RegexBuilder::new(text).size_limit(MAX_COMPILED_BYTES).nest_limit(32).build();
-        compiled.map(Pattern).map_err(|error| PatternError::Syntax(error.to_string()))
+        compiled
+            .map(|regex| Pattern(regex, Cost::of(text)))
+            .map_err(|error| PatternError::Syntax(error.to_string()))
+    }
+
+    /// A bound on the work of [`Pattern::is_found_in`].
+    pub fn steps(&self, text: &str) -> u64 {
+        self.1.over(text)
     }
 
     /// Whether it is found in `text`.
@@ -287,6 +296,26 @@ impl Test {
         }
     }
 
+    /// A bound on the work of [`Test::of`] over `value`, beside that of looking at the operand once.
+    pub fn steps(&self, value: &Value) -> u64 {
+        let each = |count: usize| whole(value).saturating_mul((count as u64).max(1));
+        match (self, value) {
+            (Test::Glob(globs), Value::String(text)) => sum(globs.iter().map(|glob| glob.steps(text))),
+            (Test::Matches(patterns), Value::String(text)) => {
+                sum(patterns.iter().map(|pattern| pattern.steps(text)))
+            }
+            // A long operand costs about a step for each byte that it is looked for in.
+            (Test::Contains(operands), _) => each(operands.len()).saturating_mul(8),
+            (Test::Length(..), _) => each(1),
+            (Test::Cidr(networks), Value::String(text)) => sum([text.len(), networks.len(), 8]),
+            // A host of at most 253 bytes is compared with each domain.
+            (Test::Domain(_, domains), Value::String(text)) => {
+                sum([text.len().saturating_mul(5), domains.len().saturating_mul(8), 16])
+            }
+            _ => 1,
+        }
+    }
+
     /// Asks it of a value that is there.
     pub fn of(&self, value: &Value, reading: Reading) -> Result<bool, Why> {
         match self {
@@ -338,6 +367,10 @@ impl Test {
             }
         }
     }
+}
+
+fn sum<N: TryInto<u64>>(steps: impl IntoIterator<Item = N>) -> u64 {
+    steps.into_iter().fold(0, |sum, steps| sum.saturating_add(steps.try_into().unwrap_or(u64::MAX)))
 }
 
 fn text(value: &Value) -> Result<&str, Why> {

@@ -5,7 +5,11 @@ use std::collections::BTreeMap;
 use super::operator::Pattern;
 use super::path::Path;
 use crate::canonical::Canonical;
+use crate::meter::{Meter, bytes, whole};
 use crate::value::{Object, Type, Value};
+
+/// So many violations are enough to refuse a call: each is a clause in memory.
+pub const MOST_VIOLATIONS: usize = 1000;
 
 /// A declared tool.
 #[derive(Debug, Clone)]
@@ -112,19 +116,27 @@ impl DeclType {
 
 impl ToolDecl {
     /// Everything that is wrong with `params`, a clause each, in a fixed order.
-    pub fn violations(&self, params: &Object) -> Vec<String> {
+    /// No more than [`MOST_VIOLATIONS`] are looked for.
+    pub fn violations(&self, params: &Object, meter: &Meter) -> Vec<String> {
         let mut found = Vec::new();
         for (name, spec) in &self.params {
             match params.get(name) {
-                Some(value) => spec.check(name, value, &mut found),
+                Some(value) => spec.check(name, value, meter, &mut found),
                 None if spec.required => found.push(format!("`{name}` is missing")),
                 None => {}
             }
         }
         if !self.additional {
-            let extra = params.iter().filter(|(name, _)| !self.params.contains_key(*name));
-            found.extend(extra.map(|(name, _)| format!("`{}` is not declared", name.escape_debug())));
+            let extra = params.iter().filter(|(name, _)| {
+                meter.spend(bytes(name.len()).saturating_mul(4)) && !self.params.contains_key(*name)
+            });
+            found.extend(
+                extra
+                    .take(MOST_VIOLATIONS)
+                    .map(|(name, _)| format!("`{}` is not declared", name.escape_debug())),
+            );
         }
+        found.truncate(MOST_VIOLATIONS);
         found
     }
 }
@@ -149,7 +161,21 @@ impl ParamSpec {
         words.join(" or ")
     }
 
-    fn check(&self, name: &str, value: &Value, found: &mut Vec<String>) {
+    fn check(&self, name: &str, value: &Value, meter: &Meter, found: &mut Vec<String>) {
+        let length = match value {
+            Value::String(text) => bytes(text.len()),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => 1,
+        };
+        let compared = if self.allowed.is_empty() { 0 } else { whole(value) };
+        let searched = match (&self.pattern, value) {
+            (Some(pattern), Value::String(text)) => pattern.steps(text),
+            _ => 0,
+        };
+        let steps = compared.saturating_mul(self.allowed.len() as u64).saturating_add(searched);
+        let steps = steps.saturating_add(length).saturating_add(bytes(name.len()).saturating_mul(4));
+        if !meter.spend(steps) || found.len() >= MOST_VIOLATIONS {
+            return;
+        }
         if !self.types.is_empty() && !self.types.iter().any(|kind| kind.holds(value)) {
             let is = match value {
                 Value::Number(_) if self.types.contains(&DeclType::Integer) => "not whole",
@@ -193,7 +219,10 @@ impl ParamSpec {
         }
         if let (Value::Array(items), Some(spec)) = (value, &self.items) {
             for (index, item) in items.iter().enumerate() {
-                spec.check(&format!("{name}[{index}]"), item, found);
+                if meter.is_spent() || found.len() >= MOST_VIOLATIONS {
+                    return;
+                }
+                spec.check(&format!("{name}[{index}]"), item, meter, found);
             }
         }
     }

@@ -17,3 +17,4 @@ mod hostile;
 mod jcs;
 mod model;
 mod properties;
+mod work;

@@ -126,6 +126,7 @@ fn without_the_engine(code: ReasonCode) -> Option<&'static str> {
         | ReasonCode::LimitExceeded
         | ReasonCode::NoPolicy
         | ReasonCode::AgentHalted
+        | ReasonCode::EngineLimit
         | ReasonCode::ApprovalGranted
         | ReasonCode::ApprovalRejected
         | ReasonCode::ApprovalExpired => None,

@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use wasmtime::{InstancePre, Memory, Store, StoreLimits, TypedFunc};
 
-use super::{Canonicalized, DECIDE_FUEL, LOAD_FUEL, Loaded, Refusal, RuntimeError, Verdict};
+use super::{Canonicalized, DECIDE_FUEL, EXPLAIN_FUEL, LOAD_FUEL, Loaded, Refusal, RuntimeError, Verdict};
 use crate::store::PolicySource;
 
 /// A running engine. After an error other than [`RuntimeError::Refused`] it must not be used again.
@@ -155,7 +155,7 @@ impl Instance {
         state: &[u8],
         form: u32,
     ) -> Result<Box<RawValue>, RuntimeError> {
-        _ = self.put(LOAD_FUEL, &[action, state])?;
+        _ = self.put(EXPLAIN_FUEL, &[action, state])?;
         let lengths = (handle, length(action)?, length(state)?, form);
         let answer = self.explain.call(&mut self.store, lengths).map_err(trapped)?;
         self.read(answer)

@@ -22,9 +22,11 @@ pub use pool::Pool;
 
 /// The most memory of one instance. A policy of 10,000 rules takes about a quarter of it.
 pub const MAX_MEMORY_BYTES: usize = 128 << 20;
-/// The fuel of one decision: some tenths of a second. A common decision takes about 100 thousand; a `pattern` over
-/// all parameters takes up to 2,000 for every byte of the action.
-pub const DECIDE_FUEL: u64 = 4_000_000_000;
+/// The fuel of one decision. A common decision takes about 100 thousand. The engine counts its own work and halts
+/// what takes more than [`engine::meter::LIMIT`]; each of its steps takes at most 110, so that no action gets here.
+pub const DECIDE_FUEL: u64 = 125_000_000_000;
+/// The fuel of an explanation: that of a decision, and as much for the trace of it.
+pub const EXPLAIN_FUEL: u64 = 2 * DECIDE_FUEL;
 /// The fuel of loading policies. One mebibyte of rules takes about a tenth of it.
 pub const LOAD_FUEL: u64 = 20_000_000_000;
 

@@ -50,7 +50,7 @@ roles: Array<string>, };
 /**
  * The kind of a diagnostic, stable for programs.
  */
-export type Code = "yaml_syntax" | "not_utf8" | "too_large" | "too_many_rules" | "too_deep" | "alias_limit" | "duplicate_key" | "unknown_key" | "missing_key" | "missing_value" | "wrong_type" | "invalid_value" | "conflicting_effects" | "missing_effect" | "empty_match" | "invalid_regex" | "invalid_cidr" | "invalid_time" | "invalid_duration" | "duplicate_id" | "undeclared_param" | "impossible_type" | "unknown_operator" | "action_field" | "control_character" | "several_in_not" | "unsupported" | "ambiguous_scalar" | "numeric_gap" | "no_lower_bound" | "absent_under_glob" | "undeclared_length" | "agent_id_in_params" | "not_read";
+export type Code = "yaml_syntax" | "not_utf8" | "too_large" | "too_many_rules" | "too_deep" | "alias_limit" | "duplicate_key" | "unknown_key" | "missing_key" | "missing_value" | "wrong_type" | "invalid_value" | "conflicting_effects" | "missing_effect" | "empty_match" | "invalid_regex" | "invalid_cidr" | "invalid_time" | "invalid_duration" | "duplicate_id" | "undeclared_param" | "impossible_type" | "unknown_operator" | "action_field" | "control_character" | "several_in_not" | "unsupported" | "ambiguous_scalar" | "numeric_gap" | "expensive_rule" | "no_lower_bound" | "absent_under_glob" | "undeclared_length" | "agent_id_in_params" | "not_read";
 
 /**
  * One condition.
@@ -220,6 +220,10 @@ export type Explanation = {
  */
 decision: Decision, 
 /**
+ * Whether the trace ends early, because all of it would take more work or space than an explanation may.
+ */
+incomplete?: boolean, 
+/**
  * What each file says, in the order of their names.
  */
 policies: Array<PolicyTrace>, };
@@ -380,7 +384,7 @@ export type RawHash = string;
 /**
  * Which of the possible reasons made the outcome.
  */
-export type ReasonCode = "policy_allow" | "policy_require_approval" | "policy_deny" | "default_deny" | "risk_require_approval" | "risk_deny" | "undetermined_deny" | "undetermined_require_approval" | "invalid_action" | "invalid_params" | "limit_exceeded" | "no_policy" | "agent_halted" | "engine_failure" | "store_failure" | "approval_granted" | "approval_rejected" | "approval_expired" | "permit_expired" | "policy_changed";
+export type ReasonCode = "policy_allow" | "policy_require_approval" | "policy_deny" | "default_deny" | "risk_require_approval" | "risk_deny" | "undetermined_deny" | "undetermined_require_approval" | "invalid_action" | "invalid_params" | "limit_exceeded" | "no_policy" | "agent_halted" | "engine_limit" | "engine_failure" | "store_failure" | "approval_granted" | "approval_rejected" | "approval_expired" | "permit_expired" | "policy_changed";
 
 /**
  *The digest of a record.

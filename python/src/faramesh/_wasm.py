@@ -22,10 +22,12 @@ ABI_VERSION: Final = 1
 MAX_MEMORY_BYTES: Final = 128 << 20
 """The most memory of one instance. A policy of 10,000 rules takes about a quarter of it."""
 
-DECIDE_FUEL = 4_000_000_000
-"""The fuel of one decision. A common one takes about 100 thousand."""
+DECIDE_FUEL = 125_000_000_000
+"""The fuel of one decision. A common one takes about 100 thousand; the engine's own limit comes first."""
+EXPLAIN_FUEL = 2 * DECIDE_FUEL
+"""The fuel of an explanation."""
 LOAD_FUEL = 20_000_000_000
-"""The fuel of loading policies, and of an explanation."""
+"""The fuel of loading policies."""
 
 CALLS: Final = ("buffer", "load", "decide", "explain", "canonicalize")
 
@@ -111,7 +113,7 @@ class Instance:
 
     def explain(self, handle: int, action: bytes, state: bytes) -> bytes:
         """The answer to `explain`."""
-        return self._call("explain", LOAD_FUEL, (action, state), handle, len(action), len(state), 0)
+        return self._call("explain", EXPLAIN_FUEL, (action, state), handle, len(action), len(state), 0)
 
     def canonicalize(self, action: bytes) -> bytes:
         """The answer to `canonicalize`."""

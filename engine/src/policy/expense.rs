@@ -1,0 +1,63 @@
+//! A warning for rules that take more work than a decision may, over an action of the largest size.
+//!
+//! It measures with ordinary text, since for most expressions some text can be made up that takes many times as long.
+
+use super::condition::{ConditionKind, Match};
+use super::operator::{Pattern, Test};
+use super::{Mode, Policy};
+use crate::diagnostic::{self, Finding};
+use crate::json::MAX_BYTES;
+use crate::meter::LIMIT;
+use crate::span::Span;
+
+const ORDINARY: &str = "The quick brown fox jumps over the lazy dog, see note 12-34.\n";
+
+/// A warning and the file that it is about, by its place in `policies`. At most one: the first rule that is too much
+/// together with the patterns of those before it.
+pub(super) fn find(policies: &[Policy]) -> Option<(usize, Finding)> {
+    let mut before = 0_u64;
+    for (index, policy) in policies.iter().enumerate().filter(|(_, policy)| policy.mode == Mode::Enforce) {
+        let rules = policy.rules.iter().map(|rule| (rule.span, &rule.matcher));
+        let risk_rules = policy.risk_rules.iter().map(|rule| (rule.span, &rule.when));
+        let each: Vec<(Span, &Match)> = rules.chain(risk_rules).collect();
+        for (span, matcher) in each {
+            let (anywhere, in_one) = steps(matcher);
+            before = before.saturating_add(anywhere);
+            if before.saturating_add(in_one) > LIMIT {
+                return Some((index, diagnostic::expensive_rule(span)));
+            }
+        }
+    }
+    None
+}
+
+/// The steps of the patterns over all parameters, and of those over one.
+fn steps(matcher: &Match) -> (u64, u64) {
+    let mut sum = (0_u64, 0_u64);
+    for condition in &matcher.conditions {
+        let (anywhere, in_one) = match &condition.kind {
+            // Every text is looked at by itself, and again in the canonical form.
+            ConditionKind::Pattern(patterns) => (over(patterns).saturating_mul(2), 0),
+            ConditionKind::Value { test: Test::Matches(patterns), .. } => (0, over(patterns)),
+            ConditionKind::Any(matches) | ConditionKind::All(matches) => {
+                matches.iter().map(steps).fold((0, 0), added)
+            }
+            ConditionKind::Not(inner) => steps(inner),
+            ConditionKind::Name(..)
+            | ConditionKind::Value { .. }
+            | ConditionKind::Contains(_)
+            | ConditionKind::Time(_) => (0, 0),
+        };
+        sum = added(sum, (anywhere, in_one));
+    }
+    sum
+}
+
+fn over(patterns: &[Pattern]) -> u64 {
+    let times = MAX_BYTES.checked_div(ORDINARY.len()).unwrap_or(0) as u64;
+    patterns.iter().fold(0, |sum, pattern| sum.saturating_add(pattern.steps(ORDINARY).saturating_mul(times)))
+}
+
+fn added(one: (u64, u64), other: (u64, u64)) -> (u64, u64) {
+    (one.0.saturating_add(other.0), one.1.saturating_add(other.1))
+}
