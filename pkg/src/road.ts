@@ -62,7 +62,8 @@ export interface Terms {
   readonly failed: (error: FarameshError) => void;
 }
 
-/** One long poll; short enough for the proxies on the way. */
+/** The first long poll, and the longest; each is twice the one before. An answer may come while one is being set up. */
+const FIRST_POLL_MS = 2_000;
 const LONGEST_POLL_MS = 30_000;
 /** A server that answers a long poll sooner, and with nothing new, is not asked again at once. */
 const SHORTEST_POLL_MS = 500;
@@ -331,13 +332,13 @@ function* polled(call: Call, terms: Terms, client: Client, held: ServerAction, p
   const outage = (between(held.created_at, held.expires_at) ?? DEFAULT_APPROVAL_MS) + GRACE_MS;
   let action = held;
   let failures = 0;
-  for (;;) {
+  for (let poll = FIRST_POLL_MS; ; poll = Math.min(poll * 2, LONGEST_POLL_MS)) {
     const asked = clock.monotonic();
     const left = begun + patience - asked;
     if (action.status !== "pending_approval" || left <= 0) return action;
     let pause = SHORTEST_POLL_MS;
     try {
-      action = (yield () => client.wait(held.id, Math.min(left, LONGEST_POLL_MS), call.signal)) as ServerAction;
+      action = (yield () => client.wait(held.id, Math.min(left, poll), call.signal)) as ServerAction;
       failures = 0;
     } catch (error) {
       // The server may restart while a person thinks; the action and its deadline are kept there.
