@@ -55,9 +55,18 @@ pub struct Action {
     pub provenance_id: String,
     /// What it takes to let it run.
     pub approval: Option<ApprovalRequirement>,
-    /// Whether an answer of who is logged in would count; none when they may not answer at all.
+    /// Which answers of the person who is logged in would count; none when it does not wait, or they may not approve.
     #[serde(default)]
     pub answerable: Option<Answerable>,
+    /// Whether a caller still waits for an answer; none when the action does not wait.
+    #[serde(default)]
+    pub waiting: Option<bool>,
+    /// The name of the key that proposed it.
+    #[serde(default)]
+    pub principal: Option<String>,
+    /// Until when it may start, once it is permitted.
+    #[serde(default)]
+    pub start_by: Option<String>,
     /// The answers of people so far.
     pub approvals: Vec<Approval>,
     /// Whether the wrapper that brought it decided otherwise than the server does; then the decision is the server's.
@@ -82,23 +91,29 @@ pub struct Action {
     pub result: Option<Box<RawValue>>,
 }
 
-/// Whether an answer would count.
+/// Which answers of the person who is logged in would count.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Answerable {
-    /// Whether a yes would.
+    /// Whether they may approve.
     pub approve: bool,
-    /// Whether a no would.
+    /// Whether they may reject.
     pub reject: bool,
-    /// Why not: `self_approval`, `already_approved` or `role_not_asked`.
+    /// Why not both.
     pub why_not: Option<String>,
 }
 
 /// One person's answer.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Approval {
-    /// Who.
+    /// The name of the person.
     pub principal: String,
-    /// The local stream that says so, where the server has checked nothing of it.
+    /// How they gave it: `key`, `link` or `claimed`.
+    #[serde(default)]
+    pub via: Option<String>,
+    /// The id of their key.
+    #[serde(default)]
+    pub key_id: Option<String>,
+    /// The stream that says so, where this server did not see the answer itself.
     #[serde(default)]
     pub claimed_by: Option<String>,
     /// What they may approve as.

@@ -69,27 +69,31 @@ fn little_time_is_told_from_enough_and_from_none() {
 }
 
 #[wasm_bindgen_test]
-fn only_who_may_answer_is_offered_to() {
-    let standing = |changes, may_approve| Standing::of(&action(changes), may_approve);
-    let refused = |reject: bool, why: &str| json!({ "answerable": { "approve": false, "reject": reject, "why_not": why } });
-    assert_eq!(standing(json!({}), true), Standing::MayAnswer);
-    assert_eq!(standing(json!({}), false), Standing::MayRead);
-    assert_eq!(standing(refused(false, "self_approval"), true), Standing::Own);
+fn only_answers_that_count_are_offered() {
+    let standing = |answerable: Value, may_approve| {
+        Standing::of(&action(json!({ "answerable": answerable })), may_approve)
+    };
+    let says = |approve: bool, reject: bool, why: Option<&str>| {
+        standing(json!({ "approve": approve, "reject": reject, "why_not": why }), true)
+    };
+    assert_eq!(says(true, true, None), Standing::MayAnswer);
+    assert_eq!(says(false, true, Some("already_approved")), Standing::Approved);
+    assert_eq!(says(false, true, Some("role_not_asked")), Standing::NotAsked);
+    assert_eq!(says(false, false, Some("self_approval")), Standing::Own);
+    assert_eq!(says(false, false, Some("a_word_of_tomorrow")), Standing::MayRead);
+    assert_eq!(standing(Value::Null, true), Standing::MayRead);
     assert_eq!(
-        standing(json!({ "receipt": { "stream": "local-12345678", "seq": 1, "record_hash": "" } }), true),
-        Standing::Elsewhere
+        standing(json!({ "approve": true, "reject": true, "why_not": null }), false),
+        Standing::MayRead
     );
-    assert_eq!(standing(refused(true, "role_not_asked"), true), Standing::NotAsked);
-    assert!(Standing::NotAsked.may(false) && !Standing::NotAsked.may(true));
-    let mine = standing(refused(true, "already_approved"), true);
-    assert_eq!(mine, Standing::MayReject);
-    assert!(mine.may(false) && !mine.may(true));
-    assert_eq!(standing(json!({ "approvals": [answer("bob", &[], true, None)] }), true), Standing::MayAnswer);
-    assert!(
-        [Standing::MayRead, Standing::Own, Standing::Elsewhere]
-            .iter()
-            .all(|one| !one.may(true) && !one.may(false))
-    );
+    let elsewhere = json!({ "receipt": { "stream": "local-12345678", "seq": 1, "record_hash": "" } });
+    assert_eq!(Standing::of(&action(elsewhere), true), Standing::Elsewhere);
+    for one in [Standing::Approved, Standing::NotAsked] {
+        assert!(one.may(false) && !one.may(true));
+    }
+    for one in [Standing::MayRead, Standing::Own, Standing::Elsewhere] {
+        assert!(!one.may(true) && !one.may(false));
+    }
 }
 
 #[wasm_bindgen_test]
@@ -117,7 +121,7 @@ fn approvals_count_once_for_each_person_with_the_role() {
         texts,
         [
             "1 of 2 approvals, from people with the role legal or finance",
-            "0 of 1 approval, from somebody with the role on-call"
+            "0 of 1 approval, from a person with the role on-call"
         ]
     );
     assert!(needs.iter().all(|need| !need.counts(&["support".to_owned()])));
@@ -131,9 +135,19 @@ fn it_is_said_who_ended_the_waiting() {
     });
     assert_eq!(ended(&action(approved.clone())), "approved by ada and bob: “fine”");
     let rejected = json!({
-        "status": "denied", "reason_code": "approval_rejected", "approvals": [answer("approval-link", &[], false, None)]
+        "status": "denied", "reason_code": "approval_rejected", "approvals": [
+            { "principal": "ada", "via": "link", "key_id": "1", "roles": [], "approve": false, "reason": null, "at": "2026-01-01T10:01:00Z" }
+        ]
     });
-    assert_eq!(ended(&action(rejected)), "rejected by somebody with the approval link");
+    assert_eq!(ended(&action(rejected)), "rejected by ada (by an approval link)");
+    let claimed = json!({
+        "status": "approved", "approvals": [
+            { "principal": "ada", "via": "claimed", "claimed_by": "local-1", "roles": [], "approve": true, "reason": null, "at": "2026-01-01T10:01:00Z" }
+        ]
+    });
+    assert_eq!(ended(&action(claimed)), "approved by ada (claimed by local-1)");
+    let withdrawn = json!({ "status": "withdrawn", "approvals": [answer("ada", &[], true, None)] });
+    assert_eq!(ended(&action(withdrawn)), "withdrawn by the agent, which no longer waits for it");
     let expired = json!({ "status": "denied", "reason_code": "approval_expired", "approvals": [answer("ada", &[], true, None)] });
     assert_eq!(ended(&action(expired)), "expired, because nobody answered in time");
     let denied = json!({
@@ -154,7 +168,7 @@ fn it_is_said_who_ended_the_waiting() {
 #[wasm_bindgen_test]
 fn refusals_are_said_plainly() {
     let said = |code| refusal(&Failure::here(code, "the detail"));
-    assert!(said("self_approval").contains("somebody else has to answer"));
+    assert!(said("self_approval").contains("another person has to answer"));
     assert!(said("already_approved").contains("approved this already"));
     assert!(said("unreachable").contains("not known whether"));
     assert_eq!(said("csrf_required"), "not recorded: the detail");

@@ -23,6 +23,7 @@ use crate::components::{
 };
 use crate::format::{counted, micros, short, time, visible, words};
 use crate::live::Live;
+use crate::pages::approvals::words::approver;
 use crate::session::Sessions;
 use crate::url::{self, encoded};
 
@@ -142,6 +143,9 @@ fn standing(action: &Action) -> AnyView {
         let until = until.map(|at| view! { " It can be answered until " <time datetime=at.clone()>{time(&at)}</time> "." });
         view! { <p class="notice warning"><Link to>"answer it on the page of approvals"</Link> "." {until}</p> }
     });
+    let start = action.start_by.clone().map(|at| {
+        view! { <p class="help">"It may start until " <time datetime=at.clone()>{time(&at)}</time> "."</p> }
+    });
     let contradicted = action.contradicted.then(|| {
         view! {
             <p class="notice error">
@@ -158,6 +162,7 @@ fn standing(action: &Action) -> AnyView {
         </p>
         {contradicted}
         {pending}
+        {start}
     }
     .into_any()
 }
@@ -261,15 +266,14 @@ fn approvals(action: &Action) -> AnyView {
         return ().into_any();
     }
     let one = |approval: &Approval| {
-        let Approval { principal, claimed_by, roles, approve, reason, at } = approval.clone();
-        let claimed = claimed_by.map(|stream| view! { ", claimed by " <bdi>{visible(&stream)}</bdi> });
+        let who = approver(approval);
+        let Approval { roles, approve, reason, at, .. } = approval.clone();
         let roles = (!roles.is_empty()).then(|| format!(" ({})", roles.join(", ")));
         view! {
             <li>
                 <span class=if approve { "badge ok" } else { "badge error" }>{if approve { "✓ approved" } else { "✕ rejected" }}</span>
                 " "
-                <bdi>{visible(&principal)}</bdi>
-                {claimed}
+                <bdi>{who}</bdi>
                 {roles}
                 ", "
                 <time class="number" datetime=at.clone() title=at.clone()>{time(&at)}</time>

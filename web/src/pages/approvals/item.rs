@@ -3,18 +3,14 @@
 use std::sync::Arc;
 
 use leptos::prelude::*;
-use serde::Deserialize;
 
 use super::desk::Desk;
 use super::queue::Held;
-use super::words::{Left, Standing, is_long, left, needs, person};
-use crate::api;
+use super::words::{Left, Standing, approver, is_long, left, needs, person};
 use crate::api::types::Action;
 use crate::components::explanation::rule_path;
-use crate::components::{Json, Link, Resource, RiskMeter};
+use crate::components::{Json, Link, RiskMeter};
 use crate::format::{arguments, countdown, now_ms, parse_time, relative, time, visible, words};
-use crate::session::Sessions;
-use crate::url::encoded;
 
 /// One item. The focus in it selects it.
 #[component]
@@ -75,7 +71,7 @@ pub fn Item(
                         <Json text=action.params.get().to_owned() label="arguments" />
                         {context}
                     </div>
-                    <Facts held=held.clone() is_selected />
+                    <Facts held=held.clone() />
                 </div>
                 <Answer desk held />
             </article>
@@ -139,7 +135,7 @@ fn TimeLeft(desk: Desk, expires_at: Option<String>) -> impl IntoView {
 }
 
 #[component]
-fn Facts(held: Held, is_selected: Memo<bool>) -> impl IntoView {
+fn Facts(held: Held) -> impl IntoView {
     let action = held.now();
     let rule = match &action.rule {
         Some(rule) => {
@@ -159,6 +155,8 @@ fn Facts(held: Held, is_selected: Memo<bool>) -> impl IntoView {
             .collect();
         view! { <dt>"Risk rules"</dt> <dd>{chips}</dd> }
     });
+    let proposer =
+        action.principal.as_deref().map(|name| view! { " by " <bdi>{visible(&person(name))}</bdi> });
     let since = parse_time(&action.created_at).map(|at| relative(at - now_ms()));
     view! {
         <dl class="facts">
@@ -169,7 +167,7 @@ fn Facts(held: Held, is_selected: Memo<bool>) -> impl IntoView {
                 <time datetime=action.created_at.clone()>{time(&action.created_at)}</time>
                 " "
                 <span class="muted">{since}</span>
-                <ProposedBy action=Arc::clone(&action) is_selected />
+                {proposer}
             </dd>
             <dt>"Held by"</dt>
             <dd>{rule}</dd>
@@ -181,47 +179,12 @@ fn Facts(held: Held, is_selected: Memo<bool>) -> impl IntoView {
     }
 }
 
-#[derive(Debug, Clone, Deserialize)]
-struct Records {
-    events: Vec<Record>,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-struct Record {
-    kind: String,
-    principal: Option<String>,
-}
-
-/// With which key it was proposed: the record says it, so it is asked for when somebody looks.
-#[component]
-fn ProposedBy(action: Arc<Action>, is_selected: Memo<bool>) -> impl IntoView {
-    let records = Resource::<Records>::new();
-    Effect::new(move |asked: Option<bool>| {
-        let asked = asked.unwrap_or_default();
-        if !asked && is_selected.get() {
-            let path = format!("/v1/actions/{}/events", encoded(&action.id));
-            records.load(async move { api::get(&path).await });
-            return true;
-        }
-        asked
-    });
-    move || {
-        let mut principals = records.get()?.events.into_iter();
-        let principal = principals.find(|record| record.kind == "decision")?.principal?;
-        Some(view! { " by " <bdi>{person(&principal)}</bdi> })
-    }
-}
-
 /// What it takes, and who has answered already.
 #[component]
 fn Needed(held: Held) -> impl IntoView {
-    let sessions = Sessions::here();
     move || {
         let action = held.action.get();
         let needs = needs(action.approval.as_ref(), &action.approvals);
-        let roles = sessions.approver_roles();
-        let warns =
-            sessions.may("approve") && !needs.is_empty() && !needs.iter().any(|need| need.counts(&roles));
         let needs: Vec<_> = needs.into_iter().map(|need| view! { <li>{need.text()}</li> }).collect();
         let answers: Vec<_> = action
             .approvals
@@ -233,15 +196,10 @@ fn Needed(held: Held) -> impl IntoView {
                     .as_deref()
                     .map(visible)
                     .map(|reason| view! { ": “" <bdi>{reason}</bdi> "”" });
-                let claimed = approval
-                    .claimed_by
-                    .as_deref()
-                    .map(visible)
-                    .map(|stream| view! { ", claimed by " <bdi>{stream}</bdi> });
                 let verb = if approval.approve { "✓ approved by " } else { "✕ rejected by " };
                 view! {
                     <li>
-                        {verb} <bdi>{person(&approval.principal)}</bdi> {claimed} {roles} " "
+                        {verb} <bdi>{approver(approval)}</bdi> {roles} " "
                         <time class="muted" datetime=approval.at.clone()>{time(&approval.at)}</time> {reason}
                     </li>
                 }
@@ -251,8 +209,6 @@ fn Needed(held: Held) -> impl IntoView {
             <dt>"Needs"</dt>
             <dd>
                 <ul class="plain">{needs} {answers}</ul>
-                {warns
-                    .then(|| view! { <p class="help">"⚠ your key has none of these roles: your approval would be recorded and not be counted"</p> })}
             </dd>
         }
     }
@@ -264,9 +220,19 @@ fn Answer(desk: Desk, held: Held) -> impl IntoView {
         let action = held.action.clone();
         Memo::new(move |_| desk.queue.standing(&action.get()))
     };
-    let problem = held.problem.clone();
+    let (problem, waiting) = (held.problem.clone(), held.action.clone());
     view! {
         {move || problem.get().map(|problem| view! { <p class="notice error" role="alert">"✕ " {problem}</p> })}
+        {move || {
+            (waiting.get().waiting == Some(false))
+                .then(|| {
+                    view! {
+                        <p class="notice warning">
+                            "⚠ No caller has waited for this in the last minute. An approval has an effect only if the agent takes it up again."
+                        </p>
+                    }
+                })
+        }}
         {move || standing.get().why().map(|why| view! { <p class="notice">{why}</p> })}
         {move || {
             let standing = standing.get();

@@ -406,6 +406,7 @@ impl Queue {
 
     fn answered(self, held: &Held, approve: bool, one_of_many: bool, action: Action) -> Sent {
         let what = name(&action);
+        let is_waited_for = held.now().waiting != Some(false);
         if action.status == Status::PendingApproval {
             let missing: Vec<String> = needs(action.approval.as_ref(), &action.approvals)
                 .into_iter()
@@ -429,7 +430,14 @@ impl Queue {
             }
             _ if one_of_many => Sent::Done,
             _ => {
-                self.toasts.say(format!("{what}: {}", if approve { "approved" } else { "rejected" }));
+                let how = match (approve, is_waited_for) {
+                    (false, _) => "rejected",
+                    (true, false) => {
+                        "approved; no caller waits for it, so it runs only if the agent takes it up"
+                    }
+                    (true, true) => "approved",
+                };
+                self.toasts.say(format!("{what}: {how}"));
                 Sent::Done
             }
         }

@@ -10,7 +10,7 @@ use engine::lifecycle::Status;
 use engine::risk::RiskLevel;
 
 use crate::api::Failure;
-use crate::api::types::{Action, Approval};
+use crate::api::types::{Action, Answerable, Approval};
 use crate::format::{counted, parse_time, visible, words};
 
 /// The most bytes of arguments and context that a person takes in at a glance.
@@ -54,25 +54,26 @@ pub fn order(left: &Action, right: &Action) -> Ordering {
         .then_with(|| left.id.cmp(&right.id))
 }
 
-/// What who is logged in may do with an action.
+/// Which answers the person who is logged in may give.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Standing {
-    /// Approve and reject it.
+    /// Both.
     MayAnswer,
-    /// Reject it: they have approved it already.
-    MayReject,
-    /// Reject it: their approval would not count.
+    /// A rejection: they have approved it already.
+    Approved,
+    /// A rejection: their approval would not count, because they have none of the roles that are asked for.
     NotAsked,
-    /// Nothing: their key is not for that.
+    /// None: their key is not for that.
     MayRead,
-    /// Nothing: they proposed it.
+    /// None: they proposed it.
     Own,
-    /// Nothing here: it waits in another process.
+    /// None here: it waits in another process.
     Elsewhere,
 }
 
 impl Standing {
-    /// What who is logged in may do, whose key may approve or not.
+    /// What the server says of the action to a person whose key may approve or not. A word that this page does not know
+    /// offers nothing.
     pub fn of(action: &Action, may_approve: bool) -> Self {
         if !may_approve {
             return Standing::MayRead;
@@ -80,33 +81,37 @@ impl Standing {
         if action.receipt.stream.starts_with(LOCAL) {
             return Standing::Elsewhere;
         }
-        let why_not = action.answerable.as_ref().map(|answerable| answerable.why_not.as_deref());
-        match why_not {
-            Some(None) => Standing::MayAnswer,
-            Some(Some("self_approval")) => Standing::Own,
-            Some(Some("role_not_asked")) => Standing::NotAsked,
-            Some(Some(_)) => Standing::MayReject,
-            // The server says nothing of an answer where there can be none.
-            None => Standing::MayRead,
+        match &action.answerable {
+            Some(Answerable { approve: true, reject: true, .. }) => Standing::MayAnswer,
+            Some(Answerable { reject: true, why_not: Some(why), .. }) if why == "already_approved" => {
+                Standing::Approved
+            }
+            Some(Answerable { reject: true, .. }) => Standing::NotAsked,
+            Some(Answerable { why_not: Some(why), .. }) if why == "self_approval" => Standing::Own,
+            Some(_) | None => Standing::MayRead,
         }
     }
 
     /// Whether this answer may be given.
     pub fn may(self, approve: bool) -> bool {
-        self == Standing::MayAnswer || (matches!(self, Standing::MayReject | Standing::NotAsked) && !approve)
+        match self {
+            Standing::MayAnswer => true,
+            Standing::Approved | Standing::NotAsked => !approve,
+            Standing::MayRead | Standing::Own | Standing::Elsewhere => false,
+        }
     }
 
     /// Why not everything is offered.
     pub fn why(self) -> Option<&'static str> {
         match self {
             Standing::MayAnswer | Standing::MayRead => None,
-            Standing::MayReject => {
-                Some("You have approved this; it waits for somebody else. You can still reject it.")
+            Standing::Approved => {
+                Some("You have approved this; it waits for another person. You can still reject it.")
             }
             Standing::NotAsked => Some(
-                "The policy asks for approver roles that your key does not have. You can still reject it.",
+                "Your key has none of the roles that are asked for, so your approval would not count. You can still reject it.",
             ),
-            Standing::Own => Some("You proposed this action yourself, so somebody else has to answer."),
+            Standing::Own => Some("You proposed this action, so another person has to answer."),
             Standing::Elsewhere => Some(
                 "This was decided in another process, which asks its own people; it cannot be answered here.",
             ),
@@ -141,7 +146,7 @@ impl Need {
         let word = if self.of == 1 { "approval" } else { "approvals" };
         let from = match (self.roles.as_slice(), self.of) {
             ([], _) => String::new(),
-            (roles, 1) => format!(", from somebody with the role {}", listed(roles, "or")),
+            (roles, 1) => format!(", from a person with the role {}", listed(roles, "or")),
             (roles, _) => format!(", from people with the role {}", listed(roles, "or")),
         };
         format!("{} of {} {word}{from}", self.have, self.of)
@@ -162,8 +167,10 @@ pub fn needs(requirement: Option<&ApprovalRequirement>, approvals: &[Approval]) 
             let mut need = Need { have: 0, of: quorum.approvers, roles: quorum.roles.clone() };
             let people: BTreeSet<&str> = approvals
                 .iter()
-                .filter(|approval| approval.approve && need.counts(&approval.roles))
-                .map(|approval| approval.principal.as_str())
+                .filter(|approval| {
+                    approval.approve && approval.claimed_by.is_none() && need.counts(&approval.roles)
+                })
+                .map(|approval| approval.key_id.as_deref().unwrap_or(&approval.principal))
                 .collect();
             need.have = people.len();
             need
@@ -181,15 +188,15 @@ pub fn ended(action: &Action) -> String {
         return "expired, because nobody answered in time".to_owned();
     }
     match action.approvals.last() {
+        _ if action.status == Status::Withdrawn => {
+            "withdrawn by the agent, which no longer waits for it".to_owned()
+        }
+        _ if action.status == Status::Lapsed => format!("lapsed: {}", visible(&action.reason)),
         None => words(action.status.as_str()),
-        Some(last) if !last.approve => format!("rejected by {}{}", person(&last.principal), said(last)),
+        Some(last) if !last.approve => format!("rejected by {}{}", approver(last), said(last)),
         Some(last) => {
-            let people: BTreeSet<String> = action
-                .approvals
-                .iter()
-                .filter(|approval| approval.approve)
-                .map(|approval| person(&approval.principal))
-                .collect();
+            let people: BTreeSet<String> =
+                action.approvals.iter().filter(|approval| approval.approve).map(approver).collect();
             let people: Vec<String> = people.into_iter().collect();
             let people = listed(&people, "and");
             if action.status == Status::Denied {
@@ -220,9 +227,12 @@ pub fn departures(actions: &[Action]) -> Vec<String> {
 /// Why an answer was refused, for who gave it. What is gone for good is told by [`ended`].
 pub fn refusal(failure: &Failure) -> String {
     match failure.code.as_str() {
-        "self_approval" => "you proposed this action yourself, so somebody else has to answer".to_owned(),
+        "self_approval" => "you proposed this action, so another person has to answer".to_owned(),
+        "role_not_asked" => {
+            "your key has none of the roles that are asked for, so your approval would not count".to_owned()
+        }
         "not_an_approver" | "forbidden" => "your key may not answer; an approver has to".to_owned(),
-        "already_approved" => "you have approved this already; it waits for somebody else".to_owned(),
+        "already_approved" => "you have approved this already; it waits for another person".to_owned(),
         "local_action" => "this waits in another process and cannot be answered here".to_owned(),
         "unreachable" => {
             "the server cannot be reached, so it is not known whether the answer was recorded; look again when the connection is back"
@@ -237,10 +247,19 @@ pub fn name(action: &Action) -> String {
     visible(&format!("{} of {}", action.tool, action.agent_id))
 }
 
+/// Who gave an answer; a claim of a wrapper's own stream says so.
+pub fn approver(approval: &Approval) -> String {
+    let name = visible(&person(&approval.principal));
+    match (&approval.claimed_by, approval.via.as_deref()) {
+        (Some(stream), _) => format!("{name} (claimed by {})", visible(stream)),
+        (None, Some("link")) => format!("{name} (by an approval link)"),
+        (None, _) => name,
+    }
+}
+
 /// A principal as people read it.
 pub fn person(principal: &str) -> String {
     match principal {
-        "approval-link" => "somebody with the approval link".to_owned(),
         "anonymous" => "a caller without a key".to_owned(),
         other => other.to_owned(),
     }
