@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::extract::{Path, State};
 use axum::response::Response;
-use engine::decision::Outcome;
+use engine::decision::{Outcome, ReasonCode};
 use engine::lifecycle::Status;
 use engine::risk::RiskLevel;
 use engine::time::rfc3339;
@@ -22,7 +22,7 @@ use crate::events::closed;
 use crate::gate::Answer;
 use crate::gate::approval::Answerable;
 use crate::principal::{Actor, Permission};
-use crate::store::{ActionRow, ApprovalRow, Filter, Receipt};
+use crate::store::{ActionRow, Answered, ApprovalRow, Filter, Receipt};
 
 /// The longest time that a request may wait.
 /// Proxies give up after 60 seconds.
@@ -191,6 +191,10 @@ pub struct ListParams {
     risk_level: Option<RiskLevel>,
     since: Option<String>,
     until: Option<String>,
+    answer: Option<Answered>,
+    answered_by: Option<String>,
+    rule: Option<String>,
+    reason_code: Option<ReasonCode>,
     provenance_id: Option<String>,
     q: Option<String>,
     limit: Option<u32>,
@@ -232,6 +236,10 @@ impl ListParams {
             principal: (!caller.may(Permission::SeeAll)).then(|| caller.principal.clone()),
             since_ms: time("since", self.since)?,
             until_ms: time("until", self.until)?,
+            answer: self.answer,
+            answered_by: self.answered_by,
+            rule: self.rule,
+            reason_code: self.reason_code,
             provenance_id,
             q: self.q,
             limit,

@@ -38,6 +38,7 @@ macro_rules! for_each_contract {
             a_refused_change_keeps_no_answer
             a_prefix_of_eight_characters_finds_one_action
             filters_choose
+            answers_of_people_are_found_whatever_became_of_the_action
             pages_stand_still_while_actions_come
             searching_takes_wildcards_literally
             searches_and_filters_have_pages_that_stand_still

@@ -407,6 +407,14 @@ pub struct Filter {
     pub since_ms: Option<i64>,
     /// Created before.
     pub until_ms: Option<i64>,
+    /// Only actions that a person answered in this way.
+    pub answer: Option<Answered>,
+    /// Only actions that the person of this name answered.
+    pub answered_by: Option<String>,
+    /// Only actions whose first decision rests on the rule with this id.
+    pub rule: Option<String>,
+    /// Only actions whose decision has this reason code.
+    pub reason_code: Option<ReasonCode>,
     /// Only actions with a decision of this `provenance_id`.
     pub provenance_id: Option<ProvenanceId>,
     /// Text that occurs in the canonical action or the id.
@@ -417,6 +425,18 @@ pub struct Filter {
     pub offset: u64,
     /// Continue behind the page that gave this cursor.
     pub cursor: Option<String>,
+}
+
+/// How people answered for an action.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Answered {
+    /// At least one person approved it.
+    Approved,
+    /// At least one person rejected it.
+    Rejected,
+    /// At least one person approved or rejected it.
+    Any,
 }
 
 /// A page of actions.

@@ -33,6 +33,22 @@ pub(crate) struct List {
     #[arg(long, value_enum)]
     risk: Option<Risk>,
 
+    /// Only what a person answered so, whatever became of it since
+    #[arg(long, value_enum)]
+    answer: Option<Answer>,
+
+    /// Only what this person answered
+    #[arg(long, value_name = "NAME")]
+    answered_by: Option<String>,
+
+    /// Only what the rule with this id decided at first
+    #[arg(long, value_name = "ID")]
+    rule: Option<String>,
+
+    /// Only this reason code, such as `approval_expired`
+    #[arg(long, value_name = "CODE")]
+    reason_code: Option<String>,
+
     /// Only what came since: a time, a day, or how long ago (`1h`)
     #[arg(long, value_parser = time::parse_since)]
     since: Option<String>,
@@ -83,6 +99,17 @@ enum Status {
     Timeout,
 }
 
+/// How people answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Answer {
+    /// At least one approved
+    Approved,
+    /// At least one rejected
+    Rejected,
+    /// At least one answered
+    Any,
+}
+
 /// The risk levels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Risk {
@@ -100,9 +127,21 @@ pub(crate) fn word<T: ValueEnum>(choice: T) -> Option<String> {
 impl List {
     /// Whether it asks for all actions.
     fn is_unfiltered(&self) -> bool {
-        let texts = [&self.agent, &self.tool, &self.since, &self.until, &self.query];
+        let texts = [
+            &self.agent,
+            &self.tool,
+            &self.answered_by,
+            &self.rule,
+            &self.reason_code,
+            &self.since,
+            &self.until,
+            &self.query,
+        ];
         texts.into_iter().all(Option::is_none)
-            && (self.status.is_none() && self.outcome.is_none() && self.risk.is_none())
+            && (self.status.is_none()
+                && self.answer.is_none()
+                && self.outcome.is_none()
+                && self.risk.is_none())
             && self.offset == 0
     }
 
@@ -115,6 +154,10 @@ impl List {
             ("tool", self.tool.clone()),
             ("outcome", self.outcome.and_then(word)),
             ("risk_level", self.risk.and_then(word)),
+            ("answer", self.answer.and_then(word)),
+            ("answered_by", self.answered_by.clone()),
+            ("rule", self.rule.clone()),
+            ("reason_code", self.reason_code.clone()),
             ("since", self.since.clone()),
             ("until", self.until.clone()),
             ("q", self.query.clone()),

@@ -7,7 +7,7 @@ use engine::risk::{RiskLevel, RiskScore};
 
 use super::super::fixtures::*;
 use super::super::stats::{Span, Stats};
-use super::super::{Filter, NewAction, Store, StoreError, Written};
+use super::super::{Answered, ApprovalRow, Filter, NewAction, Store, StoreError, Written};
 use super::Fresh;
 
 pub(crate) async fn filters_choose(store: Fresh) {
@@ -62,6 +62,37 @@ pub(crate) async fn filters_choose(store: Fresh) {
         let expected: Vec<_> = expected.iter().map(|n| id(*n)).collect();
         assert_eq!((found, page.total), (expected.clone(), expected.len() as u64), "{filter:?}");
         assert_eq!(page.next_cursor, None);
+    }
+}
+
+pub(crate) async fn answers_of_people_are_found_whatever_became_of_the_action(store: Fresh) {
+    for n in 1..=4 {
+        submit(&*store, n, Outcome::Abstain).await;
+    }
+    for (n, who, approve) in [(1, "dana", true), (2, "lee", false), (3, "lee", true)] {
+        let row = store.action(id(n)).await.unwrap();
+        let status = if approve { Status::Approved } else { Status::Denied };
+        let mut change = change(&row, status, RecordKind::Approval);
+        change.approval = Some(ApprovalRow { approve, ..approval(who) });
+        store.advance(change, None).await.unwrap();
+    }
+    let by = |answer: Option<Answered>, name: Option<&str>| Filter {
+        limit: 9,
+        answer,
+        answered_by: name.map(str::to_owned),
+        ..Filter::default()
+    };
+    for (filter, expected) in [
+        (by(Some(Answered::Any), None), vec![3, 2, 1]),
+        (by(Some(Answered::Approved), None), vec![3, 1]),
+        (by(Some(Answered::Rejected), None), vec![2]),
+        (by(None, Some("lee")), vec![3, 2]),
+        (by(Some(Answered::Approved), Some("lee")), vec![3]),
+        (by(None, Some("nina")), vec![]),
+    ] {
+        let page = store.actions(filter.clone()).await.unwrap();
+        let found: Vec<_> = page.actions.iter().map(|row| row.id.clone()).collect();
+        assert_eq!(found, expected.iter().map(|n| id(*n)).collect::<Vec<_>>(), "{filter:?}");
     }
 }
 

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::read::all;
 use super::rows::{self, signed, unsigned};
-use crate::store::{ActionRow, Filter, LONGEST_PAGE, PAGE_BYTES, Page, StoreError};
+use crate::store::{ActionRow, Answered, Filter, LONGEST_PAGE, PAGE_BYTES, Page, StoreError};
 
 /// What stands before the canonical action in its record.
 const START: &str = r#"{"action":"#;
@@ -202,6 +202,27 @@ impl Conditions {
                     fits.add("a.principal = ? AND a.principal_key_id IS NULL", [text(principal.name())]);
                 }
             }
+        }
+        if filter.answer.is_some() || filter.answered_by.is_some() {
+            let said = match filter.answer {
+                Some(Answered::Approved) => " AND j.value ->> '$.approve' = 1",
+                Some(Answered::Rejected) => " AND j.value ->> '$.approve' = 0",
+                Some(Answered::Any) | None => "",
+            };
+            let by = if filter.answered_by.is_some() { " AND j.value ->> '$.principal' = ?" } else { "" };
+            fits.add(
+                &format!(
+                    "EXISTS (SELECT 1 FROM action_texts t, json_each(t.approvals) j
+                     WHERE t.number = a.number AND json_valid(t.approvals){said}{by})"
+                ),
+                filter.answered_by.as_deref().map(text),
+            );
+        }
+        if let Some(rule) = &filter.rule {
+            fits.add("a.first_rule = ?", [text(rule)]);
+        }
+        if let Some(code) = filter.reason_code {
+            fits.add("a.reason_code = ?", [text(code.as_str())]);
         }
         if let Some(provenance_id) = filter.provenance_id {
             // JSON is read only where the text occurs; an argument may hold the same text elsewhere.

@@ -29,6 +29,8 @@ pub fn Filters(
         Outcome::ALL.into_iter().map(|outcome| (outcome.as_str(), outcome.as_str().to_owned())).collect();
     let levels = [RiskLevel::Low, RiskLevel::Medium, RiskLevel::High, RiskLevel::Critical];
     let levels = levels.into_iter().map(|level| (level.as_str(), level.as_str().to_owned())).collect();
+    let answers = [("approved", "approved it"), ("rejected", "rejected it"), ("any", "answered")];
+    let answers = answers.into_iter().map(|(word, text)| (word, text.to_owned())).collect();
     view! {
         <form class="filters" role="search" aria-label="actions" on:submit=|event| event.prevent_default()>
             <Typed query go key="q" label="search" kind="search" field=search />
@@ -37,6 +39,10 @@ pub fn Filters(
             <Choice query go key="risk_level" label="risk" choices=levels />
             <Typed query go key="agent_id" label="agent" kind="text" />
             <Typed query go key="tool" label="tool" kind="text" />
+            <Choice query go key="answer" label="a person" choices=answers />
+            <Typed query go key="answered_by" label="answered by" kind="text" />
+            <Typed query go key="rule" label="rule" kind="text" />
+            <Typed query go key="reason_code" label="reason code" kind="text" />
             <Times query go />
             <Show when=move || query.with(Query::is_filtered)>
                 <button

@@ -8,7 +8,20 @@ use crate::format::parse_time;
 use crate::url::encoded;
 
 /// The filters, by their names in the URL and in the API.
-pub const FILTERS: [&str; 8] = ["status", "outcome", "risk_level", "agent_id", "tool", "since", "until", "q"];
+pub const FILTERS: [&str; 12] = [
+    "status",
+    "outcome",
+    "risk_level",
+    "agent_id",
+    "tool",
+    "answer",
+    "answered_by",
+    "rule",
+    "reason_code",
+    "since",
+    "until",
+    "q",
+];
 /// How many actions a page may have.
 pub const PAGE_SIZES: [u32; 4] = [25, 50, 100, 200];
 /// How many it has unless somebody chose.

@@ -9,6 +9,7 @@ use super::rows::Row;
 use crate::api::types::Action;
 use crate::components::{OutcomeBadge, RiskMeter, StatusBadge};
 use crate::format::{arguments, micros, time, visible, words};
+use crate::pages::approvals::words::approver;
 use crate::url;
 
 /// The `id` of the link of a row.
@@ -131,7 +132,7 @@ fn ActionRow(row: Row, feed: Feed, query: Memo<Query>, go: Go, stop: Memo<Option
             {cell("status", "cell-status", |action| {
                 let contradicted =
                     action.contradicted.then(|| view! { " " <span class="badge error">"! contradicted"</span> });
-                view! { <StatusBadge status=action.status /> {contradicted} }.into_any()
+                view! { <StatusBadge status=action.status /> {contradicted} {answered(action)} }.into_any()
             })}
             {cell("agent", "cell-agent", |action| clipped(&action.agent_id))}
             {cell(
@@ -174,6 +175,15 @@ fn ActionRow(row: Row, feed: Feed, query: Memo<Query>, go: Go, stop: Memo<Option
 
 fn clipped(text: &str) -> AnyView {
     view! { <span class="clip" title=text.to_owned()><bdi>{visible(text)}</bdi></span> }.into_any()
+}
+
+/// The person whose answer came last.
+fn answered(action: &Action) -> AnyView {
+    let by = action.approvals.last().map(|last| {
+        let verb = if last.approve { "approved by " } else { "rejected by " };
+        view! { " " <span class="muted clip">{verb} <bdi>{approver(last)}</bdi></span> }
+    });
+    view! { {by} }.into_any()
 }
 
 fn rule(action: &Action) -> AnyView {
