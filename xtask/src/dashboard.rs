@@ -20,7 +20,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// The largest module, compressed, that a person should have to wait for.
-const MAX_BROTLI_BYTES: usize = 600 * 1024;
+const MAX_BROTLI_BYTES: usize = 640 * 1024;
 /// Files that are smaller than this are not worth compressing.
 const WORTH_COMPRESSING: usize = 1024;
 /// What the dashboard is made of.
