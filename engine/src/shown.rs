@@ -76,7 +76,7 @@ fn escape(char: char, shown: &mut String) {
     }
 }
 
-/// The arguments of an action on one line of about `most` characters: `amount=340 customer_id="c-1042"`.
+/// The arguments of an action on one line of about `most` characters: `amount=340 note="two words" to=ann@example.com`.
 ///
 /// `key_params` come first, then short values, then the rest by name. A value that is cut is followed by the number of
 /// characters that are missing, `"Dear customer"…+383`, outside of the quotes, where no argument can write it.
@@ -87,7 +87,10 @@ pub fn arguments(params: &Value, key_params: &[String], most: usize) -> String {
     let mut parts: Vec<(usize, bool, &str, String)> = members
         .iter()
         .map(|(name, member)| {
-            let text = value(member, VALUE_CHARS.min(most));
+            let text = match member {
+                Value::String(text) if is_word(text) && text.len() <= VALUE_CHARS.min(most) => text.clone(),
+                member => value(member, VALUE_CHARS.min(most)),
+            };
             (rank(name), text.chars().count() > VALUE_CHARS / 2, name, text)
         })
         .collect();
@@ -107,6 +110,15 @@ pub fn arguments(params: &Value, key_params: &[String], most: usize) -> String {
         line.push_str(&part);
     }
     line
+}
+
+/// Whether a text without its quotes cannot be taken for anything else: not for a number, a literal of JSON, a cut or
+/// another argument.
+pub fn is_word(text: &str) -> bool {
+    let within = |char: char| char.is_alphanumeric() || "-_.@/:".contains(char);
+    text.starts_with(char::is_alphabetic)
+        && text.chars().all(|char| within(char) && !is_hidden(char))
+        && !["true", "false", "null"].contains(&text)
 }
 
 /// A name as it is where that is clear; else as JSON, so that no name reads as an argument beside it.
@@ -185,7 +197,7 @@ mod tests {
         );
         assert_eq!(
             line(&format!(r#"{{"body":"{long}","to":"ann@example.com","url":"https://a"}}"#), &["url"], 60),
-            r#"url="https://a" to="ann@example.com" +1 more"#
+            "url=https://a to=ann@example.com +1 more"
         );
     }
 
@@ -193,6 +205,7 @@ mod tests {
     fn a_text_never_reads_as_a_number_and_no_argument_writes_a_mark_of_a_cut() {
         assert_eq!(line(r#"{"amount":"340"}"#, &[], 60), r#"amount="340""#);
         assert_eq!(line(r#"{"amount":340}"#, &[], 60), "amount=340");
+        assert_eq!(line(r#"{"a":"c-1","b":"true","c":"x=1"}"#, &[], 60), r#"a=c-1 b="true" c="x=1""#);
         assert_eq!(line(r#"{"a":"b\" c=1"}"#, &[], 60), r#"a="b\" c=1""#);
         assert_eq!(line(r#"{"a":"x +2 more"}"#, &[], 60), r#"a="x +2 more""#);
         assert_eq!(line(r#"{"a=1 b":2}"#, &[], 60), r#""a=1 b"=2"#);

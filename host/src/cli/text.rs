@@ -38,7 +38,7 @@ pub(crate) fn arguments(params: &Value, decision: &Value, most: usize, ellipsis:
 /// A value on one line: text bare where that is clear, everything else as JSON.
 pub(crate) fn scalar(value: &Value) -> String {
     match value {
-        Value::String(text) if is_plain(text) => text.clone(),
+        Value::String(text) if engine::shown::is_word(text) => text.clone(),
         other => visible(&other.to_string()),
     }
 }
@@ -46,14 +46,6 @@ pub(crate) fn scalar(value: &Value) -> String {
 /// A value on one line, text without quotes.
 pub(crate) fn scalar_text(value: &Value) -> String {
     value.as_str().map_or_else(|| scalar(value), visible)
-}
-
-/// Whether a text cannot be taken for a number, a word of JSON or more than one word.
-fn is_plain(text: &str) -> bool {
-    let plain = |c: char| c.is_alphanumeric() || "-_.@/:+".contains(c);
-    text.starts_with(|c: char| c.is_alphabetic() || c == '/')
-        && text.chars().all(|c| plain(c) && !engine::shown::is_hidden(c))
-        && !["true", "false", "null"].contains(&text)
 }
 
 /// A value from a server as the engine has it.
@@ -136,9 +128,9 @@ mod tests {
         let decision = json!({ "key_params": ["customer_id"] });
         assert_eq!(
             arguments(&params, &decision, 80, "…"),
-            r#"customer_id="c-1" amount="340" items=[1,"b"] note="two words""#
+            r#"customer_id=c-1 amount="340" items=[1,"b"] note="two words""#
         );
-        assert_eq!(arguments(&params, &decision, 12, "..."), r#"customer_id="c-1" +3 more"#);
+        assert_eq!(arguments(&params, &decision, 12, "..."), "customer_id=c-1 +3 more");
         assert_eq!(arguments(&json!({ "a": "abcdef" }), &Value::Null, 3, "..."), r#"a="abc"...+3"#);
         assert_eq!((scalar(&json!("340")), scalar(&json!(340))), (r#""340""#.to_owned(), "340".to_owned()));
     }
