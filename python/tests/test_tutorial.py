@@ -101,7 +101,7 @@ class Walk:
         (programs / "faramesh").symlink_to(pathlib.Path(binary).resolve())
         path = os.pathsep.join([str(programs), str(pathlib.Path(sys.executable).parent), os.environ["PATH"]])
         self.environment = {name: value for name, value in os.environ.items() if not name.startswith("FARAMESH_")}
-        self.environment |= {"PATH": path, "PYTHONUNBUFFERED": "1", "LC_ALL": "C.UTF-8"}
+        self.environment |= {"PATH": path, "PYTHONUNBUFFERED": "1", "LC_ALL": "C.UTF-8", "TZ": "UTC"}
 
     def follow(self, block: Block) -> None:
         terminal = block.options.get("terminal", "yours")
