@@ -32,6 +32,7 @@ mod docs;
 mod durability;
 mod hosts;
 mod http;
+mod language;
 mod module;
 mod native;
 mod process;

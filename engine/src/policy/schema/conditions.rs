@@ -95,13 +95,16 @@ fn matcher() -> Result<Json, String> {
             ("value", described("Value", "What the parameter that `field` names must equal. Any value.")),
             (
                 "contains",
-                texts(
+                described(
                     "Contains",
                     "This text, or one of these, occurs anywhere in the arguments: in some text or key at any \
                      depth, or in their canonical JSON. Good for denying, a poor ground for an `allow`. Example: \
                      `contains: BEGIN PRIVATE KEY`",
                 )
-                .with("minLength", 1),
+                .with("type", Json::list(["string", "array"]))
+                .with("minLength", 1)
+                .with("minItems", 1)
+                .with("items", Json::object([("type", "string")]).with("minLength", 1)),
             ),
             (
                 "pattern",
@@ -251,7 +254,8 @@ fn operators() -> Result<Json, String> {
                     "The text has this part, or the list has this element; of a list of them any. A rule that \
                      restricts looks for a text inside the elements of a list too. Example: \
                      `body_contains: password`",
-                ),
+                )
+                .with("minItems", 1),
             ),
             (
                 "starts_with",
