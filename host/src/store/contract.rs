@@ -43,6 +43,7 @@ macro_rules! for_each_contract {
             searching_takes_wildcards_literally
             searches_and_filters_have_pages_that_stand_still
             what_is_overdue_is_found
+            overdue_actions_come_in_parts
             policy_sets_are_kept_by_hash
             keys_are_created_and_revoked_once
             records_come_in_order_and_in_parts
@@ -299,6 +300,19 @@ pub(crate) async fn what_is_overdue_is_found(store: Fresh) {
         let expected: Vec<_> = expected.into_iter().map(id).collect();
         assert_eq!(found.into_iter().map(|row| row.id).collect::<Vec<_>>(), expected);
     }
+}
+
+pub(crate) async fn overdue_actions_come_in_parts(store: Fresh) {
+    for n in 0..150 {
+        let new = super::NewAction { expires_at_ms: Some(NOW), ..new_action(n, Outcome::Abstain) };
+        store.submit(new, None).await.unwrap();
+    }
+    let first = store.overdue(NOW, NOW).await.unwrap();
+    assert_eq!(first.len(), 100);
+    for row in first {
+        store.advance(change(&row, Status::Denied, RecordKind::Expiry), None).await.unwrap();
+    }
+    assert_eq!(store.overdue(NOW, NOW).await.unwrap().len(), 50);
 }
 
 pub(crate) async fn policy_sets_are_kept_by_hash(store: Fresh) {

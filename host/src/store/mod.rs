@@ -94,7 +94,7 @@ pub trait Store: Send + Sync {
     fn actions(&self, filter: Filter) -> Answer<'_, Page>;
 
     /// Actions that wait for approval past `now_ms`, ones that may start and did not until then, and ones that
-    /// started before `started_before_ms` and have no result. Of those that did not start, a few hundred at a time. Not those of local streams, of which only their own records say what becomes.
+    /// started before `started_before_ms` and have no result: of each kind at most a hundred at once. Not those of local streams, of which only their own records say what becomes.
     fn overdue(&self, now_ms: i64, started_before_ms: i64) -> Answer<'_, Vec<ActionRow>>;
 
     /// Records of one stream from `from` on, in order, at most `limit`, and none behind the one with which they reach

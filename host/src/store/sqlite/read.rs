@@ -16,8 +16,8 @@ use crate::store::{
 /// Shorter prefixes fit too many actions to be meant.
 const SHORTEST_PREFIX: usize = 8;
 
-/// How many actions that did not start are ended in one sweep.
-const LAPSING: u32 = 500;
+/// How many overdue actions of each kind are found at once. They come whole, and one may have a mebibyte.
+const OVERDUE: u32 = 100;
 
 /// How long an answer is kept for a request that comes again: 24 hours.
 pub(super) const IDEMPOTENCY_MS: i64 = 24 * 60 * 60 * 1000;
@@ -89,18 +89,20 @@ pub(super) fn overdue(
     started_before_ms: i64,
 ) -> Result<Vec<ActionRow>, StoreError> {
     let held = format!(
-        "SELECT {} WHERE a.status = 'pending_approval' AND a.expires_at_ms <= ?1 ORDER BY a.number",
+        "SELECT {} WHERE a.status = 'pending_approval' AND a.expires_at_ms <= ?1
+         ORDER BY a.number LIMIT {OVERDUE}",
         rows::ACTION
     );
     // Starting was the last change of an action that executes.
     let started = format!(
-        "SELECT {} WHERE a.status = 'executing' AND a.updated_at_ms < ?1 AND s.owner IS NULL ORDER BY a.number",
+        "SELECT {} WHERE a.status = 'executing' AND a.updated_at_ms < ?1 AND s.owner IS NULL
+         ORDER BY a.number LIMIT {OVERDUE}",
         rows::ACTION
     );
     // The column stands apart from what permits, so that the index of what may start is taken.
     let permitted = format!(
         "SELECT {} WHERE (a.status = 'allowed' OR a.status = 'approved') AND a.start_by_ms <= ?1
-         AND s.owner IS NULL ORDER BY a.start_by_ms LIMIT {LAPSING}",
+         AND s.owner IS NULL ORDER BY a.start_by_ms LIMIT {OVERDUE}",
         rows::ACTION
     );
     let mut found = all(connection, &held, [now_ms], rows::action)?;
