@@ -21,7 +21,7 @@ use super::{Global, text, time};
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Start the server and run until it is stopped
-    Start(Start),
+    Start(Box<Start>),
     /// Make a link that logs a browser in to the dashboard once, within an hour
     Link,
 }
