@@ -49,8 +49,8 @@ impl Gate {
             let set = self.policies.in_force();
             // INVARIANT: without a time until when it may start, it may not.
             if row.start_by_ms.is_none_or(|start_by_ms| now_ms >= start_by_ms) {
-                let lapsed = self.lapse(&set, &row, ReasonCode::PermitExpired, now_ms).await?;
-                return Err(GateError::Lapsed(ReasonCode::PermitExpired, Box::new(lapsed)));
+                let now = self.lapse(&set, &row, ReasonCode::PermitExpired, now_ms).await?;
+                return Err(lapsed(ReasonCode::PermitExpired, now));
             }
             let again = self.decided_otherwise(&set, &row).then(|| self.pass_again(&set, &row, now_ms));
             if again.as_ref().is_some_and(|again| again.essentials.outcome != Outcome::Execute) {
@@ -60,7 +60,7 @@ impl Gate {
                         continue;
                     }
                     Err(GateError::Store(StoreError::KeyRevoked)) => continue,
-                    lapsed => return Err(GateError::Lapsed(ReasonCode::PolicyChanged, Box::new(lapsed?))),
+                    now => return Err(lapsed(ReasonCode::PolicyChanged, now?)),
                 }
             }
             let mut fields = match &again {
@@ -269,6 +269,14 @@ impl Gate {
             Err(StoreError::Conflict(now)) => Err(GateError::WrongStatus(now)),
             Err(error) => Err(error.into()),
         }
+    }
+}
+
+/// What a start is told of an action that was to lapse: another request may have been faster.
+fn lapsed(code: ReasonCode, now: ActionRow) -> GateError {
+    match now.status {
+        Status::Lapsed => GateError::Lapsed(code, Box::new(now)),
+        _ => GateError::WrongStatus(Box::new(now)),
     }
 }
 

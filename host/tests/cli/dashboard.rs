@@ -58,6 +58,12 @@ fn more_links_come_from_the_command_line() {
 fn without_an_admin_key_there_is_no_link() {
     let place = Place::initialized();
     let server = Server::start(&place);
+    // The last one stays, so that no one is locked out.
+    let refused = server.run(&place, &["keys", "revoke", "admin"]);
+    assert_eq!(refused.code, 1, "{}{}", refused.out, refused.err);
+    assert!(refused.err.contains("`admin` is the last admin key that does not expire"), "{}", refused.err);
+    let second = server.run(&place, &["keys", "create", "--name", "second", "--role", "admin"]);
+    assert_eq!(second.code, 0, "{}", second.err);
     assert_eq!(server.run(&place, &["keys", "revoke", "admin"]).code, 0);
     server.stop();
     let server = Server::start(&place);

@@ -213,6 +213,7 @@ fn a_server_without_an_admin_key_makes_one_at_its_start() {
     database.execute_batch("UPDATE keys SET revoked_at_ms = 1").unwrap();
     drop(database);
     let app = TestApp::over(folder, crate::app::NOON + 1, |_| {}).ok().unwrap();
+    app.edited.store(true, std::sync::atomic::Ordering::Relaxed);
     assert_ne!(app.admin, admin);
     app.get("/v1/keys").key(&admin).send().problem(401, "wrong_key");
     app.get("/v1/keys").key(&app.admin).send().ok();
@@ -227,6 +228,7 @@ fn an_agent_key_of_before_keeps_what_it_had() {
     database.execute_batch("UPDATE keys SET agents = '[]' WHERE name = 'old'").unwrap();
     drop(database);
     let app = TestApp::over(folder, crate::app::NOON + 1, |_| {}).ok().unwrap();
+    app.edited.store(true, std::sync::atomic::Ordering::Relaxed);
     let action = json!({ "agent_id": "b", "tool": "send_email" });
     app.post("/v1/actions").key(&key).json(&action).send().ok();
 }

@@ -151,7 +151,8 @@ export class Server {
 
   /** Makes a key with this role; gives the key and its id. */
   makeKey(role, rest = {}) {
-    return this.done("POST", "/v1/keys", { name: rest.name ?? role, role, ...rest }, { key: this.adminKey });
+    const agents = role === "agent" ? { agents: ["*"] } : {};
+    return this.done("POST", "/v1/keys", { name: rest.name ?? role, role, ...agents, ...rest }, { key: this.adminKey });
   }
 
   /** Runs the program's command line against this server. */
