@@ -4,6 +4,7 @@
 //! it, or does neither. A verb that writes answers only after its transaction is on stable storage. What an action
 //! may do, and who may do what, is decided before the store is called.
 
+mod filter;
 pub mod intake;
 pub mod sqlite;
 pub mod stats;
@@ -18,7 +19,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use engine::decision::{Outcome, ReasonCode, RuleRef};
-use engine::hash::{EngineHash, FileHash, PolicyHash, ProvenanceId, RecordHash};
+use engine::hash::{EngineHash, FileHash, PolicyHash, RecordHash};
 use engine::lifecycle::Status;
 use engine::record::{Draft, Head, RecordKind};
 use engine::risk::{RiskLevel, RiskScore};
@@ -29,6 +30,7 @@ use tokio::sync::broadcast;
 use crate::audit::Audit;
 use crate::principal::Principal;
 
+pub use filter::{Answered, Filter, Page};
 use intake::{NewRecords, Refusal, Taken};
 use stats::{Span, Stats};
 
@@ -386,68 +388,6 @@ pub enum Written {
     Fresh(Box<ActionRow>),
     /// It happened before, under the same key: the answer that was given then.
     Replayed(String),
-}
-
-/// Which actions to list.
-#[derive(Debug, Clone, Default)]
-pub struct Filter {
-    /// Only this status.
-    pub status: Option<Status>,
-    /// Only these agents; empty means all. An agent key's bound agents come in here too.
-    pub agent_ids: Vec<String>,
-    /// Only this tool.
-    pub tool: Option<String>,
-    /// Only this outcome.
-    pub outcome: Option<Outcome>,
-    /// Only this risk level.
-    pub risk_level: Option<RiskLevel>,
-    /// Only what was sent by this principal.
-    pub principal: Option<Principal>,
-    /// Created at or after, Unix milliseconds.
-    pub since_ms: Option<i64>,
-    /// Created before.
-    pub until_ms: Option<i64>,
-    /// Only actions that a person answered in this way.
-    pub answer: Option<Answered>,
-    /// Only actions that the person of this name answered.
-    pub answered_by: Option<String>,
-    /// Only actions whose first decision rests on the rule with this id.
-    pub rule: Option<String>,
-    /// Only actions whose decision has this reason code.
-    pub reason_code: Option<ReasonCode>,
-    /// Only actions with a decision of this `provenance_id`.
-    pub provenance_id: Option<ProvenanceId>,
-    /// Text that occurs in the canonical action or the id.
-    pub q: Option<String>,
-    /// At most so many, 1 to [`LONGEST_PAGE`].
-    pub limit: u32,
-    /// Leave out so many.
-    pub offset: u64,
-    /// Continue behind the page that gave this cursor.
-    pub cursor: Option<String>,
-}
-
-/// How people answered for an action.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Answered {
-    /// At least one person approved it.
-    Approved,
-    /// At least one person rejected it.
-    Rejected,
-    /// At least one person approved or rejected it.
-    Any,
-}
-
-/// A page of actions.
-#[derive(Debug, Clone)]
-pub struct Page {
-    /// Newest first.
-    pub actions: Vec<ActionRow>,
-    /// How many fit the filter in all.
-    pub total: u64,
-    /// To go on with; none at the end.
-    pub next_cursor: Option<String>,
 }
 
 /// A record as it is kept.
