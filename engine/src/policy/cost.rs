@@ -254,12 +254,13 @@ impl Parser<'_> {
 
     /// White space and comments, where the flag `x` is set.
     fn space(&mut self, verbose: bool) {
-        while verbose {
-            self.rest = self.rest.trim_start();
-            if !self.eat("#") {
-                break;
-            }
+        if !verbose {
+            return;
+        }
+        self.rest = self.rest.trim_start();
+        while self.eat("#") {
             _ = self.until('\n');
+            self.rest = self.rest.trim_start();
         }
     }
 
