@@ -29,7 +29,9 @@ use crate::keys::{self, Keys};
 use crate::metrics::Metrics;
 use crate::policies::Policies;
 use crate::principal::Actor;
-use crate::store::{ActionRow, DecisionRow, Idempotency, NewAction, Receipt, Store, StoreError, Written};
+use crate::store::{
+    ActionRow, DecisionRow, Idempotency, NewAction, Receipt, Rendered, Store, StoreError, Written,
+};
 use pass::{Essentials, Pass, Proposed};
 
 /// Decides, records and answers.
@@ -90,7 +92,7 @@ pub struct Once {
     /// The SHA-256 of the body, in hex.
     pub body_hash: String,
     /// Makes the answer that is kept.
-    pub render: Arc<dyn Fn(&ActionRow) -> Result<String, String> + Send + Sync>,
+    pub render: Arc<dyn Fn(&ActionRow) -> Rendered + Send + Sync>,
 }
 
 impl Once {

@@ -378,8 +378,11 @@ pub struct Idempotency {
     /// The SHA-256 of the body, in hex.
     pub body_hash: String,
     /// Makes the answer to keep, inside the transaction. Where it cannot, nothing is written.
-    pub render: Box<dyn FnOnce(&ActionRow) -> Result<String, String> + Send>,
+    pub render: Box<dyn FnOnce(&ActionRow) -> Rendered + Send>,
 }
+
+/// An answer as text, or why it cannot be made.
+pub type Rendered = Result<String, String>;
 
 /// What a write led to.
 #[derive(Debug, Clone)]

@@ -32,10 +32,10 @@ pub fn made_for<'a>(row: &ActionRow, given: &'a str) -> Option<&'a str> {
 /// HMAC-SHA-256, RFC 2104.
 fn hmac(key: &[u8], message: &[u8]) -> [u8; 32] {
     let mut block = [0_u8; BLOCK];
-    if key.len() > BLOCK {
-        block[..32].copy_from_slice(Digest::of(key).as_bytes());
-    } else {
-        block[..key.len()].copy_from_slice(key);
+    let hashed = Digest::of(key);
+    let short = if key.len() > BLOCK { hashed.as_bytes().as_slice() } else { key };
+    for (byte, of_key) in block.iter_mut().zip(short) {
+        *byte = *of_key;
     }
     let padded = |pad: u8, rest: &[u8]| {
         let mut bytes: Vec<u8> = block.iter().map(|byte| byte ^ pad).collect();
