@@ -146,7 +146,7 @@ impl Check<'_> {
     /// What came to an action later; all empty where there is no row.
     fn texts(&self, number: i64) -> Result<Columns, StoreError> {
         let mut statement = self.connection.prepare_cached("SELECT * FROM action_texts WHERE number = ?1")?;
-        let names: Vec<_> = statement.column_names().into_iter().map(str::to_owned).collect();
+        let names: Vec<_> = statement.column_names().map(str::to_owned).collect();
         let mut rows = statement.query([number])?;
         let mut found = match rows.next()? {
             Some(row) => columns(row)?,

@@ -190,7 +190,7 @@ impl Local for Facts {
 
     fn policy_version(&self, policy_hash: PolicyHash, place: u64) -> Option<String> {
         let before = self.policies.iter().enumerate().filter(|(_, set)| set.place < place);
-        let newest = before.filter(|(_, set)| set.policy_hash == policy_hash).last();
+        let newest = before.rev().find(|(_, set)| set.policy_hash == policy_hash);
         newest.map(|(index, _)| index.saturating_add(1).to_string())
     }
 }
