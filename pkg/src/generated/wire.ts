@@ -5,7 +5,7 @@
  */
 export type Approval = { 
 /**
- * Who granted it, in the order in which they did.
+ * Who granted it, in the order in which they did, or who rejected it.
  */
 approvers: Array<Approver>, 
 /**
