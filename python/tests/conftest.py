@@ -222,6 +222,7 @@ def calm(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFacto
         monkeypatch.delenv(name)
     monkeypatch.setenv("FARAMESH_CACHE_DIR", str(tmp_path_factory.getbasetemp() / "engines"))
     monkeypatch.setattr("faramesh._settings.RETRY_DELAYS", (0.0, 0.0, 0.0))
+    monkeypatch.setattr("faramesh._settle.SETTLED_NS", 0)
     monkeypatch.setattr("faramesh._held.SHORTEST_POLL", 0.01)
     monkeypatch.setattr("faramesh._held.LONGEST_PAUSE", 0.05)
 

@@ -229,10 +229,10 @@ def test_hostile_files_are_findings_and_no_failure(engine: Engine, name: str) ->
 
 
 def test_a_folder_is_its_policies_and_a_file_is_itself(engine: Engine, tmp_path: pathlib.Path) -> None:
-    for name in ("b.yaml", "a.yml", "a.test.yaml", ".hidden.yaml", "notes.txt"):
+    for name in ("b.yaml", "a.yml", ".hidden.yaml", "a.yml~"):
         (tmp_path / name).write_text(POLICY)
-    (tmp_path / "folder.yaml").mkdir()
     assert list(engine.load(tmp_path).files) == ["a.yml", "b.yaml"]
+    (tmp_path / "notes.txt").write_text(POLICY)
     assert list(engine.load(str(tmp_path / "notes.txt")).files) == ["notes.txt"]
     with pytest.raises(FileNotFoundError):
         engine.load(tmp_path / "none.yaml")

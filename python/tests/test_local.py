@@ -236,7 +236,7 @@ class TestChanges:
         assert ran == [("c-1", 45)] * 6
 
     def test_a_change_that_hides_is_seen(self, here: Any, file: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("faramesh._files._SETTLED_NS", -(10**9))
+        monkeypatch.setattr("faramesh._settle._COARSE_NS", -(10**9))
         here("c-1")
         before = file.stat()
         changed = POLICY.replace("amount_gte: 0 }", "amount_gt: 99 }")
@@ -250,7 +250,8 @@ class TestChanges:
     def test_a_file_that_is_too_new_to_tell_is_read_again(
         self, refund: Any, file: pathlib.Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        now = _files.Stamp((("a file system that counts in days", 0, 0, 0, 0),), time.time_ns())
+        same = time.time_ns()
+        now = _files.Stamp((_files.Entry("a file system that counts in days", 0, (0, 0), 0, (same, same)),))
         monkeypatch.setattr("faramesh._files.stamp", lambda path: now)
         governed = refund(policy=file, server=None)
         governed("c-1")
@@ -259,9 +260,9 @@ class TestChanges:
             governed("c-1")
 
     def test_a_file_at_rest_is_not_read(self, here: Any, file: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("faramesh._files._SETTLED_NS", -(10**9))
+        monkeypatch.setattr("faramesh._settle._COARSE_NS", -(10**9))
         here("c-1")
-        monkeypatch.setattr("faramesh._files.read", lambda path: pytest.fail("it is read"))
+        monkeypatch.setattr("faramesh._files.read", lambda *_: pytest.fail("it is read"))
         assert here("c-1") == "refunded 45"
 
     def test_a_file_with_errors_changes_nothing_and_is_told_once(

@@ -13,6 +13,7 @@ import importlib.resources
 import json
 import logging
 import os
+import re
 import threading
 import weakref
 from collections.abc import Callable, Mapping
@@ -26,6 +27,7 @@ from faramesh._errors import (
     InvalidActionError,
     PolicyInvalidError,
 )
+from faramesh._files import Listing
 from faramesh._settings import setting
 from faramesh._types import Decision, Diagnostic, Outcome
 
@@ -42,6 +44,11 @@ VARIABLE: Final = "FARAMESH_ENGINE_WASM"
 """Names an engine module, for an installation that comes without one."""
 
 _NO_STATE: Final = b"{}"
+_MAX_POLICY: Final = 1024 * 1024
+_ALONE: Final = "policy.yaml"
+_BEGIN: Final = re.compile(rb"(?:\xef\xbb\xbf)?(?:[ \t]*(?:[#%][^\n]*|---[ \t]*)?\r?\n)*( *)")
+"""All that comes before the first key of a YAML document."""
+_FLOW: Final = re.compile(rb"(?:---[ \t]+)?(?:[&!]\S*\s+)*\{")
 
 log = logging.getLogger("faramesh")
 
@@ -74,9 +81,14 @@ class Engine:
         return version.runtime_version or ""
 
     def load(self, files: Files) -> PolicySet:
-        """The policies, ready to decide; raises `PolicyInvalidError` when one of them has an error."""
-        packed = _packed(files)
-        warm = _Warm(self._module, packed)
+        """The policies, ready to decide; raises `PolicyInvalidError` when one of them has an error.
+
+        So it does for a folder with a file that was meant to be read and is not, such as `deny.YAML`.
+        """
+        read = self._listing(files)
+        if read.mistakes:
+            raise PolicyInvalidError.of(read.mistakes)
+        warm = _Warm(self._module, _packed(read.files))
         loaded = warm.load()
         diagnostics = _diagnostics(loaded)
         if loaded["handle"] is None:
@@ -85,14 +97,53 @@ class Engine:
 
     def check(self, files: Files) -> tuple[Diagnostic, ...]:
         """Every finding about the policies, errors and warnings, by file and place."""
-        return _diagnostics(_readable(self.check_bytes(files)))
+        read = self._listing(files)
+        return (*read.mistakes, *_diagnostics(_readable(self.check_bytes(read.files))))
 
     def check_bytes(self, files: Files) -> bytes:
         """`check` with the engine's own answer: `{"diagnostics":[…],"files":[…],"handle":…,"policy_hash":"…"}`.
 
-        `handle` is null when one of the policies has an error, and means nothing else here.
+        `handle` is null when one of the policies has an error, and means nothing else here. The engine reads no
+        folders: raises `PolicyInvalidError` for one with files that were meant to be read and are not.
         """
-        return self._module.instance().load(_packed(files))
+        read = self._listing(files)
+        if read.mistakes:
+            raise PolicyInvalidError.of(read.mistakes)
+        return self._module.instance().load(_packed(read.files))
+
+    def reads_as_policy(self, content: bytes) -> bool:
+        """Whether a text is a mapping with a list of `rules`, so that it was meant as a policy."""
+        # Most files are told by this alone, which costs nothing.
+        if b"rules" not in content or len(content) > _MAX_POLICY:
+            return False
+        try:
+            return self._reads_as_policy(content)
+        except EngineFailureError:
+            return True  # It cannot be told, so the file is named.
+
+    def _reads_as_policy(self, content: bytes) -> bool:
+        found = self.check({_ALONE: content})
+        if any(one.code in ("yaml_syntax", "not_utf8") for one in found):
+            return False
+        if any(one.code in ("wrong_type", "missing_value") and one.message.startswith("`rules`") for one in found):
+            return False
+        # The engine tells of a key that is repeated, so one more `rules` shows whether there is one.
+        begin = _BEGIN.match(content)
+        if begin is None:
+            return False
+        before, indent, after = content[: begin.end()], begin[1], content[begin.end() :]
+        flow = _FLOW.match(after)
+        more = (
+            before + b"rules: []\n" + indent + after
+            if flow is None
+            else before + flow[0] + b'"rules": [], ' + after[flow.end() :]
+        )
+        return any(one.code == "duplicate_key" and "`rules`" in one.message for one in self.check({_ALONE: more}))
+
+    def _listing(self, files: Files) -> Listing:
+        if isinstance(files, Mapping):
+            return Listing({name: one.encode() if isinstance(one, str) else bytes(one) for name, one in files.items()})
+        return _files.read(Path(files), self.reads_as_policy)
 
     def request_hash(self, action: Json) -> str:
         """The `request_hash` of an action; raises `InvalidActionError` when it cannot be read."""
@@ -316,14 +367,11 @@ def _wasm_bytes(path: str | os.PathLike[str] | None) -> bytes:
         ) from error
 
 
-def _packed(files: Files) -> bytes:
+def _packed(files: Mapping[str, bytes]) -> bytes:
     """The input of the engine's `load`: each name and content behind its length."""
-    if not isinstance(files, Mapping):
-        files = _files.read(Path(files))
     packed = bytearray()
-    for pair in files.items():
-        for part in pair:
-            data = part.encode() if isinstance(part, str) else bytes(part)
+    for name, content in files.items():
+        for data in (name.encode(), content):
             packed += len(data).to_bytes(4, "little") + data
     return bytes(packed)
 
