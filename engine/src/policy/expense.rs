@@ -2,7 +2,8 @@
 //!
 //! It measures with ordinary text, since for most expressions some text can be made up that takes many times as long.
 
-use super::condition::{ConditionKind, Match};
+use super::condition::{ConditionKind, Match, Name, Source};
+use super::glob::Glob;
 use super::operator::{Pattern, Test};
 use super::{Mode, Policy};
 use crate::diagnostic::{self, Finding};
@@ -21,7 +22,7 @@ pub(super) fn find(policies: &[Policy]) -> Option<(usize, Finding)> {
         let risk_rules = policy.risk_rules.iter().map(|rule| (rule.span, &rule.when));
         let each: Vec<(Span, &Match)> = rules.chain(risk_rules).collect();
         for (span, matcher) in each {
-            let (anywhere, in_one) = steps(matcher);
+            let (anywhere, in_one) = steps(matcher, &|param| longest(policy, matcher, param));
             before = before.saturating_add(anywhere);
             if before.saturating_add(in_one) > LIMIT {
                 return Some((index, diagnostic::expensive_rule(span)));
@@ -32,17 +33,20 @@ pub(super) fn find(policies: &[Policy]) -> Option<(usize, Finding)> {
 }
 
 /// The steps of the patterns over all parameters, and of those over one.
-fn steps(matcher: &Match) -> (u64, u64) {
+fn steps(matcher: &Match, longest: &dyn Fn(&str) -> usize) -> (u64, u64) {
     let mut sum = (0_u64, 0_u64);
     for condition in &matcher.conditions {
         let (anywhere, in_one) = match &condition.kind {
             // Every text is looked at by itself, and again in the canonical form.
-            ConditionKind::Pattern(patterns) => (over(patterns).saturating_mul(2), 0),
-            ConditionKind::Value { test: Test::Matches(patterns), .. } => (0, over(patterns)),
-            ConditionKind::Any(matches) | ConditionKind::All(matches) => {
-                matches.iter().map(steps).fold((0, 0), added)
+            ConditionKind::Pattern(patterns) => (over(patterns, MAX_BYTES).saturating_mul(2), 0),
+            ConditionKind::Value { test: Test::Matches(patterns), source, path, .. } => {
+                let bytes = if *source == Source::Params { longest(path.root()) } else { MAX_BYTES };
+                (0, over(patterns, bytes))
             }
-            ConditionKind::Not(inner) => steps(inner),
+            ConditionKind::Any(matches) | ConditionKind::All(matches) => {
+                matches.iter().map(|one| steps(one, longest)).fold((0, 0), added)
+            }
+            ConditionKind::Not(inner) => steps(inner, longest),
             ConditionKind::Name(..)
             | ConditionKind::Value { .. }
             | ConditionKind::Contains(_)
@@ -53,8 +57,29 @@ fn steps(matcher: &Match) -> (u64, u64) {
     sum
 }
 
-fn over(patterns: &[Pattern]) -> u64 {
-    let times = MAX_BYTES.checked_div(ORDINARY.len()).unwrap_or(0) as u64;
+/// The most bytes of a parameter in an action that the rule may permit: as many as its tool's declaration has room for.
+/// What breaks the declaration halts, whatever the rule would say.
+fn longest(policy: &Policy, matcher: &Match, param: &str) -> usize {
+    let tools = matcher.conditions.iter().find_map(|condition| match &condition.kind {
+        ConditionKind::Name(Name::Tool, globs) => Some(globs),
+        _ => None,
+    });
+    let declared = |glob: &Glob| {
+        let most = policy.tools.get(glob.as_str())?.params.get(param)?.max_length?;
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "it is a length, and bounded here"
+        )]
+        let chars = most.clamp(0.0, MAX_BYTES as f64) as usize;
+        Some(chars.saturating_mul(4).min(MAX_BYTES))
+    };
+    let each = tools.into_iter().flatten().map(|glob| declared(glob).unwrap_or(MAX_BYTES));
+    each.max().unwrap_or(MAX_BYTES)
+}
+
+fn over(patterns: &[Pattern], bytes: usize) -> u64 {
+    let times = bytes.checked_div(ORDINARY.len()).unwrap_or(0) as u64;
     patterns.iter().fold(0, |sum, pattern| sum.saturating_add(pattern.steps(ORDINARY).saturating_mul(times)))
 }
 

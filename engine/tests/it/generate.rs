@@ -215,29 +215,32 @@ pub(crate) fn step() -> impl Strategy<Value = Step> {
 impl Step {
     /// The files behind it. What it names is counted round, so that every step has something to change.
     pub(crate) fn taken(&self, mut files: Vec<FileSpec>) -> Vec<FileSpec> {
-        let count = files.len();
-        let of = |file: &usize| file % count;
+        let count = files.len().max(1);
+        let file = match self {
+            Step::AddRule(file, ..)
+            | Step::RemoveRule(file, _)
+            | Step::Effect(file, ..)
+            | Step::AddRisk(file, _)
+            | Step::RemoveRisk(file) => files.get_mut(file % count),
+            Step::AddFile(file) => {
+                files.push(file.clone());
+                None
+            }
+        };
+        let Some(FileSpec { rules, risk, .. }) = file else { return files };
+        let place = |at: &usize, count: usize| at % count.max(1);
         match self {
-            Step::AddRule(file, at, rule) => {
-                let rules = &mut files[of(file)].rules;
-                rules.insert(at % (rules.len() + 1), rule.clone());
-            }
-            Step::RemoveRule(file, at) => {
-                let rules = &mut files[of(file)].rules;
-                if !rules.is_empty() {
-                    rules.remove(at % rules.len());
-                }
-            }
-            Step::Effect(file, at, effect) => {
-                let rules = &mut files[of(file)].rules;
-                let count = rules.len().max(1);
-                if let Some(rule) = rules.get_mut(at % count) {
+            Step::AddRule(_, at, rule) => rules.insert(place(at, rules.len() + 1), rule.clone()),
+            Step::RemoveRule(_, at) if !rules.is_empty() => _ = rules.remove(place(at, rules.len())),
+            Step::Effect(_, at, effect) => {
+                let at = place(at, rules.len());
+                if let Some(rule) = rules.get_mut(at) {
                     rule.effect = effect;
                 }
             }
-            Step::AddRisk(file, risk) => files[of(file)].risk.push(risk.clone()),
-            Step::RemoveRisk(file) => drop(files[of(file)].risk.pop()),
-            Step::AddFile(file) => files.push(file.clone()),
+            Step::AddRisk(_, one) => risk.push(one.clone()),
+            Step::RemoveRisk(_) => _ = risk.pop(),
+            Step::RemoveRule(..) | Step::AddFile(_) => {}
         }
         files
     }

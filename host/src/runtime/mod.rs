@@ -27,8 +27,8 @@ pub const MAX_MEMORY_BYTES: usize = 128 << 20;
 pub const DECIDE_FUEL: u64 = 125_000_000_000;
 /// The fuel of an explanation: that of a decision, and as much for the trace of it.
 pub const EXPLAIN_FUEL: u64 = 2 * DECIDE_FUEL;
-/// The fuel of loading policies. One mebibyte of rules takes about a tenth of it.
-pub const LOAD_FUEL: u64 = 20_000_000_000;
+/// The fuel of loading policies, some thirty times what a mebibyte of rules takes: memory ends before it.
+pub const LOAD_FUEL: u64 = 60_000_000_000;
 
 /// The most bytes of an action that is decided on the thread that asks. A larger one may take tenths of a second, and
 /// a thread that answers requests first hands its other work to another one.

@@ -30,7 +30,7 @@ fn every_action_is_a_line_as_it_happens() {
     let line = watching.out_line();
     for text in [
         "✓ EXECUTE",
-        "support-1  process_refund(amount=45 customer_id=\"c-1\")",
+        "support-1  process_refund(amount=45 customer_id=c-1)",
         "small-refunds",
         "low 0",
         " ms",

@@ -26,7 +26,7 @@ DECIDE_FUEL = 125_000_000_000
 """The fuel of one decision. A common one takes about 100 thousand; the engine's own limit comes first."""
 EXPLAIN_FUEL = 2 * DECIDE_FUEL
 """The fuel of an explanation."""
-LOAD_FUEL = 20_000_000_000
+LOAD_FUEL = 60_000_000_000
 """The fuel of loading policies."""
 
 CALLS: Final = ("buffer", "load", "decide", "explain", "canonicalize")
