@@ -14,10 +14,12 @@ from collections.abc import Callable
 from typing import Annotated, Any
 
 import pytest
+from langchain.agents import create_agent
 from langchain_core.language_models import BaseChatModel
 from langchain_core.prompts import ChatPromptTemplate
 from langchain_core.tools import BaseTool, InjectedToolArg, StructuredTool, tool
 from langgraph.prebuilt import InjectedState
+from pydantic import BaseModel
 
 from conftest import AGENT, FakeServer, JsonObject, allow, halt
 from faramesh import InvalidActionError, ToolDeniedError, govern
@@ -295,6 +297,65 @@ class TestExclude:
 
         with pytest.raises(TypeError, match="no policy would see it"):
             faramesh_tool(refund, agent_id=AGENT, exclude={"amount"})
+
+
+class TestExcludeForMany:
+    """`exclude=` of `wrap_tools` and the middleware: each tool leaves out those of the names that it has."""
+
+    @pytest.fixture
+    def tools(self) -> list[BaseTool]:
+        class Arguments(BaseModel):
+            amount: float
+
+        def refund(amount: float, region: str = "eu") -> str:
+            """Refund a customer."""
+            return region
+
+        def send(amount: float, **more: str) -> str:
+            """Send money."""
+            return ""
+
+        make = StructuredTool.from_function
+        return [make(refund, args_schema=Arguments), make(send, args_schema=Arguments)]
+
+    def test_each_tool_leaves_out_the_names_that_it_has(self, fake: FakeServer, tools: list[BaseTool]) -> None:
+        first, second = wrap_tools(tools, agent_id=AGENT, exclude={"region"})
+        assert (first.invoke({"amount": 45}), second.invoke({"amount": 45})) == ("eu", "")
+        (plain, _) = wrap_tools(tools, agent_id=AGENT)
+        plain.invoke({"amount": 45})
+        assert params(fake) == [{"amount": 45}, {"amount": 45}, {"amount": 45, "region": "eu"}]
+
+    def test_the_middleware_does_the_same(self, fake: FakeServer, tools: list[BaseTool]) -> None:
+        middleware = FarameshMiddleware(agent_id=AGENT, exclude={"region"})
+        model = ScriptedModel(calls=[("refund", {"amount": 45}), ("send", {"amount": 45})])
+        question: Any = {"messages": [("user", "please")]}
+        create_agent(model, tools=tools, middleware=[middleware]).invoke(question)
+        assert params(fake) == [{"amount": 45}, {"amount": 45}]
+
+    @pytest.mark.parametrize(
+        ("names", "message"),
+        [
+            ({"region", "amuont"}, "`amuont`, which is a parameter of none of the tools"),
+            ({"more"}, "`more`, which is a parameter of none of the tools"),
+            ({"amount"}, "`amount`, which the model fills in: no policy would see it"),
+            ("region", "is a set of names"),
+        ],
+    )
+    def test_names_that_would_mislead_are_refused(self, tools: list[BaseTool], names: Any, message: str) -> None:
+        with pytest.raises(TypeError, match=message):
+            wrap_tools(tools, agent_id=AGENT, exclude=names)
+
+    def test_a_middleware_never_runs_a_call_without_what_the_model_said(
+        self, fake: FakeServer, tools: list[BaseTool]
+    ) -> None:
+        with pytest.raises(TypeError, match="is a set of names"):
+            FarameshMiddleware(agent_id=AGENT, exclude="amount")
+        middleware = FarameshMiddleware(agent_id=AGENT, exclude={"amount"})
+        model = ScriptedModel(calls=[("refund", {"amount": 45})])
+        question: Any = {"messages": [("user", "please")]}
+        with pytest.raises(TypeError, match="no policy would see it"):
+            create_agent(model, tools=tools, middleware=[middleware]).invoke(question)
+        assert fake.verbs() == []
 
 
 class TestParams:

@@ -211,19 +211,34 @@ def plain(name: str, value: object) -> Any:
         raise InvalidActionError(error.message, help=_hint(name)) from error
 
 
+class ForMany(frozenset[str]):
+    """The names of an `exclude=` for many tools: each leaves out those of them that are its parameters."""
+
+
+def for_many(names: Iterable[str]) -> ForMany:
+    """`exclude=` for tools that need not have all of the names."""
+    return ForMany(_set_of(names))
+
+
 def excluded(names: Iterable[str], signature: inspect.Signature) -> frozenset[str]:
     """`exclude=`, checked: each is a parameter of the function, so that a misspelt one hides nothing of another."""
-    if isinstance(names, str):
-        raise TypeError(f'`exclude` is a set of names: write `exclude={{"{names}"}}`')
-    chosen = frozenset(names)
+    chosen = _set_of(names)
     named = {
         name
         for name, parameter in signature.parameters.items()
         if parameter.kind not in (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
     }
+    if isinstance(names, ForMany):
+        return chosen & named
     if unknown := chosen - named:
         raise TypeError(f"`exclude` names `{min(unknown)}`, which is no parameter of the function")
     return chosen
+
+
+def _set_of(names: Iterable[str]) -> frozenset[str]:
+    if isinstance(names, str):
+        raise TypeError(f'`exclude` is a set of names: write `exclude={{"{names}"}}`')
+    return frozenset(names)
 
 
 def _identities(shape: Shape) -> frozenset[int]:

@@ -23,7 +23,7 @@ from langchain_core.tools import tool as as_tool
 from langgraph.types import Command
 
 from faramesh import _govern
-from faramesh._arguments import Arguments, Params, Shape
+from faramesh._arguments import Arguments, ForMany, Params, Shape, for_many
 from faramesh._client import AsyncClient, Client
 from faramesh._errors import FarameshError
 from faramesh._govern import CallId, Proposal, Refusal
@@ -163,6 +163,7 @@ def wrap_tools(
     approval_timeout: float | None = None,
     on_deny: OnDeny = "return",
     report_result: bool = False,
+    exclude: Iterable[str] = (),
     client: Client | None = None,
     async_client: AsyncClient | None = None,
 ) -> list[BaseTool]:
@@ -170,8 +171,10 @@ def wrap_tools(
 
     `policy` names the file that the caller relies on: if the server does not have exactly that file in force,
     nothing runs and the error says so. With `server=None` there is no server, and this process decides by that file.
-    The other terms are those of `faramesh_tool`.
+    `exclude` names parameters that are no part of any action; a tool leaves out those of them that it has, and one
+    whose model fills such a parameter in is refused. The other terms are those of `faramesh_tool`.
     """
+    names = for_many(exclude)
     govern = faramesh_tool(
         agent_id=agent_id,
         operation=operation,
@@ -181,12 +184,16 @@ def wrap_tools(
         approval_timeout=approval_timeout,
         on_deny=on_deny,
         report_result=report_result,
+        exclude=names,
         client=client,
         async_client=async_client,
     )
     if isinstance(tools, BaseTool | str | Mapping) or callable(tools):
         raise TypeError("`tools` is a list of tools; write `[refund]`")
-    return [govern(tool if isinstance(tool, BaseTool) else _as_tool(tool)) for tool in tools]
+    governed = [govern(tool if isinstance(tool, BaseTool) else _as_tool(tool)) for tool in tools]
+    if unknown := names - govern.found:
+        raise TypeError(f"`exclude` names `{min(unknown)}`, which is a parameter of none of the tools")
+    return governed
 
 
 def _as_tool(tool: Any) -> BaseTool:
@@ -201,7 +208,8 @@ class FarameshMiddleware(AgentMiddleware[Any, Any, Any]):
     """Puts every tool of an agent behind the gate: `create_agent(..., middleware=[FarameshMiddleware(agent_id=…)])`.
 
     Place it last, so that no other middleware changes the call after it was decided. A tool that is governed already
-    keeps its own terms; a call of a tool that the agent does not have is decided and recorded too.
+    keeps its own terms; a call of a tool that the agent does not have is decided and recorded too. `exclude` is that of
+    `wrap_tools`; a tool is looked at when it is called, so a call of one whose model fills such a parameter in raises.
     """
 
     def __init__(
@@ -215,6 +223,7 @@ class FarameshMiddleware(AgentMiddleware[Any, Any, Any]):
         approval_timeout: float | None = None,
         on_deny: OnDeny = "return",
         report_result: bool = False,
+        exclude: Iterable[str] = (),
         client: Client | None = None,
         async_client: AsyncClient | None = None,
     ) -> None:
@@ -228,6 +237,7 @@ class FarameshMiddleware(AgentMiddleware[Any, Any, Any]):
             approval_timeout=approval_timeout,
             on_deny=on_deny,
             report_result=report_result,
+            exclude=for_many(exclude),
             client=client,
             async_client=async_client,
         )
@@ -290,7 +300,9 @@ class _Decorator:
     ) -> None:
         self.terms = Terms.check(agent_id=agent_id, on_deny=on_deny, **terms)
         self._tool = tool
-        self._exclude = exclude if isinstance(exclude, str) else frozenset(exclude)
+        self._exclude = exclude if isinstance(exclude, str | ForMany) else frozenset(exclude)
+        self.found: set[str] = set()
+        """The names of `exclude` that the governed tools have."""
         self._params = params
         self._call_id = call_id
         self._kinds: dict[type[BaseTool], type[BaseTool]] = {}
@@ -374,9 +386,8 @@ class _Decorator:
         _langchain.refuse_late_effects(bare)
         self.terms.check_tool(self.name_of(bare), synchronous=True, asynchronous=True)
         for asynchronous in (False, True):
-            Shape.of(
-                _langchain.function_of(bare, asynchronous=asynchronous), exclude=self._exclude, params=self._params
-            )
+            function = _langchain.function_of(bare, asynchronous=asynchronous)
+            self.found |= Shape.of(function, exclude=self._exclude, params=self._params).exclude
         if self._exclude and (seen := frozenset(self._exclude) & _langchain.model_parameters(bare)):
             raise TypeError(f"`exclude` names `{min(seen)}`, which the model fills in: no policy would see it")
 
