@@ -3,6 +3,7 @@
 
 use std::sync::atomic::Ordering;
 
+use engine::record::RecordKind;
 use serde_json::{Value, json};
 
 use crate::app::{NOON, TestApp, audit};
@@ -108,6 +109,48 @@ fn approvals_that_the_policy_does_not_take_open_nothing() {
     local.send(&app, &app.admin, 0).ok();
     let kept = action(&app, &id);
     assert_eq!((&kept["status"], &kept["contradicted"]), (&json!("approved"), &json!(false)), "{kept}");
+}
+
+#[test]
+fn one_answer_of_a_stream_is_never_counted_twice_nor_with_other_roles() {
+    let app = TestApp::start();
+    let wire = call("wire");
+    let counted = |approvers: Value| json!({ "approval": { "approvers": approvers, "reason": null, "verdict": "granted" } });
+    let alice = |key: &str, roles: Value| json!({ "key_id": key, "principal": "alice", "roles": roles });
+    let finance = || json!(["finance"]);
+    let bob = json!({ "principal": "bob", "roles": ["finance"] });
+    for (n, (answers, approvers)) in [
+        // One answer, as two keys of one name.
+        (vec!["alice"], json!([alice("1", finance()), alice("2", finance())])),
+        // Two answers of one name: a stream tells people apart by nothing else.
+        (vec!["alice", "alice"], json!([alice("1", finance()), alice("2", finance())])),
+        // Two people, one of them with a role that its record does not have.
+        (vec!["alice", "bob"], json!([alice("1", json!(["finance", "cfo"])), bob])),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let mut local = Local::begin(&app, &format!("local-counts-{n}"));
+        let id = action_id(u32::try_from(n).unwrap());
+        let held = local.pass(&app, &id, &wire, &json!({}));
+        answers.iter().for_each(|name| local.approval(&id, &held, name));
+        let decision = local.pass(&app, &id, &wire, &counted(approvers));
+        assert_eq!(decision["outcome"], "EXECUTE", "the engine cannot tell");
+        local.send(&app, &app.admin, 0).problem(422, "impossible_move");
+    }
+}
+
+#[test]
+fn what_ran_out_at_a_stream_is_not_granted_afterwards() {
+    let app = TestApp::start();
+    let mut local = Local::begin(&app, "local-expired");
+    let (id, wire) = (action_id(1), call("wire"));
+    let held = local.pass(&app, &id, &wire, &json!({}));
+    local.seal(RecordKind::Expiry, Some(&id), Vec::new());
+    local.approval(&id, &held, "alice");
+    local.approval(&id, &held, "bob");
+    local.pass(&app, &id, &wire, &answered("granted", &["alice", "bob"]));
+    local.send(&app, &app.admin, 0).problem(422, "impossible_move");
 }
 
 #[test]

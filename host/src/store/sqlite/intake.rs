@@ -1,14 +1,15 @@
 //! Taking in records of local streams, inside the writer's transaction. What an action is, and where it stands, comes
 //! from its records alone; the server's own stream is neither read nor written here.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use engine::canonical::Canonical;
 use engine::decision::{Outcome, RuleRef};
 use engine::hash::{PolicyHash, RecordHash};
 use engine::lifecycle::{Event, Status};
-use engine::record::Head;
+use engine::record::{Head, RecordKind};
 use engine::risk::RiskScore;
+use engine::state::Approver;
 use rusqlite::{OptionalExtension as _, params};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -243,13 +244,17 @@ impl Batch<'_> {
             let why = "the action was held, and nobody granted it";
             return Err(impossible(&record, &id, Some(Status::PendingApproval), why));
         }
-        // Nor does a decision count anyone whose answer is in no record.
-        let counted = counted(decided.decision.state.get());
-        let recorded = |name: &String| {
-            let said = held.iter().flat_map(|held| &held.approvals);
-            said.into_iter().any(|said| said.approve && said.principal.name() == name)
-        };
-        if !counted.iter().all(recorded) {
+        // INVARIANT: nor does what ran out permit anything afterwards.
+        if outcome == Outcome::Execute
+            && let Some(held) = &held
+            && self.ran_out(held)?
+        {
+            let why = "the action was held, and its time had run out";
+            return Err(impossible(&record, &id, Some(Status::PendingApproval), why));
+        }
+        // Nor does a decision count anyone whose answer is in no record, or one answer twice.
+        let answers = held.as_ref().map_or(&[][..], |held| held.approvals.as_slice());
+        if !are_answers(&counted(decided.decision.state.get()), answers) {
             let why = "its state counts an approver whose answer no record has";
             return Err(impossible(&record, &id, held.map(|_| Status::PendingApproval), why));
         }
@@ -520,6 +525,13 @@ impl Batch<'_> {
         Ok(Some(Held { number, approvals, first }))
     }
 
+    /// Whether a record of the held action says that nobody answered in time.
+    fn ran_out(&self, held: &Held) -> Result<bool, Trouble> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM records WHERE action_number = ?1 AND kind = ?2)";
+        let expiry = RecordKind::Expiry.as_str();
+        Ok(self.connection.prepare_cached(sql)?.query_row(params![held.number, expiry], |row| row.get(0))?)
+    }
+
     /// The number of the policy set, the newest if it came into force more than once.
     fn version(&self, local: &mut Local<'_>, policy_hash: PolicyHash, seq: u64) -> Result<i64, Trouble> {
         let known = match local.versions.get(&policy_hash) {
@@ -551,8 +563,8 @@ impl Batch<'_> {
     }
 }
 
-/// The names of those that a decision counts as approvers.
-fn counted(state: &str) -> Vec<String> {
+/// Those that a decision counts as approvers.
+fn counted(state: &str) -> Vec<Approver> {
     #[derive(Deserialize)]
     struct State {
         approval: Option<Approval>,
@@ -561,12 +573,20 @@ fn counted(state: &str) -> Vec<String> {
     struct Approval {
         approvers: Vec<Approver>,
     }
-    #[derive(Deserialize)]
-    struct Approver {
-        principal: String,
-    }
     let approval = serde_json::from_str::<State>(state).ok().and_then(|state| state.approval);
-    approval.into_iter().flat_map(|approval| approval.approvers).map(|approver| approver.principal).collect()
+    approval.map(|approval| approval.approvers).unwrap_or_default()
+}
+
+/// Whether each of those that are counted is another person of the stream, who said yes and has those roles. A stream
+/// tells people apart by their names alone: it knows no keys of this server.
+fn are_answers(counted: &[Approver], answers: &[ApprovalRow]) -> bool {
+    let mut names = HashSet::new();
+    counted.iter().all(|one| {
+        let is_answer = |said: &ApprovalRow| {
+            said.approve && said.principal.name() == one.principal && said.roles == one.roles
+        };
+        one.key_id.is_none() && names.insert(&one.principal) && answers.iter().any(is_answer)
+    })
 }
 
 fn receipt(local: &Local<'_>, record: &NewRecord) -> Receipt {
