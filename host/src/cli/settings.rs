@@ -17,7 +17,7 @@ pub(crate) const DEFAULT_URL: &str = "http://127.0.0.1:8000";
 const PREFIX: &str = "FARAMESH_";
 
 /// Every variable that some part of the product reads.
-const KNOWN: [&str; 19] = [
+const KNOWN: [&str; 18] = [
     "FARAMESH_ALLOW_ORIGIN",
     "FARAMESH_API_KEY",
     "FARAMESH_APPROVAL_TTL",
@@ -32,12 +32,14 @@ const KNOWN: [&str; 19] = [
     "FARAMESH_POLICIES",
     "FARAMESH_PORT",
     "FARAMESH_RECORD_SKEW",
-    "FARAMESH_RECORD_SKEW",
     "FARAMESH_RESULT_TTL",
     "FARAMESH_START_TTL",
     "FARAMESH_TOKEN",
     "FARAMESH_URL",
 ];
+
+/// What the file of a folder never says: these name code that runs as part of the program, or that decides.
+const NEVER_OF_A_FOLDER: [&str; 2] = ["FARAMESH_CACHE_DIR", "FARAMESH_ENGINE_WASM"];
 
 /// Where a setting comes from, the one that counts most first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -84,33 +86,97 @@ fn environment() -> BTreeMap<String, String> {
     std::env::vars_os().filter_map(text).filter(|(name, _)| name.starts_with(PREFIX)).collect()
 }
 
-/// Reads `.env`, and puts what it says into the environment where it does not stand yet, for the options that take their
-/// value from there. Gives what is worth a warning.
+/// Reads `.env`, and puts the settings in it into the environment where they do not stand yet, for the options that take
+/// their value from there. Gives what is worth a warning.
 ///
 /// # Errors
-/// When the file is there and cannot be read.
+/// When the file is there and cannot be read, or takes a setting from the environment.
 pub(crate) fn load(path: &Path) -> Result<Vec<String>, Failure> {
     let environment = environment();
-    let file = match dotenvy::from_path_iter(path) {
-        Ok(lines) => lines.collect::<Result<BTreeMap<_, _>, _>>().map_err(|error| unreadable(&error))?,
-        Err(dotenvy::Error::Io(error)) if error.kind() == std::io::ErrorKind::NotFound => BTreeMap::new(),
-        Err(error) => return Err(unreadable(&error)),
+    let text = match std::fs::read_to_string(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+        text => text.map_err(|error| unreadable(&dotenvy::Error::Io(error)))?,
     };
-    if !file.is_empty() {
-        dotenvy::from_path(path).map_err(|error| unreadable(&error))?;
-    }
-    let unknown = |name: &&String| name.starts_with(PREFIX) && !KNOWN.contains(&name.as_str());
-    let warnings = file.keys().filter(unknown).map(|name| {
+    let text = text.trim_start_matches('\u{feff}');
+    let mut file = parse(text)?;
+    stands_alone(text, &file)?;
+    file.retain(|name, _| name.starts_with(PREFIX));
+    let unknown = file.keys().filter(|name| !KNOWN.contains(&name.as_str())).map(|name| {
         let shown = text::visible(name);
         match nearest(name) {
             Some(meant) => format!("`.env` sets `{shown}`, which nothing reads; did you mean `{meant}`?"),
             None => format!("`.env` sets `{shown}`, which nothing reads"),
         }
     });
-    let warnings = warnings.collect();
+    let elsewhere = file.keys().filter(|name| NEVER_OF_A_FOLDER.contains(&name.as_str()));
+    let elsewhere =
+        elsewhere.map(|name| format!("`.env` sets `{name}`, which counts only in the environment"));
+    let warnings = unknown.chain(elsewhere).collect();
+    file.retain(|name, _| !NEVER_OF_A_FOLDER.contains(&name.as_str()));
+    // INVARIANT: of a folder's file nothing but settings comes into the environment. A variable such as `HTTPS_PROXY`
+    // would lead every request through whatever it names.
+    let settings = file.iter().filter(|(name, _)| KNOWN.contains(&name.as_str()));
+    let lines: String = settings.map(|(name, value)| format!("{name}={}\n", double_quoted(value))).collect();
+    dotenvy::from_read(lines.as_bytes()).map_err(|error| unreadable(&error))?;
     // There are settings already only where something else in this process has read them.
     let _ = SETTINGS.set(Settings { environment, file });
     Ok(warnings)
+}
+
+/// The variables of a file; of two lines with one name the first counts.
+fn parse(text: &str) -> Result<BTreeMap<String, String>, Failure> {
+    let mut found = BTreeMap::new();
+    for line in dotenvy::from_read_iter(text.as_bytes()) {
+        let (name, value) = line.map_err(|error| unreadable(&error))?;
+        found.entry(name).or_insert(value);
+    }
+    Ok(found)
+}
+
+/// That no setting of the file takes anything from the environment: `http://example.com/$SECRET` would send a secret of
+/// the shell to an address of the folder.
+fn stands_alone(text: &str, file: &BTreeMap<String, String>) -> Result<(), Failure> {
+    // Letters and digits alone, because that is where the name of a `$NAME` ends.
+    const UNSET: &str = "FARAMESHxNOTxSET";
+    let mut parts = text.split('$');
+    let mut closed = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let (brace, rest) = part.strip_prefix('{').map_or(("", part), |rest| ("{", rest));
+        let end = match brace {
+            "" => rest.find(|char: char| !char.is_alphanumeric()),
+            _ => rest.find('}'),
+        };
+        let name = rest.get(..end.unwrap_or(rest.len())).unwrap_or_default();
+        let is_name = !name.is_empty() && !name.contains(['=', '\0']);
+        let mark = if is_name && std::env::var_os(name).is_some() { UNSET } else { "" };
+        closed.extend(["$", brace, mark, rest]);
+    }
+    let closed = parse(&closed)?;
+    let differs = |(name, value): &(&String, &String)| {
+        name.starts_with(PREFIX)
+            && closed.get(*name).map(|value| value.replace(UNSET, "")).as_ref() != Some(*value)
+    };
+    match file.iter().find(differs) {
+        None => Ok(()),
+        Some((name, _)) => {
+            let name = text::visible(name);
+            Err(Failure::usage(format!("`.env` takes a part of `{name}` from the environment"))
+                .help("write the value itself, or put it in single quotes if the `$` belongs to it"))
+        }
+    }
+}
+
+fn double_quoted(value: &str) -> String {
+    let mut quoted = String::from('"');
+    for char in value.chars() {
+        match char {
+            '\n' => quoted.push_str("\\n"),
+            '\\' | '"' | '$' => quoted.extend(['\\', char]),
+            _ => quoted.push(char),
+        }
+    }
+    quoted.push('"');
+    quoted
 }
 
 /// The command with no default from a variable that is set to nothing: such a variable counts as not set.

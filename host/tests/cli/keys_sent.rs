@@ -316,3 +316,65 @@ fn doctor_names_two_distributions_of_one_python_module() {
     assert_eq!(run.code, 1, "{}", run.out);
     assert!(run.out.contains("of several distributions: faramesh, faramesh-sdk"), "{}", run.out);
 }
+
+#[test]
+fn a_key_of_the_shell_does_not_go_through_a_proxy_of_the_folder() {
+    let place = Place::new();
+    let proxy = Listener::friendly("127.0.0.1");
+    let at = format!("http://127.0.0.1:{}", proxy.port);
+    let names = ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
+    place.write(".env", &names.map(|name| format!("{name}={at}\n")).concat());
+    // No server has this name; RFC 2606 keeps it free.
+    let shell = [("FARAMESH_URL", "http://gate.invalid:8000"), ("FARAMESH_API_KEY", "fmk_00000000_secret")];
+    assert_ne!(place.run_with(&["keys", "list"], &shell).code, 0);
+    assert_eq!(proxy.heard(), Vec::<String>::new());
+    // A proxy of the shell is the user's own.
+    place.run_with(&["keys", "list"], &[shell[0], shell[1], ("HTTP_PROXY", &at)]);
+    assert!(!proxy.heard().is_empty());
+}
+
+#[test]
+fn nothing_of_the_shell_becomes_a_part_of_an_address_of_the_folder() {
+    let place = Place::new();
+    let listener = Listener::friendly("127.0.0.1");
+    let at = format!("http://127.0.0.1:{}", listener.port);
+    for file in [
+        format!("FARAMESH_URL={at}/${{FARAMESH_API_KEY}}\n"),
+        format!("FARAMESH_URL=\"{at}/${{OTHER}}\"\n"),
+        format!("FARAMESH_URL={at}/$OTHER\n"),
+        format!("A=$OTHER\nFARAMESH_URL={at}/$A\n"),
+        format!("FARAMESH_URL={at}/$OTHER$FARAMESHxNOTxSETOTHER\nFARAMESHxNOTxSETOTHER=x\n"),
+        "FARAMESH_HOST=$OTHER.127.0.0.1\n".to_owned(),
+    ] {
+        place.write(".env", &file);
+        let shell = [("FARAMESH_API_KEY", "fmk_00000000_secret"), ("OTHER", "0123")];
+        let run = place.run_with(&["keys", "list"], &shell);
+        assert_eq!(run.code, 2, "{file}{}", run.err);
+        assert!(run.err.contains("from the environment"), "{}", run.err);
+        assert_eq!(listener.heard(), Vec::<String>::new(), "{file}");
+    }
+    for file in [
+        format!("BASE={at}\nFARAMESH_URL=${{BASE}}\n"),
+        format!("LITERAL='$OTHER'\nOTHER_TOO=$OTHER\nFARAMESH_URL={at}\n"),
+        format!("\u{feff}FARAMESH_URL={at}\nFARAMESH_URL=http://gate.invalid\n"),
+    ] {
+        place.write(".env", &file);
+        place.run_with(&["actions", "list"], &[("OTHER", "0123")]);
+        assert!(!listener.heard().is_empty(), "{file}");
+    }
+}
+
+#[test]
+fn the_folder_does_not_say_where_compiled_code_is_read() {
+    let place = Place::initialized();
+    let cache = place.path("cache");
+    for name in ["FARAMESH_CACHE_DIR", "XDG_CACHE_HOME", "HOME"] {
+        place.write(".env", &format!("{name}={}\n", cache.display()));
+        let mut command = place.command(&["policy", "check", "policies"]);
+        let run = command.env_remove("FARAMESH_CACHE_DIR").output().unwrap();
+        assert!(run.status.success());
+        assert!(!cache.exists(), "{name}");
+        let said = String::from_utf8(run.stderr).unwrap();
+        assert_eq!(said.contains("counts only in the environment"), name == "FARAMESH_CACHE_DIR", "{said}");
+    }
+}
