@@ -13,8 +13,11 @@ use crate::app::{TestApp, audit, id};
 use crate::local::{Local, action_id, refund};
 
 /// Columns that an audit holds against nothing, each with the reason.
-const UNCHECKED: [(&str, &str, &str); 6] = [
-    ("idempotency", "*", "answers that were given already, kept for a day for the caller that asks again"),
+const UNCHECKED: [(&str, &str, &str); 9] = [
+    ("idempotency", "scope", "who asked and for what; who asks with the same key and body gets the answer"),
+    ("idempotency", "key", "the caller's own word for a request"),
+    ("idempotency", "body_hash", "which body came; another one is refused"),
+    ("idempotency", "at_ms", "when it was given, so that it is dropped after a day"),
     ("probes", "*", "a counter that nothing reads"),
     ("records", "number", "the order among streams; within a stream a change of it breaks the chain"),
     ("streams", "id", "what other rows name the stream by; each of them is found"),
@@ -41,6 +44,8 @@ fn recorded() -> (TestApp, Vec<Value>) {
     act(&done, "result", json!({ "success": true, "result": { "paid": 45 } }));
     act(&failed, "start", json!({}));
     act(&failed, "result", json!({ "success": false, "error": "no such customer" }));
+    let once = app.post(&format!("/v1/actions/{}/withdraw", id(&app.refund(47.0)))).key(&app.admin);
+    once.header("idempotency-key", "once").json(&json!({})).send().ok();
     app.key("viewer", "viewer");
     let mut local = Local::begin(&app, "local-one");
     local.decide(&app, &action_id(1), &refund(45));
@@ -256,4 +261,73 @@ fn a_tail_that_was_cut_off_with_its_head_mended_is_found_by_what_hangs_on_it() {
     drop(database);
     let found = audit(&SqliteStore::open_read_only(file(folder.path())).unwrap()).problems;
     assert!(found.iter().any(|found| found.row.is_some()), "{found:?}");
+}
+
+#[test]
+fn an_answer_that_was_never_given_is_found() {
+    let app = TestApp::start();
+    let body = json!({ "agent_id": "a", "tool": "process_refund", "params": { "amount": 5000 } });
+    let submit =
+        || app.post("/v1/actions").key(&app.admin).header("idempotency-key", "k").json(&body).send().ok();
+    assert_eq!(submit()["status"], "denied");
+    let folder = app.stop();
+    let database = Connection::open(file(folder.path())).unwrap();
+    database.query_row("PRAGMA journal_mode = DELETE", [], |row| row.get::<_, String>(0)).unwrap();
+    let whole = std::fs::read(file(folder.path())).unwrap();
+    assert!(after(&whole, folder.path(), "UPDATE idempotency SET at_ms = at_ms").is_empty());
+    for (from, to) in [
+        ("\"status\":\"denied\"", "\"status\":\"allowed\""),
+        ("\"outcome\":\"HALT\"", "\"outcome\":\"EXECUTE\""),
+        ("5000", "50"),
+        ("\"approvals\":[]", "\"approvals\":[{}]"),
+        ("\"seq\":", "\"seq\":1"),
+        // Of two members with one name readers take the last.
+        ("\"receipt\":", "\"status\":\"allowed\",\"receipt\":"),
+    ] {
+        let sql = format!("UPDATE idempotency SET response = replace(response, '{from}', '{to}')");
+        let found = after(&whole, folder.path(), &sql);
+        let rows: Vec<_> = found.iter().filter_map(|found| found.row.as_deref()).collect();
+        assert_eq!(rows, ["answer kept for the key `k`"], "{from}: {found:?}");
+    }
+}
+
+#[test]
+fn an_index_that_hides_rows_and_a_changed_definition_are_found() {
+    let (app, _) = recorded();
+    let folder = app.stop();
+    let database = Connection::open(file(folder.path())).unwrap();
+    database.query_row("PRAGMA journal_mode = DELETE", [], |row| row.get::<_, String>(0)).unwrap();
+    let whole = std::fs::read(file(folder.path())).unwrap();
+    let indexes: Vec<String> = {
+        let sql = "SELECT name FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL AND tbl_name = 'actions'";
+        let mut statement = database.prepare(sql).unwrap();
+        statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+    };
+    assert!(!indexes.is_empty());
+    for index in indexes {
+        let found =
+            after(&whole, folder.path(), &format!("CREATE INDEX more ON actions (number) /* {index} */"));
+        assert!(found.iter().any(|found| found.row.as_deref() == Some("index `more`")), "{found:?}");
+        let emptied = folder.path().join("emptied.db");
+        std::fs::write(&emptied, &whole).unwrap();
+        let edit = |sql: &str| Connection::open(&emptied).unwrap().execute_batch(sql).unwrap();
+        // The index is made again as one of no rows, and gets its old definition back.
+        let kept: String = database
+            .query_row("SELECT sql FROM sqlite_schema WHERE name = ?1", [&index], |row| row.get(0))
+            .unwrap();
+        let bare = kept.split(" WHERE ").next().unwrap();
+        edit(&format!("DROP INDEX {index}; {bare} WHERE number < 0"));
+        let found = audit(&SqliteStore::open_read_only(&emptied).unwrap()).problems;
+        let label = format!("index `{index}`");
+        assert!(found.iter().any(|found| found.row.as_deref() == Some(&label)), "{index}: {found:?}");
+        edit(&format!(
+            "PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql = '{}' WHERE name = '{index}'",
+            kept.replace('\'', "''")
+        ));
+        let found = audit(&SqliteStore::open_read_only(&emptied).unwrap()).problems;
+        assert!(found.iter().any(|found| found.message.contains("damaged")), "{index}: {found:?}");
+        edit(&format!("DROP INDEX {index}"));
+        let found = audit(&SqliteStore::open_read_only(&emptied).unwrap()).problems;
+        assert!(found.iter().any(|found| found.message == "it was removed"), "{index}: {found:?}");
+    }
 }

@@ -1,10 +1,10 @@
 //! The audit of a database: every chain is verified, and every row is derived from the records again and compared,
 //! column by column. Nothing is repaired here.
 //!
-//! A column without an expectation is a finding itself, so that a column which comes later cannot be forgotten; what
-//! does not follow from records is listed with its reason in [`NOT_RECORDED`].
+//! A column without an expectation is a finding itself, so that a column which comes later cannot be forgotten.
 
 mod actions;
+mod answers;
 mod facts;
 mod rest;
 
@@ -14,32 +14,14 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, Row};
 
 use self::facts::Facts;
-use super::rows;
+use super::{rows, schema};
 use crate::audit::chain::Chains;
 use crate::audit::{Audit, Finding, MAX_FINDINGS, contradiction};
 use crate::store::{StoreError, StoredRecord};
 
-/// The tables whose rows do not follow from records, each with the reason.
-const NOT_RECORDED: [(&str, &str); 2] = [
-    ("idempotency", "answers that were given already, kept for a day for the caller that asks again"),
-    ("probes", "a counter that shows that the database can be written to; nothing reads it"),
-];
-
-/// The tables that are compared.
-const COMPARED: [&str; 11] = [
-    "action_texts",
-    "actions",
-    "engine_modules",
-    "held_locally",
-    "keys",
-    "policy_files",
-    "policy_sets",
-    "policy_versions",
-    "records",
-    "streams",
-    // Made by SQLite itself when it gathers statistics for its planner.
-    "sqlite_stat1",
-];
+/// What a database is made of. The tables whose rows follow from no record are `probes`, a counter that nothing reads,
+/// and `sqlite_stat1`, which SQLite makes when it gathers statistics for its planner.
+const SCHEMA: &str = "SELECT type, name, tbl_name, sql FROM sqlite_schema";
 
 /// The columns of one row by name.
 type Columns = BTreeMap<String, Value>;
@@ -62,6 +44,7 @@ pub(super) fn audit(connection: &Connection) -> Result<Audit, StoreError> {
     check.owners();
     check.actions()?;
     check.held()?;
+    check.answers()?;
     check.policies()?;
     check.keys()?;
     let mut problems = check.chains.problems();
@@ -76,14 +59,33 @@ impl Check<'_> {
         }
     }
 
-    /// Only tables that are known, and nothing that changes rows by itself.
+    /// Only tables that are known, as this version defines them, and nothing that changes rows by itself. Lists are read
+    /// through indexes, so an index without a row hides it.
     fn schema(&mut self) -> Result<(), StoreError> {
-        for columns in self.all("SELECT type, name FROM sqlite_schema WHERE type <> 'index'")? {
+        let mut known = BTreeMap::new();
+        for columns in all(&schema::empty()?, SCHEMA)? {
+            known.insert(text(&columns, "name").to_owned(), columns);
+        }
+        for columns in self.all(SCHEMA)? {
             let (kind, name) = (text(&columns, "type"), text(&columns, "name"));
-            let known = NOT_RECORDED.iter().map(|(table, _)| *table).chain(COMPARED);
-            if kind != "table" || !known.into_iter().any(|table| table == name) {
-                let message = "no version of this program makes it".to_owned();
-                self.add(Finding::row(format!("{kind} `{name}`"), message));
+            let message = match known.remove(name) {
+                Some(made) if made == columns => continue,
+                Some(_) => "it is not as this program makes it",
+                None if name == "sqlite_stat1" => continue,
+                None => "no version of this program makes it",
+            };
+            self.add(Finding::row(format!("{kind} `{name}`"), message.to_owned()));
+        }
+        for (name, columns) in known {
+            self.add(Finding::row(format!("{} `{name}`", text(&columns, "type")), "it was removed"));
+        }
+        for columns in self.all("PRAGMA integrity_check")? {
+            for said in columns.values() {
+                if let Value::Text(said) = said
+                    && said != "ok"
+                {
+                    self.add(Finding::row("database file", format!("SQLite finds it damaged: {said}")));
+                }
             }
         }
         Ok(())
@@ -124,13 +126,7 @@ impl Check<'_> {
 
     /// Every row that `sql` finds.
     fn all(&self, sql: &str) -> Result<Vec<Columns>, StoreError> {
-        let mut statement = self.connection.prepare(sql)?;
-        let mut rows = statement.query([])?;
-        let mut found = Vec::new();
-        while let Some(row) = rows.next()? {
-            found.push(columns(row)?);
-        }
-        Ok(found)
+        all(self.connection, sql)
     }
 
     /// The records that a query finds in `number`, `stream`, `seq`, `body`.
@@ -149,6 +145,16 @@ impl Check<'_> {
         }
         Ok(found)
     }
+}
+
+fn all(connection: &Connection, sql: &str) -> Result<Vec<Columns>, StoreError> {
+    let mut statement = connection.prepare(sql)?;
+    let mut rows = statement.query([])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        found.push(columns(row)?);
+    }
+    Ok(found)
 }
 
 /// What a column must hold, and the record that says so.

@@ -76,7 +76,7 @@ impl Check<'_> {
     }
 
     /// The number of the action with this id, or of what a wrapper holds under it.
-    fn number_of(&self, id: &str) -> Result<Option<i64>, StoreError> {
+    pub(super) fn number_of(&self, id: &str) -> Result<Option<i64>, StoreError> {
         let Some(bytes) = rows::id_bytes(id) else { return Ok(None) };
         let sql = format!("SELECT a.number FROM actions a WHERE {}", rows::BY_ID);
         let number = self.connection.prepare_cached(&sql)?.query_row([bytes], |row| row.get(0)).optional()?;
