@@ -190,11 +190,35 @@ def test_a_file_with_a_byte_order_mark() -> None:
     assert Settings.gather().base_url == "http://d"
 
 
-def test_the_cache_follows_the_same_rules(monkeypatch: pytest.MonkeyPatch, folder: pathlib.Path) -> None:
-    pathlib.Path(".env").write_text("FARAMESH_CACHE_DIR=engines\n")
-    assert _cache.folder() == folder / "engines"
+def test_the_folder_does_not_say_where_code_is_read(monkeypatch: pytest.MonkeyPatch, folder: pathlib.Path) -> None:
+    pathlib.Path(".env").write_text("FARAMESH_CACHE_DIR=engines\nFARAMESH_ENGINE_WASM=engine.wasm\n")
+    assert _cache.folder() != folder / "engines"
+    assert _settings.setting("FARAMESH_ENGINE_WASM") is None
     monkeypatch.setenv("FARAMESH_CACHE_DIR", "others")
     assert _cache.folder() == folder / "others"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "FARAMESH_URL=http://d/${FARAMESH_API_KEY}\n",
+        'FARAMESH_URL="http://d/${OTHER}"\n',
+        "A=$OTHER\nFARAMESH_URL=http://d/$A\n",
+        "OTHER=mine\nFARAMESH_HOST=$OTHER.d\n",
+    ],
+)
+def test_nothing_of_the_shell_becomes_a_part_of_a_setting(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FARAMESH_API_KEY", "fmk_00000000_secret")
+    monkeypatch.setenv("OTHER", "0123")
+    pathlib.Path(".env").write_text(text)
+    with pytest.raises(SettingsError, match="from the environment"):
+        Settings.gather()
+
+
+def test_a_file_takes_parts_of_its_own_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OTHER", "0123")
+    pathlib.Path(".env").write_text("LITERAL='$OTHER'\nMORE=$OTHER\nBASE=d\nFARAMESH_URL=http://${BASE}\n")
+    assert Settings.gather().base_url == "http://d"
 
 
 def test_every_documented_variable_is_known() -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 _LINE: Final = re.compile(r"\s*(?:export\s+(?=[A-Za-z_]))?([A-Za-z_][A-Za-z0-9_.]*)\s*=\s*(.*)\Z", re.DOTALL)
@@ -25,8 +25,11 @@ class MalformedLineError(ValueError):
         self.name = name
 
 
-def parse(text: str) -> dict[str, str]:
-    """The variables that the lines set; of two lines with one name the first counts."""
+def parse(text: str, environment: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """The variables that the lines set; of two lines with one name the first counts.
+
+    `$NAME` is a variable of the environment, else of a line before.
+    """
     found: dict[str, str] = {}
     for number, line in _lines(text):
         match = _LINE.match(line.rstrip())
@@ -36,7 +39,7 @@ def parse(text: str) -> dict[str, str]:
             continue
         name, value = match[1], match[2]
         try:
-            read = "" if value.startswith("#") else _value(value, found)
+            read = "" if value.startswith("#") else _value(value, found, environment)
         except ValueError:
             if name.startswith("FARAMESH_"):
                 raise MalformedLineError(number, name) from None
@@ -82,7 +85,7 @@ def _is_open(line: str) -> bool:
     return bool(quote)
 
 
-def _value(text: str, found: dict[str, str]) -> str:
+def _value(text: str, found: Mapping[str, str], environment: Mapping[str, str]) -> str:
     read, at, quote = "", 0, ""
     while at < len(text):
         letter = text[at]
@@ -97,7 +100,7 @@ def _value(text: str, found: dict[str, str]) -> str:
             if name is None:
                 raise ValueError(text)
             named = name[1] if name[1] is not None else name[2]
-            read += os.environ.get(named, found.get(named, "")) if named else ""
+            read += environment.get(named, found.get(named, "")) if named else ""
             at = name.end()
         elif letter == quote:
             quote = ""

@@ -44,6 +44,7 @@ KNOWN: Final = frozenset(
         "FARAMESH_MAX_CONNECTIONS",
         "FARAMESH_POLICIES",
         "FARAMESH_PORT",
+        "FARAMESH_RECORD_SKEW",
         "FARAMESH_RESULT_TTL",
         "FARAMESH_START_TTL",
         "FARAMESH_TOKEN",
@@ -51,6 +52,9 @@ KNOWN: Final = frozenset(
     }
 )
 """The names that `docs/SETTINGS.md` lists; another one in `.env` draws a warning."""
+
+NEVER_OF_A_FOLDER: Final = frozenset({"FARAMESH_CACHE_DIR", "FARAMESH_ENGINE_WASM"})
+"""What `.env` never says: these name code that runs as part of the program, or that decides."""
 
 Source = Literal["the environment", "`.env`"]
 ENVIRONMENT: Final[Source] = "the environment"
@@ -71,8 +75,16 @@ def read_dotenv(folder: Path | None = None) -> Mapping[str, str]:
         raise SettingsError(f"`{path}` cannot be read: {error.strerror}") from error
     try:
         found = {name: value for name, value in parse(text).items() if name.startswith("FARAMESH_")}
+        alone = parse(text, environment={})
     except MalformedLineError as error:
         raise SettingsError(f"line {error.line} of `{path}`, which sets `{error.name}`, cannot be read") from error
+    for name, value in found.items():
+        # `http://example.com/$SECRET` would send a secret of the shell to an address of the folder.
+        if alone.get(name) != value:
+            raise SettingsError(f"`{path}` takes a part of `{name}` from the environment; write the value itself")
+    for name in found.keys() & NEVER_OF_A_FOLDER:
+        log.warning("`%s` sets `%s`, which counts only in the environment", path, name)
+        del found[name]
     for name in found.keys() - KNOWN:
         near = difflib.get_close_matches(name, KNOWN, n=1)
         log.warning("unknown `%s` in `%s`%s", name, path, f"; did you mean `{near[0]}`?" if near else "")
