@@ -7,7 +7,7 @@
 //!
 //! - a rule that denies is added, in any place;
 //! - a rule that allows and brings no risk of its own is removed, because the rules behind it are at least as strict;
-//! - a rule becomes `deny` and keeps its match;
+//! - a rule becomes `deny` and keeps its match, unless it allows and brings a risk of its own;
 //! - risk rules are added, and nothing else about risk changes;
 //! - a file is added that has no rules but ones that deny;
 //! - a file begins with a rule that denies every tool to every agent.
@@ -142,7 +142,9 @@ fn rules_tighten(old: &[Value], new: &[Value]) -> bool {
 }
 
 fn rule_tightens(old: &Value, new: &Value) -> bool {
-    if denies(new) {
+    // A missing parameter leaves a rule that allows undetermined, and then its risk counts; one that denies says nothing.
+    let brings_risk = member(old, "allow").is_some() && member(old, "risk").is_some();
+    if denies(new) && !brings_risk {
         return same_but_for(old, new, &[&TOLD[..], &EFFECTS, &["risk"]].concat());
     }
     same_but_for(old, new, &TOLD)
@@ -212,6 +214,10 @@ mod tests {
             ("rules: []", PAY),
             (PAY, "rules: [{ match: { tool: pay }, allow: true }, { match: { tool: x }, allow: true }]"),
             (PAY, "rules: [{ match: { tool: pay }, require_approval: true }]"),
+            (
+                "rules: [{ match: { tool: 'p*', amount_lt: 9 }, allow: true, risk: high }, { match: { tool: 'p*' }, allow: true }]",
+                "rules: [{ match: { tool: 'p*', amount_lt: 9 }, deny: true }, { match: { tool: 'p*' }, allow: true }]",
+            ),
             ("rules: [{ match: { tool: pay }, require_approval: true }]", PAY),
             (
                 "rules: [{ match: { tool: pay }, require_approval: { approvers: 2 } }]",
