@@ -356,7 +356,7 @@ class TestEventLoops:
             while not deciding.done():
                 await asyncio.sleep(0.005)
                 ticks += 1
-            assert (await deciding).reason_code == "engine_failure"
+            assert (await deciding).reason_code == "engine_limit"
             return ticks
 
         assert asyncio.run(ask()) > 5

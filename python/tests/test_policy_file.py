@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from typing import Any
 
 import pytest
@@ -38,6 +39,16 @@ class TestPolicyFile:
             governed("c-1")
         assert (caught.value.code, ran) == ("policy_mismatch", [])
         assert "submit" not in fake.verbs(), "a call that cannot run leaves no decision behind"
+
+    def test_a_pipe_in_its_place_halts_and_holds_nothing_up(
+        self, fake: FakeServer, refund: Any, ran: Any, file: Any
+    ) -> None:
+        governed = refund(policy=file)
+        file.unlink()
+        os.mkfifo(file)
+        with pytest.raises(PolicyMismatchError, match="cannot be read: it is no plain file"):
+            governed("c-1")
+        assert ran == []
 
     def test_a_change_on_the_server_halts_later_calls(self, fake: FakeServer, refund: Any, ran: Any, file: Any) -> None:
         governed = refund(policy=file)

@@ -222,17 +222,42 @@ def test_a_file_that_cannot_be_read_keeps_its_content_beside_one_that_denies(
     (folder / "deny.yaml").write_text(deny)
     local = LocalPolicy(folder)
     large, small = (b'{"agent_id":"a","tool":"t","params":{"amount":%d}}' % amount for amount in (9, 4))
-    real = files._content
+    real = files.content_of
 
     def refused(path: pathlib.Path) -> bytes:
         if path.name == "good.yaml":
             raise PermissionError(13, "Permission denied")
         return real(path)
 
-    monkeypatch.setattr("faramesh._files._content", refused)
+    monkeypatch.setattr("faramesh._files.content_of", refused)
     assert (local.decide(large).outcome, local.decide(small).outcome) == ("HALT", "EXECUTE")
     (folder / "deny.yaml").write_text(deny.replace("5", "3"))
     assert (local.decide(large).outcome, local.decide(small).outcome) == ("HALT", "HALT")
+
+
+@pytest.mark.parametrize(("name", "then"), [("good.yaml", "EXECUTE"), ("deny", "HALT")])
+def test_a_file_that_can_be_read_again_is_read(
+    folder: pathlib.Path, hands: Hands, monkeypatch: pytest.MonkeyPatch, name: str, then: str
+) -> None:
+    (folder / "good.yaml").write_text(DENY)
+    local = LocalPolicy(folder)
+    (folder / "good.yaml").write_text(ALLOW)
+    if name == "deny":
+        (folder / "deny").write_text(DENY)
+    hands.go(60)
+    real = files.content_of
+
+    def refused(path: pathlib.Path) -> bytes:
+        if path.name == name:
+            raise OSError(24, "Too many open files")
+        return real(path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("faramesh._files.content_of", refused)
+        assert [outcome(local) for _ in range(3)] == ["HALT"] * 3
+    assert outcome(local) == "HALT"
+    hands.go(1)
+    assert outcome(local) == then
 
 
 class TestSettling:

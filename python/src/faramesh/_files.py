@@ -90,7 +90,7 @@ def read(path: Path, reads_as_policy: ReadsAsPolicy) -> Listing:
     A file that a path names is read whatever its name is.
     """
     if not path.is_dir():
-        return Listing({path.name: _content(path)})
+        return Listing({path.name: content_of(path)})
     reading = _Reading(reads_as_policy)
     for inside, shown, about in _walk(path):
         reading.entry(inside, shown, about)
@@ -198,7 +198,7 @@ class _Reading:
     def _plain(self, path: Path, shown: str) -> bytes | None:
         """The content of what must be a plain file; nothing where it is none, which is a mistake, or is gone."""
         try:
-            return _content(path)
+            return content_of(path)
         except FileNotFoundError:
             if path.is_symlink():
                 self._mistake(shown, "it is a link to nothing", "remove the link, or what it leads to is missing")
@@ -215,8 +215,8 @@ class _Reading:
         if not modes.S_ISREG(about.st_mode) or about.st_size > _MAX_POLICY:
             return
         try:
-            content = _content(path)
-        except OSError:
+            content = content_of(path)
+        except (PermissionError, FileNotFoundError):
             return
         if self._reads_as_policy(content):
             advice = "rename it to end in `.yaml`, or move it out of the folder"
@@ -258,7 +258,7 @@ def _is_utf8(name: str) -> bool:
     return True
 
 
-def _content(path: Path) -> bytes:
+def content_of(path: Path) -> bytes:
     """The bytes of a plain file. Nothing else is opened: that might wait for another program, or do something."""
     _refuse_special(path.stat())
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0) | _NO_BLOCK)

@@ -127,12 +127,15 @@ class LocalPolicy:
             digest = _files.digest(listing)
             if seen is None or (stamp, digest) != (seen.stamp, seen.digest):
                 return self._changed(known, stamp, listing, digest, now)
-            known = replace(known, seen=replace(seen, tells=_settle.tells(stamp, now)))
+            tells = _settle.tells(stamp, now) and not listing.mistakes
+            known = replace(known, seen=replace(seen, tells=tells))
         return self._settled(known, now)
 
     def _changed(self, known: _State, stamp: Stamp, listing: Listing, digest: str, now: Instant) -> _State:
         """Take in files that are other than at the last look."""
-        before, tells = known.seen, _settle.tells(stamp, now)
+        before = known.seen
+        # A file that cannot be read may be readable again without a change of it.
+        tells = _settle.tells(stamp, now) and not listing.mistakes
         seen = _Seen(stamp, tells, digest, now.monotonic_ns, None)
         if digest == known.in_force.digest:
             return replace(known, seen=replace(seen, loaded=known.in_force), restricts=None, trouble=None)

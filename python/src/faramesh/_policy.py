@@ -11,7 +11,7 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from faramesh import _canonical, _wire
+from faramesh import _canonical, _files, _wire
 from faramesh._errors import PolicyMismatchError
 
 if TYPE_CHECKING:
@@ -80,9 +80,10 @@ class PolicyFile:
 
     def _content(self, action: Action | None) -> bytes:
         try:
-            return self._path.read_bytes()
+            return _files.content_of(self._path)
         except OSError as error:
-            raise PolicyMismatchError(f"`{self._shown}` cannot be read: {error.strerror}", action=action) from error
+            why = error.strerror or error
+            raise PolicyMismatchError(f"`{self._shown}` cannot be read: {why}", action=action) from error
 
     def _line_ends(self, there: str) -> str | None:
         """A hint where the two files differ in the ends of their lines only, as after a checkout on Windows."""
