@@ -69,7 +69,7 @@ impl Client {
             return Err(Failure::usage(format!("`{}` is not the address of a server", address.url))
                 .help(format!("it is from {}; write it as `http://127.0.0.1:8000`", address.said_by)));
         };
-        let local = is_loopback(&host);
+        let local = is_loopback(&host) || leads_here(&address.url);
         let (mut url, mut held_back) = (address.url.clone(), None);
         let key = match settings.key_for(&address) {
             Given::Key { text, said_by } => Some(checked(text, said_by, None)?),
@@ -217,7 +217,8 @@ impl Client {
     /// Makes sure that what listens on this machine knows the key already, before it is sent: any program may listen
     /// there. This is done before every request, since the server may have stopped since the last.
     fn prove(&self, key: &Key) -> Result<(), Failure> {
-        if !self.local {
+        // INVARIANT: the admin key, which was looked for, is never sent without a proof.
+        if !self.local && key.listens_at.is_none() {
             return Ok(());
         }
         let unproven = |why: &str| {
@@ -423,6 +424,17 @@ fn checked(text: String, source: String, listens_at: Option<SocketAddr>) -> Resu
             .help("a key is one word, such as `faramesh keys create` prints"));
     }
     Ok(Key { text, source, listens_at })
+}
+
+/// Whether an address leads to this machine by whatever name or number: `127.1`, `0.0.0.0`, or the machine's own name.
+fn leads_here(url: &str) -> bool {
+    let Ok(uri) = url.parse::<ureq::http::Uri>() else { return false };
+    let host = uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
+    let found = (host, uri.port_u16().unwrap_or(80)).to_socket_addrs();
+    found.into_iter().flatten().any(|at| {
+        let ip = at.ip().to_canonical();
+        ip.is_loopback() || ip.is_unspecified()
+    })
 }
 
 /// The host part of an `http` or `https` address; none where it is no such address.

@@ -33,10 +33,12 @@ impl Listener {
                     continue;
                 }
                 let request = String::from_utf8_lossy(&request).into_owned();
-                _ = stream.write_all(&answer(&request));
+                let answer = answer(&request);
+                // Before the answer, so that whoever has an answer was heard.
                 if hear.send(request).is_err() {
                     return;
                 }
+                _ = stream.write_all(&answer);
             }
         });
         Listener { port, heard }
@@ -315,6 +317,24 @@ fn doctor_names_two_distributions_of_one_python_module() {
     let run = place.run_with(&["doctor", "--port", "0"], &[("VIRTUAL_ENV", folder.to_str().unwrap())]);
     assert_eq!(run.code, 1, "{}", run.out);
     assert!(run.out.contains("of several distributions: faramesh, faramesh-sdk"), "{}", run.out);
+}
+
+#[test]
+fn no_other_spelling_of_this_machine_gets_a_key_without_a_proof() {
+    let place = Place::new();
+    place.write(".faramesh/admin.key", "fmk_00000000_secret\n");
+    let listener = Listener::friendly("127.0.0.1");
+    for host in ["127.1", "2130706433", "0x7f.1", "0.0.0.0", "[::ffff:127.0.0.1]"] {
+        let url = format!("http://{host}:{}", listener.port);
+        place.run(&["keys", "list", "--url", &url]);
+        let heard = listener.heard();
+        assert!(!heard.is_empty() && !carries_a_key(&heard), "{host}: {heard:?}");
+        let run =
+            place.run_with(&["keys", "list", "--url", &url], &[("FARAMESH_API_KEY", "fmk_11111111_secret")]);
+        assert!(run.err.contains("so the key was not sent"), "{host}: {}", run.err);
+        let heard = listener.heard();
+        assert!(!heard.is_empty() && !carries_a_key(&heard), "{host}: {heard:?}");
+    }
 }
 
 #[test]
