@@ -358,6 +358,9 @@ pub async fn wait(
         let next = watch.next();
         tokio::pin!(next);
         next.as_mut().enable();
+        if !caller.still_stands(&app) {
+            return Err(Problem::unauthorized("wrong_key", "this key stopped working while it waited"));
+        }
         // Read again when time is up: the answer is how the action stands then.
         let row = app.gate.visible(&caller.actor, &row.id).await?;
         if over || row.status != Status::PendingApproval {

@@ -190,6 +190,24 @@ fn the_same_request_counts_once() {
 }
 
 #[test]
+fn a_key_that_is_revoked_while_it_waits_learns_nothing_more() {
+    let app = TestApp::start();
+    let bot = app.key("bot", "agent");
+    let body = json!({ "agent_id": "a", "tool": "process_refund", "params": { "amount": 340 } });
+    let held = app.post("/v1/actions").key(&bot).json(&body).send().ok();
+    let path = format!("/v1/actions/{}", id(&held));
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| app.get(&format!("{path}/wait?timeout=30s")).key(&bot).send());
+        app.until("a caller waits", || {
+            (app.get(&path).key(&app.admin).send().ok()["waiting"] == true).then_some(())
+        });
+        app.ask("DELETE", "/v1/keys/bot").key(&app.admin).send();
+        app.post(&format!("{path}/approval")).key(&app.admin).json(&json!({ "approve": true })).send().ok();
+        waiting.join().unwrap().problem(401, "wrong_key");
+    });
+}
+
+#[test]
 fn waiting_ends_with_the_answer_of_a_person_or_with_the_time() {
     let app = TestApp::start();
     let held = app.refund(340.0);
