@@ -383,10 +383,10 @@ def test_the_limits_are_those_of_the_server() -> None:
     source = (pathlib.Path(__file__).parents[2] / "host" / "src" / "runtime" / "mod.rs").read_text()
     assert "DECIDE_FUEL: u64 = 125_000_000_000;" in source
     assert "EXPLAIN_FUEL: u64 = 2 * DECIDE_FUEL;" in source
-    assert "LOAD_FUEL: u64 = 20_000_000_000;" in source
+    assert "LOAD_FUEL: u64 = 60_000_000_000;" in source
     assert "MAX_MEMORY_BYTES: usize = 128 << 20;" in source
     assert (_wasm.DECIDE_FUEL, _wasm.EXPLAIN_FUEL) == (125 * 10**9, 250 * 10**9)
-    assert (_wasm.LOAD_FUEL, _wasm.MAX_MEMORY_BYTES) == (20 * 10**9, 128 << 20)
+    assert (_wasm.LOAD_FUEL, _wasm.MAX_MEMORY_BYTES) == (60 * 10**9, 128 << 20)
 
 
 def test_a_failure_says_what_happened_and_not_where(tmp_path: pathlib.Path) -> None:
