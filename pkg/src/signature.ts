@@ -30,6 +30,7 @@ export function signatureOf(fn: object): Signature | null {
     const written = split(inside(text, opening(text)), ",");
     const rest = written.at(-1)?.startsWith("...") === true;
     const parameters = rest ? written.slice(0, -1) : written;
+    if (rest) withoutDefaults(written.at(-1) as string);
     return { count: parameters.length, rest, defaults: parameters.map(defaultsOf) };
   } catch (error) {
     if (error instanceof Unreadable) return null;
@@ -69,9 +70,16 @@ function defaultsIn(written: string, above: Path): Path[] {
   const own = more.length > 0 ? [above] : [];
   if (target.startsWith("{")) return [...own, ...split(inside(target, 0), ",").flatMap((member) => defaultsInMember(member, above))];
   if (target.startsWith("[")) {
-    return [...own, ...split(inside(target, 0), ",").flatMap((member, index) => (member.startsWith("...") ? [] : defaultsIn(member, [...above, String(index)])))];
+    return [...own, ...split(inside(target, 0), ",").flatMap((member, index) => (member.startsWith("...") ? withoutDefaults(member) : defaultsIn(member, [...above, String(index)])))];
   }
   return own;
+}
+
+/** What takes the rest of a list: a default in a pattern behind its dots stands at a place that is not followed. */
+function withoutDefaults(rest: string): Path[] {
+  const target = rest.replace(/^\.\.\.\s*/, "");
+  if (/^[[{]/.test(target) && defaultsIn(target, []).length > 0) throw new Unreadable("a default in the rest of a list");
+  return [];
 }
 
 function defaultsInMember(member: string, above: Path): Path[] {
@@ -82,6 +90,7 @@ function defaultsInMember(member: string, above: Path): Path[] {
   const isShort = target === undefined || initial !== undefined;
   const key = /^(["'])(.*)\1$/s.exec(name)?.[2] ?? name;
   if (key.includes("\\") || key.startsWith("[")) throw new Unreadable("a key that is computed");
+  if (/^\d/.test(key) && String(Number(key)) !== key) throw new Unreadable("a number in another spelling than its key has");
   return defaultsIn(isShort ? member : target, [...above, key]);
 }
 
@@ -145,10 +154,10 @@ function next(text: string, at: number): number {
     case "`":
       return template(text, at);
     case "/":
-      if (rest[1] === "/") return whole(/^\/\/[^\n]*/);
+      if (rest[1] === "/") return whole(/^\/\/[^\n\r\u2028\u2029]*/);
       if (rest[1] === "*") return whole(/^\/\*.*?\*\//s);
-      // Behind a value it divides; behind anything else it begins a regular expression.
-      if (/[\p{ID_Continue}$)\]}"'`]\s*$/u.test(text.slice(0, at))) return at + 1;
+      // Behind a value it divides; behind anything else, a word of the language too, it begins a regular expression.
+      if (!/(?<![\p{ID_Continue}$.])(?:await|delete|in|instanceof|new|of|typeof|void|yield)\s*$/u.test(text.slice(0, at)) && /[\p{ID_Continue}$)\]}"'`]\s*$/u.test(text.slice(0, at))) return at + 1;
       return whole(/^\/(?:[^/\\[\n]|\\.|\[(?:[^\]\\\n]|\\.)*\])+\//);
     default:
       return at + 1;

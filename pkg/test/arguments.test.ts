@@ -69,6 +69,28 @@ for (const [what, tool, hidden, seen] of patterns) {
   });
 }
 
+test("a default in the rest of a list is refused, since its place is not followed", () => {
+  const tools = [
+    (to: string, ...[amount = 5000]: number[]) => [to, amount],
+    (to: string, ...{ length, 0: amount = 5000 }: number[]) => [to, length, amount],
+  ];
+  for (const tool of tools) {
+    const transfer = govern(tool, { ...options, params: ["to", "amount"] }) as Any;
+    assert.equal(told(() => transfer("bob")), "unseen_default");
+  }
+  const inside = (({ items: [first, ...[second = 5000]] }: { items: number[] }) => [first, second]) as Any;
+  assert.throws(() => govern(inside, options), /cannot be told/);
+  const spelt = (({ 0x10: amount = 5000 }: { 16?: number }) => amount) as Any;
+  assert.throws(() => govern(spelt, options), /cannot be told/);
+});
+
+test("a default behind what only looks like a comment or a division does not run unseen", () => {
+  const made = (parameters: string) => new Function(`return (${parameters}) => amount`)() as Any;
+  for (const parameters of ["{ to, // one\u2028 amount = 5000 }", "{ to, // one\r amount = 5000 }", "{ to = typeof /[{]/, amount = 5000 }"]) {
+    assert.equal(told(() => (govern(made(parameters), options) as Any)({ to: "bob" })), "unseen_default", parameters);
+  }
+});
+
 test("a default of the whole argument is no default any more: the tool gets what was decided", () => {
   const ran: unknown[] = [];
   const transfer = govern((input: { amount?: number } = { amount: 5000 }) => ran.push(input), options) as Any;

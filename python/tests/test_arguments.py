@@ -289,6 +289,18 @@ class TestExclude:
             with pytest.raises(TypeError, match="exclude"):
                 govern(refund, agent_id=AGENT, exclude=names)
 
+    def test_an_extra_argument_is_not_excluded_by_the_name_of_a_parameter(self, fake: FakeServer) -> None:
+        """`def f(session, /, **extra)` takes a `session` in `extra` too."""
+        fake.decide = no_evil
+
+        @govern(agent_id=AGENT, exclude={"session"})
+        def refund(session: object, /, **extra: str) -> object:
+            return session, extra
+
+        with pytest.raises(ToolDeniedError):
+            refund(object(), session="evil")
+        assert params(fake) == [{"session": "evil"}]
+
     def test_what_the_model_fills_in_cannot_be_excluded(self) -> None:
         @tool
         def refund(customer_id: str, amount: float) -> str:

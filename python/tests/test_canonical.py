@@ -178,3 +178,25 @@ def test_params_are_an_object() -> None:
     params: Any = [1]
     with pytest.raises(InvalidActionError, match="no object"):
         hash_of(params)
+
+
+class Ten(int):
+    """A number that says of itself that it is another one."""
+
+    def __int__(self) -> int:
+        return 1
+
+    def __abs__(self) -> int:
+        return 1
+
+
+class TenAndAHalf(float):
+    def __float__(self) -> float:
+        return 0.5
+
+
+def test_a_number_that_says_it_is_another_is_the_number_that_it_is() -> None:
+    said = request_hash("a", "t", {"amount": Ten(10), "fee": TenAndAHalf(10.5)})
+    assert said == request_hash("a", "t", {"amount": 10, "fee": 10.5})
+    with pytest.raises(InvalidActionError, match="2\\^53"):
+        request_hash("a", "t", {"amount": Ten(2**60)})

@@ -163,7 +163,8 @@ class Arguments:
                 if parameter.kind is inspect.Parameter.VAR_KEYWORD:
                     if clash := params.keys() & value.keys():
                         raise InvalidActionError(f"the argument `{min(clash)}` was given twice")
-                    params |= {key: extra for key, extra in value.items() if not self._hides(key, extra)}
+                    # `exclude` names parameters, and what comes here has only the name of one.
+                    params |= {key: extra for key, extra in value.items() if not self._hides(key, extra, is_extra=True)}
                 elif not self._hides(name, value):
                     params[name] = value
             elif parameter.default is not parameter.empty and name not in self._shape.filled:
@@ -173,12 +174,11 @@ class Arguments:
                     params[name] = parameter.default
         return params
 
-    def _hides(self, name: str, value: object) -> bool:
+    def _hides(self, name: str, value: object, *, is_extra: bool = False) -> bool:
         shape = self._shape
         return (
-            name in shape.exclude
+            (not is_extra and (name in shape.exclude or shape.is_receiver(name, value)))
             or is_context(value)
-            or shape.is_receiver(name, value)
             or (id(value) in self._held and _is_code(value))
             or shape.hides(name, value)
         )

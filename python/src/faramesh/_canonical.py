@@ -121,7 +121,7 @@ def to_json(value: Any, path: str = "value", depth: int = 1) -> Any:
         case float():
             if not math.isfinite(value):
                 raise InvalidActionError(f"`{path}` is `{value}`, which is no JSON number")
-            return float(value)
+            return float.__float__(value)
         case decimal.Decimal():
             return _decimal(value, path)
         case datetime.datetime() | datetime.date() | datetime.time():
@@ -176,9 +176,11 @@ def _text(value: str, path: str) -> str:
 
 
 def _integer(value: int, path: str) -> int:
-    if abs(value) > MAX_SAFE_INTEGER:
+    # A subclass may say anything of itself; the number that it is, is what the tool gets.
+    number = int.__int__(value)
+    if abs(number) > MAX_SAFE_INTEGER:
         raise InvalidActionError(f"`{path}` is an integer over 2^53 - 1, so readers would disagree about it")
-    return int(value)
+    return number
 
 
 def refuse_unsafe(value: Any, path: str) -> None:
