@@ -32,6 +32,8 @@ const MAX_LIST: usize = 100;
 const MAX_TEXT: usize = 256;
 /// How many callers with a wrong key are told apart before the oldest ones are forgotten.
 const MAX_SOURCES: usize = 1024;
+/// How many failed logins are recorded at once; beyond that one a second, from wherever they come.
+const MAX_FAILURES: i64 = 100;
 
 /// Checks and changes keys.
 pub struct Keys {
@@ -39,8 +41,7 @@ pub struct Keys {
     clock: Arc<dyn Clock>,
     metrics: Arc<Metrics>,
     by_id: RwLock<HashMap<String, KeyRow>>,
-    /// When a failed login from each address was last recorded.
-    failures: Mutex<HashMap<IpAddr, i64>>,
+    failures: Mutex<Failures>,
     /// Held while a key is revoked, so that of the last two admin keys one stays.
     turn: tokio::sync::Mutex<()>,
 }
@@ -166,24 +167,13 @@ impl Keys {
         by_id.values().find(|row| row.name == ADMIN && is_live(row, now_ms)).map(|row| row.id.clone())
     }
 
-    /// Records that a caller had a wrong key or link: at most once a second for each address, so that nobody fills
-    /// the disk by guessing.
+    /// Records that a caller had a wrong key or link, as often as [`Failures`] lets it.
     pub async fn login_failed(&self, source: Option<IpAddr>) {
         self.metrics.login_failed();
         let now_ms = self.clock.now_ms();
         let source = source.unwrap_or(IpAddr::from([0, 0, 0, 0]));
-        {
-            let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
-            if failures.get(&source).is_some_and(|last| now_ms.saturating_sub(*last) < 1000) {
-                return;
-            }
-            if failures.len() >= MAX_SOURCES {
-                failures.retain(|_, last| now_ms.saturating_sub(*last) < 1000);
-            }
-            if failures.len() >= MAX_SOURCES {
-                return;
-            }
-            failures.insert(source, now_ms);
+        if !self.failures.lock().unwrap_or_else(PoisonError::into_inner).is_recorded(source, now_ms) {
+            return;
         }
         tracing::warn!(%source, "a caller had a wrong key or link");
         let fields = vec![
@@ -336,6 +326,47 @@ impl Keys {
     }
 }
 
+/// The failed logins that were recorded a moment ago. Whoever guesses may have as many addresses as they like, and fills
+/// no disk.
+#[derive(Debug, Default)]
+struct Failures {
+    /// When one from each network was last recorded.
+    last: HashMap<IpAddr, i64>,
+    /// How many more may be recorded at once.
+    left: i64,
+    /// When that grew last.
+    grown_ms: Option<i64>,
+}
+
+impl Failures {
+    /// Whether a failed login is recorded: at most once a second for each address, or each network of IPv6.
+    fn is_recorded(&mut self, source: IpAddr, now_ms: i64) -> bool {
+        let network = match source.to_canonical() {
+            // A network of one subscriber has 2^64 addresses.
+            IpAddr::V6(ip) => IpAddr::from((u128::from(ip) >> 64 << 64).to_be_bytes()),
+            ip @ IpAddr::V4(_) => ip,
+        };
+        let passed = |since: i64| now_ms.saturating_sub(since);
+        let grown = self.grown_ms.map_or(MAX_FAILURES, |since| passed(since).saturating_div(1000));
+        if grown != 0 {
+            self.left = self.left.saturating_add(grown.max(0)).min(MAX_FAILURES);
+            self.grown_ms = Some(now_ms);
+        }
+        if self.left == 0 || self.last.get(&network).is_some_and(|last| passed(*last) < 1000) {
+            return false;
+        }
+        if self.last.len() >= MAX_SOURCES {
+            self.last.retain(|_, last| passed(*last) < 1000);
+        }
+        if self.last.len() >= MAX_SOURCES {
+            return false;
+        }
+        self.left -= 1;
+        self.last.insert(network, now_ms);
+        true
+    }
+}
+
 /// Whether it is the key of an admin that works and goes on working.
 fn is_lasting_admin(row: &KeyRow) -> bool {
     row.role == Role::Admin.as_str() && row.revoked_at_ms.is_none() && row.expires_at_ms.is_none()
@@ -430,6 +461,25 @@ fn text(text: &str) -> Canonical {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_has_many_addresses_has_few_failures_recorded() {
+        let mut failures = Failures::default();
+        let address = |n: u32| IpAddr::from(0x7f00_0001_u32.wrapping_add(n).to_be_bytes());
+        assert!(failures.is_recorded(address(0), 1_000_000));
+        assert!(!failures.is_recorded(address(0), 1_000_999));
+        assert!(failures.is_recorded(address(0), 1_001_000));
+        let recorded =
+            (1..10_000_u32).filter(|n| failures.is_recorded(address(*n), 1_001_000 + i64::from(*n))).count();
+        assert!((90..=110).contains(&recorded), "{recorded} within ten seconds");
+        // Later there is room again, and a clock that was set back takes none away for long.
+        assert!(failures.is_recorded(address(1), 2_000_000));
+        assert!((0..200).filter(|n| failures.is_recorded(address(*n), 1_000_000)).count() >= 99);
+        assert!(failures.is_recorded(address(0), 1_002_000));
+        let mut failures = Failures::default();
+        let in_network = |n: u16| IpAddr::from([0x2001, 0xdb8, 0, 1, n, 0, 0, n]);
+        assert_eq!((0..1000).filter(|n| failures.is_recorded(in_network(*n), 0)).count(), 1);
+    }
 
     #[test]
     fn a_secret_has_43_characters_of_base64url_and_is_never_the_same() {
