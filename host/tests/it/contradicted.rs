@@ -118,12 +118,18 @@ fn one_answer_of_a_stream_is_never_counted_twice_nor_with_other_roles() {
     let counted = |approvers: Value| json!({ "approval": { "approvers": approvers, "reason": null, "verdict": "granted" } });
     let alice = |key: &str, roles: Value| json!({ "key_id": key, "principal": "alice", "roles": roles });
     let finance = || json!(["finance"]);
-    let bob = json!({ "principal": "bob", "roles": ["finance"] });
+    let person = |name: &str| json!({ "principal": name, "roles": ["finance"] });
+    let bob = person("bob");
     for (n, (answers, approvers)) in [
         // One answer, as two keys of one name.
         (vec!["alice"], json!([alice("1", finance()), alice("2", finance())])),
         // Two answers of one name: a stream tells people apart by nothing else.
         (vec!["alice", "alice"], json!([alice("1", finance()), alice("2", finance())])),
+        // Names that people take for one, and one that shows as another.
+        (vec!["alice", "Alice"], json!([person("alice"), person("Alice")])),
+        (vec!["alice", "alice\u{200b}"], json!([person("alice"), person("alice\u{200b}")])),
+        // One of them proposed the action.
+        (vec!["alice", "support-agent-prod"], json!([person("alice"), person("support-agent-prod")])),
         // Two people, one of them with a role that its record does not have.
         (vec!["alice", "bob"], json!([alice("1", json!(["finance", "cfo"])), bob])),
     ]

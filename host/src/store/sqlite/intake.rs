@@ -9,6 +9,7 @@ use engine::hash::{PolicyHash, RecordHash};
 use engine::lifecycle::{Event, Status};
 use engine::record::{Head, RecordKind};
 use engine::risk::RiskScore;
+use engine::shown::is_hidden;
 use engine::state::Approver;
 use rusqlite::{OptionalExtension as _, params};
 use serde::Deserialize;
@@ -254,8 +255,9 @@ impl Batch<'_> {
         }
         // Nor does a decision count anyone whose answer is in no record, or one answer twice.
         let answers = held.as_ref().map_or(&[][..], |held| held.approvals.as_slice());
-        if !are_answers(&counted(decided.decision.state.get()), answers) {
-            let why = "its state counts an approver whose answer no record has";
+        let proposer = decided.action.as_ref().map(|action| action.agent_id.as_str());
+        if !are_answers(&counted(decided.decision.state.get()), answers, proposer) {
+            let why = "its state counts an approver whose answer no record has, or who proposed the action";
             return Err(impossible(&record, &id, held.map(|_| Status::PendingApproval), why));
         }
         if let Some(contradiction) = decided.contradiction.clone() {
@@ -577,16 +579,23 @@ fn counted(state: &str) -> Vec<Approver> {
     approval.map(|approval| approval.approvers).unwrap_or_default()
 }
 
-/// Whether each of those that are counted is another person of the stream, who said yes and has those roles. A stream
-/// tells people apart by their names alone: it knows no keys of this server.
-fn are_answers(counted: &[Approver], answers: &[ApprovalRow]) -> bool {
-    let mut names = HashSet::new();
+/// Whether each of those that are counted is another person of the stream, who said yes, has those roles and did not
+/// propose the action. A stream tells people apart by their names alone: it knows no keys of this server.
+fn are_answers(counted: &[Approver], answers: &[ApprovalRow], proposer: Option<&str>) -> bool {
+    let mut people: HashSet<String> = proposer.map(person).into_iter().collect();
     counted.iter().all(|one| {
         let is_answer = |said: &ApprovalRow| {
             said.approve && said.principal.name() == one.principal && said.roles == one.roles
         };
-        one.key_id.is_none() && names.insert(&one.principal) && answers.iter().any(is_answer)
+        let is_name = !one.principal.chars().any(is_hidden);
+        let is_another = one.key_id.is_none() && is_name && people.insert(person(&one.principal));
+        is_another && answers.iter().any(is_answer)
     })
+}
+
+/// What a name has in common with others that people take for the same.
+fn person(name: &str) -> String {
+    name.trim().to_uppercase().to_lowercase()
 }
 
 fn receipt(local: &Local<'_>, record: &NewRecord) -> Receipt {
