@@ -84,14 +84,20 @@ fn escape(char: char, shown: &mut String) {
 pub fn arguments(params: &Value, key_params: &[String], most: usize) -> String {
     let Value::Object(members) = params else { return value(params, most) };
     let rank = |name: &str| key_params.iter().position(|key| key == name).unwrap_or(key_params.len());
-    let mut parts: Vec<(usize, bool, &str, String)> = members
+    // Behind the parameters to show first come short values, then whole ones, then those that are cut.
+    let length = |text: &str| match text.chars().count() {
+        0..24 => 0_u8,
+        _ if text.contains('…') => 2,
+        _ => 1,
+    };
+    let mut parts: Vec<(usize, u8, &str, String)> = members
         .iter()
         .map(|(name, member)| {
             let text = match member {
                 Value::String(text) if is_word(text) && text.len() <= VALUE_CHARS.min(most) => text.clone(),
                 member => value(member, VALUE_CHARS.min(most)),
             };
-            (rank(name), text.chars().count() > VALUE_CHARS / 2, name, text)
+            (rank(name), length(&text), name, text)
         })
         .collect();
     order::sort_by(&mut parts, Ord::cmp);

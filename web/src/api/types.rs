@@ -423,6 +423,18 @@ pub struct PolicySet {
     /// Why what is in the folder is not in force, where that is so.
     #[serde(default)]
     pub trouble: Option<Trouble>,
+    /// What of the folder is not in force yet, where the server waits for an edit to be finished.
+    #[serde(default)]
+    pub pending: Option<PendingEdit>,
+}
+
+/// An edit of the policy folder that the server waits for.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct PendingEdit {
+    /// The sentence.
+    pub reason: String,
+    /// The files that differ from those in force.
+    pub files: Vec<String>,
 }
 
 /// A policy file.

@@ -15,6 +15,7 @@ use leptos::prelude::*;
 use crate::api;
 use crate::api::types::PolicySet;
 use crate::components::{DiagnosticList, Hash, Resource};
+use crate::format::visible;
 use crate::live::Live;
 use crate::session::Sessions;
 use files::Files;
@@ -36,7 +37,7 @@ pub fn Policies() -> impl IntoView {
     Live::here().on_change_of(|event| event.kind == "policy", load);
     let removing = Removing::new();
     let asking = Interval::new(ASK_AGAIN_MS, move || {
-        if set.get_untracked().is_some_and(|set| set.trouble.is_some()) {
+        if set.get_untracked().is_some_and(|set| set.trouble.is_some() || set.pending.is_some()) {
             load();
         }
     });
@@ -53,6 +54,7 @@ pub fn Policies() -> impl IntoView {
             .view(move |set| {
                 view! {
                     <TroubleView set=set.clone() />
+                    <PendingView set=set.clone() />
                     <Files set removing />
                 }
             })}
@@ -60,6 +62,18 @@ pub fn Policies() -> impl IntoView {
         <Shadow set />
         <History />
     }
+}
+
+/// An edit of the folder that is not in force yet.
+#[component]
+fn PendingView(set: PolicySet) -> impl IntoView {
+    let pending = set.pending?;
+    Some(view! {
+        <p class="notice warning" role="status">
+            "⚠ a change of " <bdi>{visible(&pending.files.join(", "))}</bdi> " is not in force yet: "
+            {visible(&pending.reason)}
+        </p>
+    })
 }
 
 /// What is in the folder and was refused.

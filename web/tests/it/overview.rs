@@ -102,7 +102,7 @@ fn the_sentences_say_what_the_pictures_show() {
 fn names_in_links_are_encoded() {
     let all = stats(json!({}));
     let link = |data: Data, index: usize| data.groups.get(index).unwrap().href.clone().unwrap();
-    assert_eq!(link(pictures::tools(&all), 0), "/actions?tool=a%20b%26c");
+    assert_eq!(link(pictures::tools(&all), 0), "/actions?tool=a%20b%26c&since=2026-01-01T10%3A00%3A00Z");
     assert_eq!(link(pictures::rules(&all), 1), "/policies/p.yaml?rule=large");
 }
 
