@@ -33,10 +33,14 @@ pub fn is_hidden(char: char) -> bool {
         || u32::from(char) & 0xfffe == 0xfffe
 }
 
-/// Whether the character is drawn over the one before it (the blocks of combining diacritical marks).
+/// Whether the character is drawn over the one before it: the blocks of combining diacritical marks, and the marks of
+/// Hebrew, Arabic, Syriac, Thai, Lao, Tibetan and Kana, of which fonts draw any number on top of each other.
 fn is_mark(char: char) -> bool {
     matches!(u32::from(char),
-        0x300..=0x36f | 0x483..=0x489 | 0x1ab0..=0x1aff | 0x1dc0..=0x1dff | 0x20d0..=0x20ff | 0xfe20..=0xfe2f)
+        0x300..=0x36f | 0x483..=0x489 | 0x591..=0x5bd | 0x610..=0x61a | 0x64b..=0x65f | 0x6d6..=0x6dc
+        | 0x6df..=0x6e4 | 0x730..=0x74a | 0xe31 | 0xe34..=0xe3a | 0xe47..=0xe4e | 0xeb1 | 0xeb4..=0xebc
+        | 0xec8..=0xece | 0xf71..=0xf84 | 0x1ab0..=0x1aff | 0x1dc0..=0x1dff | 0x20d0..=0x20ff | 0x3099..=0x309a
+        | 0xfe20..=0xfe2f)
 }
 
 /// `text` with every hidden character as an escape of JSON, `\u202e`: inside of a JSON string that is another spelling
@@ -55,6 +59,16 @@ pub fn visible(text: &str) -> String {
         }
     }
     shown
+}
+
+/// The name of a tool, an operation or an agent: as it is where that is clear, else as JSON in quotes, so that no name
+/// reads as more than a name: not as a column, an argument or a second name beside it.
+pub fn name(text: &str) -> String {
+    let within = |char: char| char.is_alphanumeric() || "_-.:/@+".contains(char);
+    if !text.is_empty() && text.chars().all(within) {
+        return visible(text);
+    }
+    visible(Canonical::of(&Value::from(text)).as_str())
 }
 
 /// JSON text with hidden characters as escapes, for a page or a terminal. Line breaks between tokens stay.
@@ -123,14 +137,14 @@ pub fn arguments(params: &Value, key_params: &[String], most: usize) -> String {
 pub fn is_word(text: &str) -> bool {
     let within = |char: char| char.is_alphanumeric() || "-_.@/:".contains(char);
     text.starts_with(char::is_alphabetic)
-        && text.chars().all(|char| within(char) && !is_hidden(char))
+        && text.chars().all(|char| within(char) && !is_hidden(char) && !is_mark(char))
         && !["true", "false", "null"].contains(&text)
 }
 
 /// A name as it is where that is clear; else as JSON, so that no name reads as an argument beside it.
 fn shown_name(name: &str) -> String {
     let plain = |char: char| char.is_alphanumeric() || "_-.".contains(char);
-    if !name.is_empty() && name.chars().all(|char| plain(char) && !is_hidden(char)) {
+    if !name.is_empty() && name.chars().all(|char| plain(char) && !is_hidden(char) && !is_mark(char)) {
         return clipped(name, NAME_CHARS);
     }
     value(&Value::from(name), NAME_CHARS)
@@ -192,6 +206,24 @@ mod tests {
         }
         assert_eq!(visible("a\u{300}\u{301}\u{302}b"), "a\u{300}\u{301}\\u0302b");
         assert_eq!(visible("\u{e0041}"), "\\udb40\\udc41");
+        for (letter, mark) in [("ส", "\u{e47}"), ("ا", "\u{64b}"), ("א", "\u{591}"), ("か", "\u{3099}")]
+        {
+            let shown = visible(&format!("{letter}{}", mark.repeat(60)));
+            assert_eq!(shown.matches(mark).count(), MOST_MARKS, "{shown}");
+        }
+    }
+
+    #[test]
+    fn a_name_reads_as_nothing_but_a_name() {
+        for text in ["process_refund", "stripe.refund", "mcp:files/read", "größer", "a@example.com"] {
+            assert_eq!(name(text), text);
+        }
+        assert_eq!(name("bot  pay(amount=5)"), "\"bot  pay(amount=5)\"");
+        assert_eq!(name("pay operation=approve"), "\"pay operation=approve\"");
+        assert_eq!(name("\"pay\""), "\"\\\"pay\\\"\"");
+        assert_eq!(name(" pay"), "\" pay\"");
+        assert_eq!(name("x\u{202e}pay\n"), "\"x\\u202epay\\n\"");
+        assert_eq!(name(""), "\"\"");
     }
 
     #[test]
@@ -215,6 +247,8 @@ mod tests {
         assert_eq!(line(r#"{"a":"b\" c=1"}"#, &[], 60), r#"a="b\" c=1""#);
         assert_eq!(line(r#"{"a":"x +2 more"}"#, &[], 60), r#"a="x +2 more""#);
         assert_eq!(line(r#"{"a=1 b":2}"#, &[], 60), r#""a=1 b"=2"#);
+        let marks = "\u{e34}".repeat(20);
+        assert!(!line(&format!(r#"{{"a":"ส{marks}","ส{marks}":1}}"#), &[], 300).contains(&marks));
     }
 
     #[test]

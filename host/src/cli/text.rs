@@ -14,7 +14,7 @@ pub(crate) fn outcome(word: Option<&str>) -> Outcome {
     }
 }
 
-pub(crate) use engine::shown::{visible, visible_json};
+pub(crate) use engine::shown::{name, visible, visible_json};
 
 /// At most `most` characters, the last being `…` or `...` when something is left out.
 pub(crate) fn shortened(text: &str, most: usize, ellipsis: &str) -> String {
@@ -71,6 +71,11 @@ pub(crate) fn at(value: &Value, pointer: &str) -> String {
         Some(Value::String(text)) => visible(text),
         Some(other) => visible(&other.to_string()),
     }
+}
+
+/// The name at `pointer`, which reads as nothing but a name; a dash where there is none.
+pub(crate) fn name_at(value: &Value, pointer: &str) -> String {
+    value.pointer(pointer).and_then(Value::as_str).map_or_else(|| at(value, pointer), name)
 }
 
 /// The first 8 characters of an id.

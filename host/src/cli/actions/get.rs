@@ -40,7 +40,7 @@ pub(crate) fn describe(screen: &Screen, action: &Value) -> String {
         ("reason_code", text::at(action, "/reason_code")),
         ("rule", policy::rule_place(action)),
         ("risk", policy::risk(action)),
-        ("agent", text::at(action, "/agent_id")),
+        ("agent", text::name_at(action, "/agent_id")),
         ("tool", tool(action)),
     ]);
     if is_contradicted(action) {

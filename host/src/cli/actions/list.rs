@@ -251,7 +251,7 @@ fn cells(rows: &table::Rows<'_>, action: &Value, screen: &Screen, narrow: bool) 
     let mut cells = vec![
         Cell::new(text::short_id(word("id"))),
         Cell::new(time),
-        Cell::new(text::at(action, "/agent_id")),
+        Cell::new(text::name_at(action, "/agent_id")),
         Cell::new(tool(action)),
         Cell::new(text::arguments(params, action, most, screen.symbol("…", "..."))),
         Cell::new(status(action)),
@@ -265,11 +265,11 @@ fn cells(rows: &table::Rows<'_>, action: &Value, screen: &Screen, narrow: bool) 
     cells
 }
 
-/// `process_refund`, or `stripe.refund` for a tool with operations.
+/// `process_refund`, or `stripe operation=refund` for a tool with operations, which no tool's own name reads like.
 pub(crate) fn tool(action: &Value) -> String {
-    let tool = text::at(action, "/tool");
+    let tool = text::name_at(action, "/tool");
     match action.get("operation").and_then(Value::as_str) {
         None | Some("" | "call") => tool,
-        Some(operation) => format!("{tool}.{}", text::visible(operation)),
+        Some(operation) => format!("{tool} operation={}", text::name(operation)),
     }
 }

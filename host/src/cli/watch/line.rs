@@ -120,7 +120,7 @@ impl Lines {
             (Some(agent), Some(tool_name)) => {
                 let params = action.get("params").unwrap_or(&Value::Null);
                 let arguments = text::arguments(params, decision, ARGUMENTS, screen.symbol("…", "..."));
-                let shown = format!("{}  {}({arguments})", text::visible(&agent), tool(action));
+                let shown = format!("{}  {}({arguments})", text::name(&agent), tool(action));
                 Call { agent, tool: tool_name, shown, wanted: self.wanted.is_everything() }
             }
             _ => unreadable(),
