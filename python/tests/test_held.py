@@ -222,12 +222,16 @@ PROGRAMS = {
 }
 
 
+# A shell that starts a job in the background has it ignore Ctrl-C, and what the job starts inherits that.
+INTERRUPTIBLE = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+
+
 @pytest.mark.parametrize("where", list(PROGRAMS))
 def test_ctrl_c_ends_a_held_call_at_once_and_withdraws(fake: FakeServer, where: str) -> None:
     # As a real server does: a long poll hangs until there is an answer or its time is over.
     fake.script("wait", Reply(503, {}, after=20.0))
     process = subprocess.Popen(
-        [sys.executable, "-c", textwrap.dedent(PROGRAMS[where])],
+        [sys.executable, "-c", INTERRUPTIBLE + textwrap.dedent(PROGRAMS[where])],
         cwd=pathlib.Path(__file__).parent,
         stderr=subprocess.PIPE,
         text=True,
