@@ -127,6 +127,11 @@ impl<'t> Builder<'_, '_, 't> {
                 }
                 ConditionKind::Contains(owned(texts))
             }
+            "pattern" if has_empty_text(node) => {
+                let message = "`pattern` is empty, so it would always hold".to_owned();
+                self.reader.report(diagnostic::invalid(node.span, message, "write the pattern to look for"));
+                return None;
+            }
             "pattern" => ConditionKind::Pattern(self.reader.patterns(node, key)?),
             "time" => ConditionKind::Time(self.window(node)?),
             "any" => ConditionKind::Any(self.matches(node, key)?),
@@ -322,6 +327,12 @@ impl<'t> Builder<'_, '_, 't> {
 
     fn test(&mut self, operator: &str, key: &str, node: &Node) -> Option<Test> {
         let reader = &mut *self.reader;
+        let searches = matches!(operator, "contains" | "starts_with" | "ends_with" | "matches");
+        if searches && has_empty_text(node) {
+            let message = format!("`{key}` is empty, so it would hold for every text");
+            reader.report(diagnostic::invalid(node.span, message, "write the text to look for"));
+            return None;
+        }
         Some(match operator {
             "eq" | "ne" => {
                 if matches!(node.kind, Kind::Nothing) {
@@ -511,4 +522,13 @@ fn check_declared(
 
 fn may_be(spec: &ParamSpec, kinds: &[Type]) -> bool {
     spec.types.is_empty() || spec.types.iter().any(|declared| kinds.contains(&declared.kind()))
+}
+
+/// Whether an operand is the empty text, or a list with one: every text has it.
+fn has_empty_text(node: &Node) -> bool {
+    let is_empty = |value: &Value| value.as_str().is_some_and(str::is_empty);
+    match node.to_value() {
+        Value::Array(items) => items.iter().any(is_empty),
+        value => is_empty(&value),
+    }
 }
