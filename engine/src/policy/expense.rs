@@ -2,6 +2,8 @@
 //!
 //! It measures with ordinary text, since for most expressions some text can be made up that takes many times as long.
 
+use std::collections::BTreeMap;
+
 use super::condition::{ConditionKind, Match, Name, Source};
 use super::glob::Glob;
 use super::operator::{Pattern, Test};
@@ -16,20 +18,44 @@ const ORDINARY: &str = "The quick brown fox jumps over the lazy dog, see note 12
 /// A warning and the file that it is about, by its place in `policies`. At most one: the first rule that is too much
 /// together with the patterns of those before it.
 pub(super) fn find(policies: &[Policy]) -> Option<(usize, Finding)> {
-    let mut before = 0_u64;
+    // What rules before one take over all parameters: those of any tool, and those of each tool that they name.
+    let (mut of_any, mut of_tool) = (0_u64, BTreeMap::<&str, u64>::new());
     for (index, policy) in policies.iter().enumerate().filter(|(_, policy)| policy.mode == Mode::Enforce) {
         let rules = policy.rules.iter().map(|rule| (rule.span, &rule.matcher));
         let risk_rules = policy.risk_rules.iter().map(|rule| (rule.span, &rule.when));
         let each: Vec<(Span, &Match)> = rules.chain(risk_rules).collect();
         for (span, matcher) in each {
             let (anywhere, in_one) = steps(matcher, &|param| longest(policy, matcher, param));
-            before = before.saturating_add(anywhere);
-            if before.saturating_add(in_one) > LIMIT {
+            let tools = tools(matcher).filter(|globs| globs.iter().all(Glob::is_exact));
+            let named = match tools {
+                Some(globs) => {
+                    for glob in globs {
+                        let sum = of_tool.entry(glob.as_str()).or_default();
+                        *sum = sum.saturating_add(anywhere);
+                    }
+                    globs.iter().filter_map(|glob| of_tool.get(glob.as_str())).max().copied()
+                }
+                None => {
+                    of_any = of_any.saturating_add(anywhere);
+                    of_tool.values().max().copied()
+                }
+            };
+            let sum = of_any.saturating_add(named.unwrap_or(0)).saturating_add(in_one);
+            if sum > LIMIT {
                 return Some((index, diagnostic::expensive_rule(span)));
             }
         }
     }
     None
+}
+
+/// The tools that the match asks for before anything else; a rule of another tool is over before its patterns are tried.
+fn tools(matcher: &Match) -> Option<&[Glob]> {
+    let first = matcher.conditions.iter().take_while(|one| matches!(one.kind, ConditionKind::Name(..)));
+    first.into_iter().find_map(|condition| match &condition.kind {
+        ConditionKind::Name(Name::Tool, globs) => Some(globs.as_slice()),
+        _ => None,
+    })
 }
 
 /// The steps of the patterns over all parameters, and of those over one.
@@ -60,10 +86,6 @@ fn steps(matcher: &Match, longest: &dyn Fn(&str) -> usize) -> (u64, u64) {
 /// The most bytes of a parameter in an action that the rule may permit: as many as its tool's declaration has room for.
 /// What breaks the declaration halts, whatever the rule would say.
 fn longest(policy: &Policy, matcher: &Match, param: &str) -> usize {
-    let tools = matcher.conditions.iter().find_map(|condition| match &condition.kind {
-        ConditionKind::Name(Name::Tool, globs) => Some(globs),
-        _ => None,
-    });
     let declared = |glob: &Glob| {
         let most = policy.tools.get(glob.as_str())?.params.get(param)?.max_length?;
         #[expect(
@@ -74,7 +96,7 @@ fn longest(policy: &Policy, matcher: &Match, param: &str) -> usize {
         let chars = most.clamp(0.0, MAX_BYTES as f64) as usize;
         Some(chars.saturating_mul(4).min(MAX_BYTES))
     };
-    let each = tools.into_iter().flatten().map(|glob| declared(glob).unwrap_or(MAX_BYTES));
+    let each = tools(matcher).into_iter().flatten().map(|glob| declared(glob).unwrap_or(MAX_BYTES));
     each.max().unwrap_or(MAX_BYTES)
 }
 

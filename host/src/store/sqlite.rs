@@ -8,6 +8,7 @@ mod audit;
 mod checkpoints;
 mod intake;
 mod list;
+mod people;
 mod read;
 mod readers;
 mod rows;

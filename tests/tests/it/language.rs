@@ -93,7 +93,7 @@ fn wrong(case: &Value) -> Option<String> {
         };
     }
     // A gap is closed when its policy gets what its author meant, or is refused, or warned of.
-    let Some(decision) = decision else { return None };
+    let decision = decision?;
     let wanted: Vec<&Value> = match member(case, "accept") {
         Some(Value::Array(accepted)) => accepted.iter().filter_map(|one| member(one, "outcome")).collect(),
         _ => member(expect, "outcome").into_iter().collect(),

@@ -1,7 +1,7 @@
 //! Taking in records of local streams, inside the writer's transaction. What an action is, and where it stands, comes
 //! from its records alone; the server's own stream is neither read nor written here.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use engine::canonical::Canonical;
 use engine::decision::{Outcome, RuleRef};
@@ -9,13 +9,12 @@ use engine::hash::{PolicyHash, RecordHash};
 use engine::lifecycle::{Event, Status};
 use engine::record::{Head, RecordKind};
 use engine::risk::RiskScore;
-use engine::shown::is_hidden;
-use engine::state::Approver;
 use rusqlite::{OptionalExtension as _, params};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::apply::{Batch, First, Trouble};
+use super::people::{are_answers, counted};
 use super::read::{action_by_id, stream};
 use super::rows::{self, json, signed};
 use super::writer::Failure;
@@ -563,39 +562,6 @@ impl Batch<'_> {
             .optional()?;
         Ok(at.as_deref().and_then(parse_time))
     }
-}
-
-/// Those that a decision counts as approvers.
-fn counted(state: &str) -> Vec<Approver> {
-    #[derive(Deserialize)]
-    struct State {
-        approval: Option<Approval>,
-    }
-    #[derive(Deserialize)]
-    struct Approval {
-        approvers: Vec<Approver>,
-    }
-    let approval = serde_json::from_str::<State>(state).ok().and_then(|state| state.approval);
-    approval.map(|approval| approval.approvers).unwrap_or_default()
-}
-
-/// Whether each of those that are counted is another person of the stream, who said yes, has those roles and did not
-/// propose the action. A stream tells people apart by their names alone: it knows no keys of this server.
-fn are_answers(counted: &[Approver], answers: &[ApprovalRow], proposer: Option<&str>) -> bool {
-    let mut people: HashSet<String> = proposer.map(person).into_iter().collect();
-    counted.iter().all(|one| {
-        let is_answer = |said: &ApprovalRow| {
-            said.approve && said.principal.name() == one.principal && said.roles == one.roles
-        };
-        let is_name = !one.principal.chars().any(is_hidden);
-        let is_another = one.key_id.is_none() && is_name && people.insert(person(&one.principal));
-        is_another && answers.iter().any(is_answer)
-    })
-}
-
-/// What a name has in common with others that people take for the same.
-fn person(name: &str) -> String {
-    name.trim().to_uppercase().to_lowercase()
 }
 
 fn receipt(local: &Local<'_>, record: &NewRecord) -> Receipt {
