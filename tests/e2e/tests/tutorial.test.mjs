@@ -25,12 +25,14 @@ const words = async (locator) => (await locator.innerText()).replace(/\s+/g, " "
 test("minutes 7 to 9", async (minute) => {
   const { server, browser } = shared;
   const person = await browser.person();
+  // The session belongs to the address of the link.
+  const { origin } = new URL(server.link);
   const actions = await person.open(server.link);
   await arrived(actions, "Overview");
   await actions.getByRole("link", { name: "Actions", exact: true }).click();
   await arrived(actions, "Actions");
   await seen(actions.getByText("No actions yet"));
-  const approvals = await person.open(`${server.url}/ui/approvals`);
+  const approvals = await person.open(`${origin}/ui/approvals`);
   await arrived(approvals, "Approvals");
   await seen(approvals.getByText("Nothing waits for an approval"));
   let held;
@@ -100,7 +102,7 @@ test("minutes 7 to 9", async (minute) => {
     await actions.keyboard.press("Escape");
   });
 
-  const editor = await person.open(`${server.url}/ui/policies/${NAME}`);
+  const editor = await person.open(`${origin}/ui/policies/${NAME}`);
   await arrived(editor, new RegExp(NAME));
 
   await minute.test("9: before it is saved, the policy that forgets small refunds shows what it breaks", async () => {

@@ -126,7 +126,7 @@ fn a_text_with_errors_is_not_valid_and_says_why() {
 fn samples_are_written_as_they_are_read() {
     let text = include_str!("../../../policies/support-agent.test.yaml");
     let (list, policies) = samples::read("a.test.yaml", text).unwrap();
-    assert_eq!(list.len(), 57);
+    assert!(list.len() > 50, "{}", list.len());
     let printed = samples::print(&list, policies.as_deref()).unwrap();
     let (again, named) = samples::read("a.test.yaml", &printed).unwrap();
     assert_eq!((again, named), (list, policies));
