@@ -442,6 +442,15 @@ fn name(title: &str, description: &str) -> Json {
 }
 
 /// A text, or a list of texts that is not empty.
+/// A text to look for, or a list of them: none of them empty.
+fn parts(title: &str, description: &str) -> Json {
+    described(title, description)
+        .with("type", Json::list(["string", "array"]))
+        .with("minLength", 1)
+        .with("minItems", 1)
+        .with("items", Json::object([("type", "string")]).with("minLength", 1))
+}
+
 fn texts(title: &str, description: &str) -> Json {
     described(title, description)
         .with("type", Json::list(["string", "array"]))

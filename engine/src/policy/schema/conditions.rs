@@ -1,6 +1,6 @@
 //! The schema of a `match` or `when`: its keys, the operators at the end of a key, paths, and windows of time.
 
-use super::{Json, Member, closed, described, keyed, reference, required, small, text, texts, whole};
+use super::{Json, Member, closed, described, keyed, parts, reference, required, small, text, texts, whole};
 use crate::policy::MAX_CONDITION_DEPTH;
 use crate::policy::operator::{MAX_PATTERN_BYTES, SUFFIXES};
 use crate::policy::window::DAYS;
@@ -255,15 +255,17 @@ fn operators() -> Result<Json, String> {
                      restricts looks for a text inside the elements of a list too. Example: \
                      `body_contains: password`",
                 )
-                .with("minItems", 1),
+                .with("minLength", 1)
+                .with("minItems", 1)
+                .with("items", Json::object([("minLength", 1)])),
             ),
             (
                 "starts_with",
-                texts("Starts with", "The text begins with this, or with one of these. Example: `url_starts_with: \"https://\"`"),
+                parts("Starts with", "The text begins with this, or with one of these. Example: `url_starts_with: \"https://\"`"),
             ),
             (
                 "ends_with",
-                texts("Ends with", "The text ends with this, or with one of these. Example: `file_ends_with: [.key, .pem]`"),
+                parts("Ends with", "The text ends with this, or with one of these. Example: `file_ends_with: [.key, .pem]`"),
             ),
             (
                 "glob",
