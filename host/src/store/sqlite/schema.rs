@@ -107,7 +107,8 @@ pub(super) fn open_reader(path: &Path) -> Result<Connection, StoreError> {
     )?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.set_prepared_statement_cache_capacity(CACHED_STATEMENTS);
-    connection.execute_batch("PRAGMA cache_size = -16384;")?;
+    // There are several of these; the system keeps pages for all of them.
+    connection.execute_batch("PRAGMA cache_size = -8192;")?;
     let found = version(&connection)?;
     if found < known() {
         let message = format!(
