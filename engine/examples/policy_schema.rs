@@ -1,6 +1,6 @@
 //! Prints the JSON Schema of the policy language: `cargo xtask codegen` keeps it in `policies/policy.schema.json`.
 //!
-//! What it says comes from the tables of the reader; nothing is added here.
+//! The content comes from the tables of the reader; nothing is added here.
 
 #![expect(clippy::disallowed_macros, reason = "a program whose only work is to print")]
 

@@ -13,6 +13,7 @@
 //! | `decide(handle, action, state, form)` | `action` bytes of JSON, then `state` bytes of JSON (0 means `{}`) | `{"action":…,"decision":{…},"error"?:{…},"state":{…}}` |
 //! | `explain(handle, action, state, form)` | the same | an [`crate::explain::Explanation`], or a failure |
 //! | `canonicalize(length)` | an action | `{"canonical":{…},"request_hash":"…"}`, or a failure |
+//! | `sha256(length)` | any bytes | their SHA-256, as 64 hexadecimal digits and not as JSON |
 //! | `seal(length)` | a record without `record_hash` | `{"record":{…},"record_hash":"…"}`, or a failure |
 //!
 //! `form` says what the action's bytes are: [`AS_RECEIVED`] from a caller, or [`AS_RECORDED`], the canonical form that
@@ -26,16 +27,17 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::action::Action;
 use crate::canonical::{self, Canonical, NotJson};
-use crate::decide::{Answer, decide_bytes, decide_recorded};
+use crate::decide::{decide_bytes, decide_recorded};
+use crate::decided::Decided;
 use crate::diagnostic::Diagnostic;
 use crate::explain::{explain_bytes, explain_recorded};
 use crate::hash::{FileHash, PolicyHash};
 use crate::json::{self, JsonError};
-use crate::policy::{PolicySet, policy_hash};
+use crate::policy::{Mode, PolicySet, policy_hash};
 use crate::record::seal_json;
 use crate::state::State;
 
@@ -54,38 +56,38 @@ pub struct Engine {
     last_handle: u32,
 }
 
-/// What loading policy files leads to.
-#[derive(Debug, Serialize)]
-#[cfg_attr(feature = "types", derive(ts_rs::TS))]
+/// The result of loading policy files.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "types", derive(schemars::JsonSchema))]
 pub struct Loaded {
     /// All findings; with an error among them nothing is loaded.
-    diagnostics: Vec<Diagnostic>,
+    pub diagnostics: Vec<Diagnostic>,
     /// The files, when they were loaded.
-    files: Vec<LoadedFile>,
-    /// What to call the policies by; null when they have errors.
-    handle: Option<u32>,
+    pub files: Vec<LoadedFile>,
+    /// The handle of the policies; null when they have errors.
+    pub handle: Option<u32>,
     /// The hash of these files.
-    policy_hash: PolicyHash,
+    pub policy_hash: PolicyHash,
 }
 
 /// One file of a loaded policy set.
-#[derive(Debug, Serialize)]
-#[cfg_attr(feature = "types", derive(ts_rs::TS))]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "types", derive(schemars::JsonSchema))]
 pub struct LoadedFile {
-    /// The agents it speaks of, as globs.
-    agents: Vec<String>,
-    /// What it says of itself.
-    description: Option<String>,
+    /// The agents it applies to, as globs.
+    pub agents: Vec<String>,
+    /// Its own description.
+    pub description: Option<String>,
     /// The file's name.
-    file: String,
+    pub file: String,
     /// The hash of its bytes.
-    hash: FileHash,
-    /// `enforce` or `shadow`.
-    mode: &'static str,
+    pub hash: FileHash,
+    /// Whether it takes part.
+    pub mode: Mode,
     /// The policy's name.
-    name: String,
+    pub name: String,
     /// How many rules it has.
-    rules: usize,
+    pub rules: usize,
 }
 
 impl Engine {
@@ -130,7 +132,7 @@ impl Engine {
     }
 
     /// Decides an action and prints each part of the answer on a line: the decision, the canonical action or null,
-    /// the consulted state, and what is wrong with the action or null. Canonical JSON holds no line breaks.
+    /// the consulted state, and the fault of the action or null. Canonical JSON contains no line breaks.
     pub fn decide_in_lines(&self, handle: u32, action: &[u8], state: &[u8], form: u32) -> String {
         let lines = self.decided(handle, action, state, form).and_then(|decided| {
             let mut out = String::with_capacity(1024);
@@ -146,7 +148,7 @@ impl Engine {
         lines.unwrap_or_else(Canonical::into_string)
     }
 
-    fn decided(&self, handle: u32, action: &[u8], state: &[u8], form: u32) -> Result<Answer, Canonical> {
+    fn decided(&self, handle: u32, action: &[u8], state: &[u8], form: u32) -> Result<Decided, Canonical> {
         let (set, state) = self.prepared(handle, state)?;
         Ok(match form {
             AS_RECORDED => decide_recorded(set, action, &state),
@@ -213,7 +215,7 @@ fn loaded_file(policy: &crate::policy::Policy) -> LoadedFile {
         description: policy.description.clone(),
         file: policy.file.clone(),
         hash: policy.hash,
-        mode: policy.mode.as_str(),
+        mode: policy.mode,
         name: policy.name.clone(),
         rules: policy.rules.len(),
     }
@@ -278,6 +280,7 @@ mod exports {
 
     use super::{ABI_VERSION, Engine, canonicalize as canonicalize_action, seal as seal_record};
     use crate::canonical::Canonical;
+    use crate::hash::Digest;
 
     /// Buffers above this are given back after the call, so that one large policy does not keep its memory.
     const KEPT_BYTES: usize = 64 * 1024;
@@ -296,10 +299,14 @@ mod exports {
     }
 
     fn call(length: u32, run: impl FnOnce(&mut Engine, &[u8]) -> Canonical) -> u64 {
+        answer(length, |engine, input| run(engine, input).into_string())
+    }
+
+    fn answer(length: u32, run: impl FnOnce(&mut Engine, &[u8]) -> String) -> u64 {
         MODULE.with_borrow_mut(|module| {
             let length = usize::try_from(length).unwrap_or(usize::MAX);
             let input = module.input.get(..length).unwrap_or_default();
-            module.output = run(&mut module.engine, input).into_string();
+            module.output = run(&mut module.engine, input);
             if module.input.len() > KEPT_BYTES {
                 module.input = Vec::new();
             }
@@ -359,6 +366,11 @@ mod exports {
     #[unsafe(no_mangle)]
     extern "C" fn seal(length: u32) -> u64 {
         call(length, |_, input| seal_record(input))
+    }
+
+    #[unsafe(no_mangle)]
+    extern "C" fn sha256(length: u32) -> u64 {
+        answer(length, |_, input| Digest::of(input).to_hex())
     }
 
     fn split(input: &[u8], action: u32) -> (&[u8], &[u8]) {

@@ -1,7 +1,7 @@
 //! The action: what an agent proposes to do.
 //!
-//! [`Action::parse`] is the only way in, so an [`Action`] that exists has its five fields, in bounds. What it may
-//! do is not decided here.
+//! [`Action::parse`] is the only way in, so an [`Action`] that exists has its five fields, in bounds. Whether it may
+//! run is not decided here.
 
 use crate::canonical::{self, Canonical};
 use crate::hash::RequestHash;
@@ -29,7 +29,7 @@ impl Action {
     /// Reads an action from JSON of at most `max_bytes` bytes.
     ///
     /// # Errors
-    /// What is wrong with the bytes, or [`json::JsonErrorCode::Shape`] where they are JSON but no action.
+    /// The fault in the bytes, or [`json::JsonErrorCode::Shape`] for JSON that is not an action.
     ///
     /// ```
     /// use engine::{action::Action, json::MAX_BYTES};
@@ -45,12 +45,12 @@ impl Action {
         Action::from_value(json::parse(bytes, max_bytes)?)
     }
 
-    /// Reads an action back from its canonical form, as it stands in a record.
+    /// Reads an action back from its canonical form, as in a record.
     ///
     /// # Errors
     /// As for [`Action::parse`], and when the bytes are not the canonical form of an action.
     pub fn parse_canonical(bytes: &[u8]) -> Result<Self, JsonError> {
-        let action = Action::from_value(json::parse_canonical(bytes, MAX_CANONICAL_BYTES)?)?;
+        let action = Action::from_value(canonical::parse(bytes, MAX_CANONICAL_BYTES)?)?;
         if action.canonical.as_bytes() == bytes {
             Ok(action)
         } else {
@@ -64,7 +64,7 @@ impl Action {
         };
         let (mut agent_id, mut tool, mut operation, mut params, mut context) = Default::default();
         let mut unknown = None;
-        // What is wrong is told in the order below, whatever the order of the members.
+        // Faults are reported in the order below, whatever the order of the members.
         for (key, value) in object.into_members() {
             let field = match key.as_str() {
                 "agent_id" => &mut agent_id,
@@ -87,7 +87,7 @@ impl Action {
         if let Some(key) = unknown {
             return Err(JsonError::shape(format!("`{}` is not a field of an action", key.escape_debug())));
         }
-        let mut object = canonical::Members::new();
+        let mut object = canonical::ObjectWriter::new();
         object.text("agent_id", &agent_id);
         object.value("context", &context);
         object.text("operation", &operation);
@@ -97,7 +97,7 @@ impl Action {
         Ok(Action { agent_id, tool, operation, params, context, canonical })
     }
 
-    /// Who proposes it.
+    /// The agent that proposes it.
     pub fn agent_id(&self) -> &str {
         &self.agent_id
     }
@@ -117,7 +117,7 @@ impl Action {
         &self.params
     }
 
-    /// What the caller wants recorded and matched beside the arguments; always an object.
+    /// Further data that the caller wants recorded and matched; always an object.
     pub fn context(&self) -> &Value {
         &self.context
     }

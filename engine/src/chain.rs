@@ -1,4 +1,4 @@
-//! Checking a chain of records: that each one is what its hash says and stands where it was put.
+//! Verifies a chain of records: that each one matches its hash and is in its place.
 //!
 //! A chain shows a change in the middle. That its tail was cut off, or all of it rewritten, only a head kept
 //! elsewhere can show: a receipt, or an export made earlier.
@@ -7,9 +7,9 @@ use std::fmt::{self, Display};
 
 use serde::Serialize;
 
-use crate::canonical::Canonical;
+use crate::canonical::{self, Canonical};
 use crate::hash::RecordHash;
-use crate::json::{self, JsonErrorCode};
+use crate::json::JsonErrorCode;
 use crate::record::{Head, MAX_RECORD_BYTES};
 use crate::value::{Object, Value};
 
@@ -18,7 +18,7 @@ use crate::value::{Object, Value};
 pub struct Break {
     /// The place in the stream at which the chain breaks.
     pub seq: u64,
-    /// What is wrong there.
+    /// The fault at that record.
     pub kind: BreakKind,
     /// The sentence, for people.
     pub message: String,
@@ -36,7 +36,7 @@ impl std::error::Error for Break {}
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum BreakKind {
-    /// The record is no JSON object, or lacks what every record has.
+    /// The record is not a JSON object, or lacks a member that every record has.
     Unreadable,
     /// The record is not what its own hash says, or not in canonical form.
     Changed,
@@ -65,7 +65,7 @@ impl Verifier {
         Verifier { head }
     }
 
-    /// The head of what was checked so far.
+    /// The head of the records verified so far.
     pub fn head(&self) -> &Head {
         &self.head
     }
@@ -73,11 +73,11 @@ impl Verifier {
     /// Checks the next record: its canonical JSON, as stored or exported.
     ///
     /// # Errors
-    /// What is wrong with it. Nothing after a break can be trusted.
+    /// The fault. Records after a break cannot be trusted.
     pub fn next(&mut self, body: &[u8]) -> Result<(), Break> {
         let expected = self.head.size;
         let wrong = |kind, message: String| Err(Break { seq: expected, kind, message });
-        let record = match json::parse_canonical(body, MAX_RECORD_BYTES) {
+        let record = match canonical::parse(body, MAX_RECORD_BYTES) {
             Ok(Value::Object(record)) => record,
             Ok(_) => {
                 return wrong(BreakKind::Unreadable, format!("record {expected} is not a JSON object"));
@@ -95,10 +95,7 @@ impl Verifier {
         };
         #[expect(clippy::cast_precision_loss, reason = "a stream does not reach 2^53 records")]
         if *seq != expected as f64 {
-            return wrong(
-                BreakKind::Misplaced,
-                format!("record {seq} stands where record {expected} belongs"),
-            );
+            return wrong(BreakKind::Misplaced, format!("record {seq} is in the place of record {expected}"));
         }
         if text("stream") != Some(&self.head.stream) {
             let message = format!("record {expected} does not belong to the stream `{}`", self.head.stream);
@@ -109,10 +106,7 @@ impl Verifier {
             return wrong(BreakKind::Changed, format!("record {expected} has no valid `record_hash`"));
         };
         if hash_of(&record) != stored {
-            return wrong(
-                BreakKind::Changed,
-                format!("record {expected} is not what its `record_hash` says"),
-            );
+            return wrong(BreakKind::Changed, format!("record {expected} does not match its `record_hash`"));
         }
         let previous = text("prev_hash").and_then(|hash| hash.parse::<RecordHash>().ok());
         if previous != Some(self.head.record_hash) {
@@ -137,17 +131,18 @@ fn hash_of(record: &Object) -> RecordHash {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::{Draft, RecordKind};
+    use crate::principal::Principal;
+    use crate::record::{Draft, RecordBody, StartBody};
+    use crate::time::Timestamp;
+
+    fn draft(action_id: Option<String>) -> Draft {
+        let body = StartBody { principal: Some(Principal::Anonymous), request_hash: None, ruling: None };
+        Draft { at: Timestamp::from_ms(0), action_id, body: RecordBody::Start(body) }
+    }
 
     fn chain(length: usize) -> Vec<String> {
         let mut head = Head::genesis("s");
-        let draft = |n: usize| Draft {
-            kind: RecordKind::Start,
-            at_ms: 0,
-            action_id: Some(format!("a{n}")),
-            fields: vec![("principal", Canonical::of(&Value::from("p")))],
-        };
-        (0..length).map(|n| draft(n).seal(&mut head).body.into_string()).collect()
+        (0..length).map(|n| draft(Some(format!("a{n}"))).seal(&mut head).body.into_string()).collect()
     }
 
     fn check(records: &[String]) -> Result<Head, (u64, BreakKind)> {
@@ -206,11 +201,10 @@ mod tests {
         let mut doubled = records.clone();
         doubled.insert(2, records[1].clone());
         assert_eq!(check(&doubled), Err((2, BreakKind::Misplaced)));
-        // A record made for the place, with a right hash of its own, is not what the next one names.
+        // A forged record with a valid hash of its own is not the one that the next record names.
         let mut forged = records.clone();
         let mut head = Head { stream: "s".into(), size: 1, record_hash: RecordHash::ZERO };
-        let draft = Draft { kind: RecordKind::Start, at_ms: 0, action_id: None, fields: vec![] };
-        forged[1] = draft.seal(&mut head).body.into_string();
+        forged[1] = draft(None).seal(&mut head).body.into_string();
         assert_eq!(check(&forged), Err((1, BreakKind::Unlinked)));
     }
 }

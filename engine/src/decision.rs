@@ -1,17 +1,21 @@
-//! What a decision is: an outcome, why, and the hashes of everything it rests on.
+//! The parts of a decision: an outcome, its reason, and the hashes of all inputs.
 //!
 //! How one is reached is in [`mod@crate::decide`].
 
 use serde::{Deserialize, Serialize};
 
+use crate::RUNTIME_VERSION;
 use crate::hash::{PolicyHash, ProvenanceId, RawHash, RequestHash};
+use crate::provenance::Provenance;
+use crate::quorum::ApprovalRequirement;
 use crate::risk::{RiskLevel, RiskScore};
+use crate::state::State;
 
-/// What may happen to an action, in order of strictness.
+/// Whether an action may run, in order of strictness.
 ///
-/// There is no default and no conversion from a boolean: an outcome is always somebody's answer.
+/// There is no default and no conversion from a boolean: every outcome is stated explicitly.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[cfg_attr(feature = "types", derive(ts_rs::TS))]
+#[cfg_attr(feature = "types", derive(schemars::JsonSchema))]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Outcome {
     /// It may run now.
@@ -51,9 +55,9 @@ impl Outcome {
     }
 }
 
-/// What a rule says.
+/// The answer of a rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[cfg_attr(feature = "types", derive(ts_rs::TS))]
+#[cfg_attr(feature = "types", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Effect {
     /// The action may run.
@@ -86,7 +90,7 @@ impl Effect {
 
 /// Which of the possible reasons made the outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[cfg_attr(feature = "types", derive(ts_rs::TS))]
+#[cfg_attr(feature = "types", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ReasonCode {
     /// A rule allows it.
@@ -125,7 +129,7 @@ pub enum ReasonCode {
     ApprovalGranted,
     /// A person rejected it.
     ApprovalRejected,
-    /// Nobody answered in time.
+    /// No answer came in time.
     ApprovalExpired,
     /// It was permitted and did not start in time.
     PermitExpired,
@@ -164,7 +168,7 @@ impl ReasonCode {
 
 /// Which rule of which file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "types", derive(ts_rs::TS))]
+#[cfg_attr(feature = "types", derive(schemars::JsonSchema))]
 pub struct RuleRef {
     /// The rule's id.
     pub id: String,
@@ -174,29 +178,9 @@ pub struct RuleRef {
     pub policy: String,
 }
 
-/// What people must do before a held action may run.
+/// The opinion of a shadow file. It does not affect the outcome.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "types", derive(ts_rs::TS))]
-pub struct ApprovalRequirement {
-    /// How long the approval may take, in milliseconds; null where no policy says (the host then has a default).
-    pub expires_ms: Option<u64>,
-    /// Every one of these must be met.
-    pub requires: Vec<Quorum>,
-}
-
-/// So many people, each with one of these roles.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[cfg_attr(feature = "types", derive(ts_rs::TS))]
-pub struct Quorum {
-    /// How many different people, at least one.
-    pub approvers: u32,
-    /// Who counts; empty means anybody who may approve.
-    pub roles: Vec<String>,
-}
-
-/// What a shadow file would have said. It has no part in the outcome.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "types", derive(ts_rs::TS))]
+#[cfg_attr(feature = "types", derive(schemars::JsonSchema))]
 pub struct ShadowOpinion {
     /// The file's outcome, its own risk rules included; null when it has no opinion.
     pub outcome: Option<Outcome>,
@@ -218,19 +202,18 @@ pub struct ShadowOpinion {
 ///  "rule":{"id":"large","line":7,"policy":"support-agent.yaml"},"runtime_version":"0.1.0"}
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "types", derive(ts_rs::TS))]
+#[cfg_attr(feature = "types", derive(schemars::JsonSchema))]
 pub struct Decision {
     /// Set when the outcome is `ABSTAIN`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "types", ts(optional))]
+    #[cfg_attr(feature = "types", schemars(with = "ApprovalRequirement"))]
     pub approval: Option<ApprovalRequirement>,
     /// The effect that corresponds to the outcome.
     pub decision: Effect,
     /// The parameters of the action to show first: required ones, and those that the rule and the risk rules compare.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[cfg_attr(feature = "types", ts(optional, as = "Option<_>"))]
     pub key_params: Vec<String>,
-    /// What may happen.
+    /// Whether the action may run.
     pub outcome: Outcome,
     /// The policies that decided.
     pub policy_hash: PolicyHash,
@@ -238,7 +221,7 @@ pub struct Decision {
     pub provenance_id: ProvenanceId,
     /// The action's bytes as they came; set only when they could not be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "types", ts(optional))]
+    #[cfg_attr(feature = "types", schemars(with = "RawHash"))]
     pub raw_hash: Option<RawHash>,
     /// The reason, for people.
     pub reason: String,
@@ -256,8 +239,62 @@ pub struct Decision {
     pub rule: Option<RuleRef>,
     /// The version of the engine's rules of deciding.
     pub runtime_version: String,
-    /// What files in shadow mode would have said.
+    /// The opinions of files in shadow mode.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[cfg_attr(feature = "types", ts(optional, as = "Option<_>"))]
     pub shadow: Vec<ShadowOpinion>,
+}
+
+impl Decision {
+    /// The decision when the engine module gave no answer: `HALT`, whatever the policies say. `action` is the hash of
+    /// the action, or of its bytes where they cannot be read.
+    pub fn engine_failure(
+        policy_hash: PolicyHash,
+        action: Result<RequestHash, RawHash>,
+        state: &State,
+    ) -> Self {
+        let risk_score = RiskScore::ZERO;
+        let request_hash = action.ok();
+        Decision {
+            approval: None,
+            decision: Effect::Deny,
+            key_params: Vec::new(),
+            outcome: Outcome::Halt,
+            policy_hash,
+            provenance_id: Provenance::under(policy_hash).id(request_hash, state),
+            raw_hash: action.err(),
+            reason: "the engine did not answer".to_owned(),
+            reason_code: ReasonCode::EngineFailure,
+            request_hash,
+            risk_level: risk_score.level(),
+            risk_rules: Vec::new(),
+            risk_score,
+            rule: None,
+            runtime_version: RUNTIME_VERSION.to_owned(),
+            shadow: Vec::new(),
+        }
+    }
+
+    /// The decision that ends the permission which this one gave: `HALT`, because the action was not started in time or
+    /// the policies changed. The risk and the rule that permitted it stay.
+    #[must_use]
+    pub fn lapsed(
+        self,
+        policy_hash: PolicyHash,
+        state: &State,
+        reason_code: ReasonCode,
+        reason: String,
+    ) -> Self {
+        Decision {
+            approval: None,
+            decision: Effect::Deny,
+            outcome: Outcome::Halt,
+            policy_hash,
+            provenance_id: Provenance::under(policy_hash).id(self.request_hash, state),
+            reason,
+            reason_code,
+            runtime_version: RUNTIME_VERSION.to_owned(),
+            shadow: Vec::new(),
+            ..self
+        }
+    }
 }

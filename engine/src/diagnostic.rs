@@ -1,4 +1,4 @@
-//! What is wrong with a policy, told to a person: where, what, and what to do.
+//! A finding about a policy, for people: the position, the fault, and the remedy.
 //!
 //! Every diagnostic is built by a function of this file, so that this is the one list of all of them.
 
@@ -8,11 +8,13 @@ use crate::span::{LineIndex, Span};
 
 /// The kind of a diagnostic, stable for programs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[cfg_attr(feature = "types", derive(ts_rs::TS))]
+#[cfg_attr(feature = "types", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Code {
     /// The file is not YAML, or uses a part of YAML that policies do not.
     YamlSyntax,
+    /// A text in quotes that are part of it.
+    TypographicQuotes,
     /// The file is not UTF-8.
     NotUtf8,
     /// The file has too many bytes or values.
@@ -55,7 +57,7 @@ pub enum Code {
     UndeclaredParam,
     /// A rule compares a declared parameter with a type that it never has.
     ImpossibleType,
-    /// A name that ends in what was meant as part of an operator.
+    /// A name that ends in a probable part of an operator.
     UnknownOperator,
     /// A condition that reads a parameter and is named like a part of the action.
     ActionField,
@@ -67,8 +69,10 @@ pub enum Code {
     Unsupported,
     /// A value that YAML 1.1 readers see as something else.
     AmbiguousScalar,
-    /// Numbers of a parameter that no rule speaks of.
+    /// Numbers of a parameter that no rule covers.
     NumericGap,
+    /// A rule whose conditions contradict each other.
+    NeverMatches,
     /// A rule whose patterns take more work than a decision may, over the largest action.
     ExpensiveRule,
     /// A rule that permits numbers without a least one.
@@ -85,18 +89,18 @@ pub enum Code {
 
 /// How bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[cfg_attr(feature = "types", derive(ts_rs::TS))]
+#[cfg_attr(feature = "types", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
-    /// The policy cannot come into force.
+    /// The policy cannot take effect.
     Error,
-    /// The policy can come into force and is likely not what was meant.
+    /// The policy can take effect but is probably not what the author meant.
     Warning,
 }
 
 /// One finding in one file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "types", derive(ts_rs::TS))]
+#[cfg_attr(feature = "types", derive(schemars::JsonSchema))]
 pub struct Diagnostic {
     /// The kind.
     pub code: Code,
@@ -108,11 +112,11 @@ pub struct Diagnostic {
     pub end_line: usize,
     /// The file's name.
     pub file: String,
-    /// What to do about it.
+    /// How to fix it.
     pub help: Option<String>,
     /// The line of the start of the span, from 1.
     pub line: usize,
-    /// What is wrong.
+    /// A description of the fault.
     pub message: String,
     /// How bad it is.
     pub severity: Severity,
@@ -148,10 +152,15 @@ impl Finding {
         }
     }
 
-    /// Whether the policy can come into force in spite of it.
+    /// Whether the policy can take effect in spite of it.
     pub fn is_error(&self) -> bool {
         self.severity == Severity::Error
     }
+}
+
+/// Whether a character is a quote of typography, which is a letter like any other to YAML.
+pub(crate) fn is_typographic_quote(c: char) -> bool {
+    matches!(c, '\u{2018}'..='\u{201f}' | '\u{ab}' | '\u{bb}')
 }
 
 fn error(code: Code, span: Span, message: String, help: Option<String>) -> Finding {
@@ -174,6 +183,25 @@ pub fn alternatives(words: &[&str]) -> String {
 
 pub(crate) fn yaml_syntax(span: Span, what: &str) -> Finding {
     error(Code::YamlSyntax, span, format!("this is not valid YAML: {what}"), None)
+}
+
+/// Text that is not YAML because of a known slip, and the text to write instead.
+pub(crate) fn yaml_slip(span: Span, what: &str, help: String) -> Finding {
+    error(Code::YamlSyntax, span, what.to_owned(), Some(help))
+}
+
+pub(crate) fn odd_space(span: Span, found: char) -> Finding {
+    let name = if found == '\u{a0}' { "no-break space" } else { "space" };
+    let message =
+        format!("this is a {name} (U+{:04X}), which does not separate anything in YAML", u32::from(found));
+    error(Code::YamlSyntax, span, message, some("replace it by a space of the keyboard"))
+}
+
+pub(crate) fn typographic_quotes(span: Span, text: &str) -> Finding {
+    let bare = text.trim_matches(is_typographic_quote);
+    let message = format!("the typographic quotes of {text} are part of the text");
+    let help = format!("write `\"{bare}\"`; quotes that belong to the text go into quotes: `'{text}'`");
+    error(Code::TypographicQuotes, span, message, Some(help))
 }
 
 pub(crate) fn yaml_feature(span: Span, what: &str, help: &str) -> Finding {
@@ -210,7 +238,7 @@ pub(crate) fn alias_limit(span: Span, limit: usize) -> Finding {
 
 pub(crate) fn duplicate_key(span: Span, key: &str, first_line: usize) -> Finding {
     let message = format!("the key `{key}` is repeated");
-    error(Code::DuplicateKey, span, message, Some(format!("it stands on line {first_line} already")))
+    error(Code::DuplicateKey, span, message, Some(format!("it is on line {first_line} already")))
 }
 
 pub(crate) fn unknown_key(span: Span, key: &str, place: &str, help: Option<String>) -> Finding {
@@ -233,6 +261,11 @@ pub(crate) fn wrong_type_with_help(span: Span, key: &str, takes: &str, found: &s
     error(Code::WrongType, span, format!("`{key}` takes {takes}, found {found}"), Some(help))
 }
 
+pub(crate) fn not_a_policy(span: Span, found: &str) -> Finding {
+    let message = format!("a policy is a mapping with `rules`, found {found}");
+    error(Code::WrongType, span, message, some("begin with `rules:`; `rules: []` denies everything"))
+}
+
 pub(crate) fn invalid_value(span: Span, key: &str, value: &str, takes: &str) -> Finding {
     error(
         Code::InvalidValue,
@@ -248,7 +281,7 @@ pub(crate) fn invalid(span: Span, message: String, help: &str) -> Finding {
 
 pub(crate) fn effect_false(span: Span, effect: &str) -> Finding {
     let message = format!("`{effect}: false` is not an effect");
-    error(Code::InvalidValue, span, message, some("leave the key out, and say what the rule does instead"))
+    error(Code::InvalidValue, span, message, some("leave the key out, or write the intended effect"))
 }
 
 pub(crate) fn conflicting_effects(span: Span, effects: &[&str]) -> Finding {
@@ -341,7 +374,7 @@ pub(crate) fn impossible_type(span: Span, tool: &str, param: &str, declared: &st
 }
 
 pub(crate) fn unknown_operator(span: Span, key: &str, path: &str, help: String) -> Finding {
-    let message = format!("`{key}` would read a parameter `{path}`, whose end is no operator");
+    let message = format!("`{key}` would read a parameter `{path}`, whose end is not an operator");
     error(Code::UnknownOperator, span, message, Some(help))
 }
 
@@ -382,14 +415,24 @@ fn warning(code: Code, span: Span, message: String, help: String) -> Finding {
 
 pub(crate) fn ambiguous_scalar(span: Span, written: &str, read: &str, elsewhere: &str) -> Finding {
     let message = format!("`{written}` is {read} here, and {elsewhere} to readers of YAML 1.1");
-    let help = "put text into quotes, and write booleans as `true` or `false` and numbers in plain decimal";
+    let help = if elsewhere == "a boolean" {
+        "write `true` or `false`, or put it into quotes if it is text"
+    } else {
+        "write the number in plain decimal, or put it into quotes if it is text"
+    };
     warning(Code::AmbiguousScalar, span, message, help.to_owned())
 }
 
 pub(crate) fn numeric_gap(span: Span, tool: &str, param: &str, gap: &str) -> Finding {
-    let message = format!("no rule speaks of `{tool}` with `{param}` {gap}");
+    let message = format!("no rule covers `{tool}` with `{param}` {gap}");
     let help = "such a call is denied by default; add a rule for it, or one that says why not";
     warning(Code::NumericGap, span, message, help.to_owned())
+}
+
+pub(crate) fn never_matches(span: Span, param: &str) -> Finding {
+    let message = format!("this rule never matches: no number satisfies its bounds on `{param}`");
+    let help = "correct the bounds; to match either of them, write a rule for each or put them under `any`";
+    warning(Code::NeverMatches, span, message, help.to_owned())
 }
 
 pub(crate) fn expensive_rule(span: Span) -> Finding {
@@ -409,14 +452,14 @@ pub(crate) fn absent_under_glob(span: Span, param: &str, one: bool) -> Finding {
     let message = format!("this rule does not restrict a call without `{param}`");
     let (negation, equality) = if one { ("ne", "eq") } else { ("not_in", "in") };
     let help = format!(
-        "to restrict it too, write `not` around `{equality}`; if that is not meant, write `exists: true` beside \
+        "to restrict it too, write `not` around `{equality}`; if that is not meant, write `exists: true` next to \
          `{negation}`"
     );
     warning(Code::AbsentUnderGlob, span, message, help)
 }
 
 pub(crate) fn undeclared_length(span: Span, param: &str) -> Finding {
-    let message = format!("this rule counts the elements of `{param}` where it is a list of texts");
+    let message = format!("this rule counts the elements of `{param}` where it is a list of strings");
     let help = format!(
         "declare it: `tools: {{ TOOL: {{ params: {{ {param}: {{ type: string }} }} }} }}`, or `type: array`"
     );
@@ -425,7 +468,7 @@ pub(crate) fn undeclared_length(span: Span, param: &str) -> Finding {
 
 pub(crate) fn agent_id_in_params(span: Span) -> Finding {
     let message = "this reads an argument `agent_id`, which the agent writes itself".to_owned();
-    let help = "write `agent_id: NAME` beside `tool` for the agent that proposes the action";
+    let help = "write `agent_id: NAME` next to `tool` for the agent that proposes the action";
     warning(Code::AgentIdInParams, span, message, help.to_owned())
 }
 

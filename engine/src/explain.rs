@@ -1,10 +1,10 @@
-//! The trace of one decision: every rule that was looked at, each condition with its truth value, what it saw and
-//! why.
+//! The trace of one decision: every rule that was evaluated, each condition with its truth value, the value it saw, and
+//! the reason.
 //!
-//! It asks the same conditions as [`mod@crate::decide`] and adds nothing to the answer. It costs time and space,
-//! so it is made only when somebody asks.
+//! It evaluates the same conditions as [`mod@crate::decide`] and adds nothing to the answer. It costs time and space,
+//! so it is made only on demand.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::action::Action;
 use crate::canonical::Canonical;
@@ -14,30 +14,29 @@ use crate::json::{self, JsonError};
 use crate::meter::LIMIT;
 use crate::policy::condition::{Asked, Condition, ConditionKind, Input, Match, Scope};
 use crate::policy::path::Found;
-use crate::policy::{Policy, PolicySet};
+use crate::policy::{Mode, Policy, PolicySet};
 use crate::risk::RiskScore;
 use crate::state::State;
 use crate::truth::Truth;
 use crate::value::Value;
 
-/// How long a value may be in a sentence; the whole of it stands beside in `saw`.
+/// The longest value in a sentence; `saw` has the whole value.
 const SHOWN_CHARS: usize = 80;
 /// The steps of each byte that is copied into a trace, so that the copies of all conditions have at most 16 MiB.
 const COPY_STEPS: u64 = LIMIT >> 24;
-/// What a value takes in memory beside its text.
+/// The memory of a value in addition to its text.
 const VALUE_BYTES: u64 = 32;
 
 /// Why an action got its decision.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[cfg_attr(feature = "types", derive(ts_rs::TS))]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "types", derive(schemars::JsonSchema))]
 pub struct Explanation {
     /// The decision.
     pub decision: Decision,
     /// Whether the trace ends early, because all of it would take more work or space than an explanation may.
-    #[serde(skip_serializing_if = "is_false")]
-    #[cfg_attr(feature = "types", ts(optional, as = "Option<bool>"))]
+    #[serde(default, skip_serializing_if = "is_false")]
     pub incomplete: bool,
-    /// What each file says, in the order of their names.
+    /// The answer of each file, in the order of their names.
     pub policies: Vec<PolicyTrace>,
 }
 
@@ -46,31 +45,31 @@ fn is_false(value: &bool) -> bool {
     !value
 }
 
-/// What one file says.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[cfg_attr(feature = "types", derive(ts_rs::TS))]
+/// The answer of one file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "types", derive(schemars::JsonSchema))]
 pub struct PolicyTrace {
-    /// `enforce` or `shadow`.
-    pub mode: &'static str,
+    /// Whether the file takes part.
+    pub mode: Mode,
     /// The file's name.
     pub policy: String,
     /// The risk rules, all of them.
     pub risk_rules: Vec<RiskTrace>,
     /// The rules up to the one that matched; all when none did.
     pub rules: Vec<RuleTrace>,
-    /// Whether it speaks of the agent; when not, nothing of it was looked at.
+    /// Whether it applies to the agent; if not, none of it was evaluated.
     pub speaks_of_agent: bool,
-    /// What is wrong with the arguments by the file's declaration of the tool.
+    /// The faults of the arguments according to the file's declaration of the tool.
     pub violations: Vec<String>,
 }
 
 /// One rule that was looked at.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[cfg_attr(feature = "types", derive(ts_rs::TS))]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "types", derive(schemars::JsonSchema))]
 pub struct RuleTrace {
     /// Its conditions.
     pub conditions: Vec<ConditionTrace>,
-    /// What it says.
+    /// The effect of the rule.
     pub effect: Effect,
     /// Its id.
     pub id: String,
@@ -81,8 +80,8 @@ pub struct RuleTrace {
 }
 
 /// One risk rule.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[cfg_attr(feature = "types", derive(ts_rs::TS))]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "types", derive(schemars::JsonSchema))]
 pub struct RiskTrace {
     /// Its conditions.
     pub conditions: Vec<ConditionTrace>,
@@ -97,20 +96,17 @@ pub struct RiskTrace {
 }
 
 /// One condition.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[cfg_attr(feature = "types", derive(ts_rs::TS))]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "types", derive(schemars::JsonSchema))]
 pub struct ConditionTrace {
-    /// What it compares with, as it is written.
-    #[cfg_attr(feature = "types", ts(type = "unknown"))]
+    /// The operand, as it is written.
     pub expected: Value,
     /// The key, as it is written.
     pub key: String,
     /// For `any`, `all` and `not`: the conditions of each match inside.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    #[cfg_attr(feature = "types", ts(optional, as = "Option<_>"))]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub matches: Vec<Vec<ConditionTrace>>,
     /// The values that it looked at; none where a parameter is missing.
-    #[cfg_attr(feature = "types", ts(type = "unknown[]"))]
     pub saw: Vec<Value>,
     /// Whether it holds.
     pub truth: Truth,
@@ -121,12 +117,12 @@ pub struct ConditionTrace {
 /// Explains the action in `bytes`.
 ///
 /// # Errors
-/// What is wrong with the action. Such an action has a decision, but nothing was looked at.
+/// The fault of the action. Such an action has a decision, but nothing was evaluated.
 pub fn explain_bytes(policies: &PolicySet, bytes: &[u8], state: &State) -> Result<Explanation, JsonError> {
     Action::parse(bytes, json::MAX_BYTES).map(|action| explain(policies, &action, state))
 }
 
-/// Explains an action from its canonical form, as it stands in a record.
+/// Explains an action from its canonical form, as in a record.
 ///
 /// # Errors
 /// When the bytes are not the canonical form of an action.
@@ -153,7 +149,7 @@ pub fn explain(policies: &PolicySet, action: &Action, state: &State) -> Explanat
 
 fn policy_trace(policy: &Policy, input: &Input<'_>) -> PolicyTrace {
     let mut trace = PolicyTrace {
-        mode: policy.mode.as_str(),
+        mode: policy.mode,
         policy: policy.file.clone(),
         risk_rules: Vec::new(),
         rules: Vec::new(),
@@ -286,7 +282,7 @@ fn condition_trace(condition: &Condition, input: &Input<'_>, scope: Scope<'_>) -
     }
 }
 
-/// Whether a copy of `value` fits into what is left of the trace.
+/// Whether a copy of `value` fits into the rest of the trace.
 fn may_copy(value: &Value, input: &Input<'_>) -> bool {
     fn size(value: &Value) -> u64 {
         let inside = match value {

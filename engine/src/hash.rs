@@ -1,4 +1,4 @@
-//! SHA-256 digests, one type for each thing that is hashed, so that one cannot stand where another is meant.
+//! SHA-256 digests, one type for each kind of input, so that one cannot be used in place of another.
 //!
 //! All are written as 64 lowercase hexadecimal digits. FIPS 180-4.
 
@@ -28,7 +28,7 @@ impl Digest {
         self.with_hex(str::to_owned)
     }
 
-    /// What `read` makes of the 64 hexadecimal digits, which are nowhere kept.
+    /// The result of `read` for the 64 hexadecimal digits, which are not stored.
     fn with_hex<T>(self, read: impl FnOnce(&str) -> T) -> T {
         const DIGITS: [u8; 16] = *b"0123456789abcdef";
         let mut hex = [[0; 2]; 32];
@@ -54,7 +54,7 @@ impl Beginning {
         Beginning { hasher: Sha256::new_with_prefix(beginning), length: beginning.len() }
     }
 
-    /// The digest of `whole`, which begins with what was hashed already.
+    /// The digest of `whole`, which begins with the input hashed so far.
     fn continued(&self, whole: &[u8]) -> Digest {
         let rest = whole.get(self.length..).unwrap_or_default();
         Digest(self.hasher.clone().chain_update(rest).finalize().into())
@@ -119,11 +119,26 @@ impl<'de> Deserialize<'de> for Digest {
     }
 }
 
+#[cfg(feature = "types")]
+impl schemars::JsonSchema for Digest {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Digest".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({ "type": "string", "pattern": "^[0-9a-f]{64}$" })
+    }
+}
+
 macro_rules! digest_of {
     ($(#[doc = $doc:literal] $name:ident;)*) => {$(
         #[doc = $doc]
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-        #[cfg_attr(feature = "types", derive(ts_rs::TS), ts(type = "string"))]
+        #[cfg_attr(feature = "types", derive(schemars::JsonSchema))]
         #[serde(transparent)]
         pub struct $name(Digest);
 
@@ -138,7 +153,7 @@ macro_rules! digest_of {
                 self.0.to_hex()
             }
 
-            /// What `read` makes of the 64 hexadecimal digits.
+            /// The result of `read` for the 64 hexadecimal digits.
             pub fn with_hex<T>(self, read: impl FnOnce(&str) -> T) -> T {
                 self.0.with_hex(read)
             }
@@ -184,7 +199,7 @@ impl ProvenanceId {
 }
 
 impl RecordHash {
-    /// What stands before the first record of a stream: 64 zeros.
+    /// The hash before the first record of a stream: 64 zeros.
     pub const ZERO: RecordHash = RecordHash(Digest([0; 32]));
 }
 

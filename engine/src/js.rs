@@ -6,6 +6,7 @@
 use wasm_bindgen::prelude::wasm_bindgen;
 
 use crate::abi;
+use crate::hash::Digest;
 
 /// The policies that a program has loaded, by handle, and what can be asked of them.
 #[wasm_bindgen]
@@ -37,7 +38,7 @@ impl Engine {
     /// action as it was received and 1 for the canonical form of a record.
     ///
     /// The answer has four lines of JSON: the decision, the canonical action or null, the state that was consulted,
-    /// and what is wrong with the action or null. A call that cannot be made has one line, `{"failure":{…}}`.
+    /// and the fault of the action or null. A call that cannot be made has one line, `{"failure":{…}}`.
     pub fn decide(&self, handle: u32, action: &str, state: &str, form: u32) -> String {
         self.engine.decide_in_lines(handle, action.as_bytes(), state.as_bytes(), form)
     }
@@ -60,5 +61,10 @@ impl Engine {
     /// A record with its hash, from everything else that it holds: `{"record":{…},"record_hash":"…"}`.
     pub fn seal(&self, record: &[u8]) -> String {
         abi::seal(record).into_string()
+    }
+
+    /// The SHA-256 of `bytes`, as 64 hexadecimal digits.
+    pub fn sha256(&self, bytes: &[u8]) -> String {
+        Digest::of(bytes).to_hex()
     }
 }

@@ -11,7 +11,7 @@ use crate::value::Value;
 /// The most steps of one decision. A dozen common patterns over all parameters of an action of 1 MiB take less.
 pub const LIMIT: u64 = 1 << 30;
 
-/// What is left of the steps of one decision.
+/// The remaining steps of one decision.
 #[derive(Debug)]
 pub struct Meter(Cell<u64>);
 

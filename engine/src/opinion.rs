@@ -1,9 +1,11 @@
-//! What one policy file says of an action: the loop of the contract, and nothing about other files or risk.
+//! The opinion of one policy file on an action: its first matching rule, made stricter by the rules before it that
+//! cannot be evaluated. It knows neither other files nor risk scores.
 
-use crate::decide::Basis;
-use crate::decision::{ApprovalRequirement, Effect, Outcome, ReasonCode};
+use crate::basis::Basis;
+use crate::decision::{Effect, Outcome, ReasonCode};
 use crate::policy::condition::{Cause, Input};
-use crate::policy::{Policy, RiskRule, Rule};
+use crate::policy::{Policy, Rule};
+use crate::quorum::ApprovalRequirement;
 use crate::risk::RiskLevel;
 use crate::truth::Truth;
 
@@ -19,7 +21,7 @@ pub(crate) struct Opinion<'p> {
     near: Option<(&'p Rule, Cause<'p>)>,
     /// The highest risk among the matching rule and those before it that cannot be evaluated.
     pub(crate) own_risk: Option<RiskLevel>,
-    /// What every rule that holds the action asks for.
+    /// The requirements of all rules that hold the action.
     approvals: Vec<ApprovalRequirement>,
 }
 
@@ -28,7 +30,7 @@ pub(crate) fn opinion_of<'p>(policy: &'p Policy, input: &Input<'_>) -> Opinion<'
     let mut opinion =
         Opinion { policy, matched: None, floor: None, near: None, own_risk: None, approvals: Vec::new() };
     for rule in &policy.rules {
-        // What the rest would say no longer matters.
+        // The remaining rules no longer matter.
         if input.meter.is_spent() {
             break;
         }
@@ -67,7 +69,12 @@ impl<'p> Opinion<'p> {
         }
     }
 
-    /// What keeps the first rule that would permit the action from doing so, as a clause.
+    /// Whether a rule of the file is about the tool, whatever else it asks for.
+    pub(crate) fn speaks_of(&self, tool: &str) -> bool {
+        self.policy.rules.iter().any(|rule| rule.matcher.speaks_of(tool))
+    }
+
+    /// The obstacle of the first rule that would permit the action, as a clause.
     pub(crate) fn near_miss(&self) -> Option<String> {
         let (rule, cause) = self.near?;
         let would = if rule.effect == Effect::Allow { "permit it" } else { "hold it for approval" };
@@ -120,13 +127,4 @@ impl<'p> Opinion<'p> {
 fn short(text: &str) -> &str {
     const SHOWN_CHARS: usize = 120;
     text.char_indices().nth(SHOWN_CHARS).and_then(|(end, _)| text.get(..end)).unwrap_or(text)
-}
-
-/// The risk rules that hold, or might.
-pub(crate) fn counted_risk_rules<'p>(
-    policy: &'p Policy,
-    input: &Input<'_>,
-) -> impl Iterator<Item = &'p RiskRule> {
-    let scope = policy.scope(input.action, false);
-    policy.risk_rules.iter().filter(move |rule| rule.when.evaluate(input, scope).truth != Truth::False)
 }

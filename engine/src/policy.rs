@@ -16,31 +16,37 @@ pub mod yaml;
 
 mod compile;
 mod gaps;
+mod keywords;
 mod lints;
 mod matcher;
 mod names;
 mod reader;
 #[cfg(any(test, feature = "schema"))]
 pub mod schema;
+mod source;
 mod tools;
-mod words;
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use crate::action::Action;
 use crate::canonical::Canonical;
-use crate::decision::{Effect, Quorum, RuleRef};
+use crate::decision::{Effect, RuleRef};
 use crate::diagnostic::{self, Diagnostic, Severity};
 use crate::hash::{FileHash, PolicyHash};
 use crate::meter::Meter;
 use crate::order;
 use crate::provenance::Provenance;
+use crate::quorum::Quorum;
 use crate::risk::{RiskLevel, RiskScore, Thresholds};
 use crate::span::{LineIndex, Span};
 use crate::value::{Object, Value};
 use condition::{Match, Scope};
 use glob::Glob;
 use tool::ToolDecl;
+
+pub use source::PolicySource;
 
 /// The most rules of a file, risk rules not counted.
 pub const MAX_RULES: usize = 10_000;
@@ -63,11 +69,11 @@ pub struct Policy {
     pub file: String,
     /// The SHA-256 of its bytes.
     pub hash: FileHash,
-    /// What it is called; the file's stem unless it says otherwise.
+    /// Its name; the file's stem by default.
     pub name: String,
-    /// What it is for.
+    /// Its purpose.
     pub description: Option<String>,
-    /// The agents it speaks of; empty means all.
+    /// The agents it applies to; empty means all.
     pub agents: Vec<Glob>,
     /// Whether its opinion counts.
     pub mode: Mode,
@@ -83,11 +89,13 @@ pub struct Policy {
 }
 
 /// Whether a policy's opinion counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "types", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
 pub enum Mode {
     /// It does.
     Enforce,
-    /// It is recorded beside the answer.
+    /// It is recorded with the answer.
     Shadow,
 }
 
@@ -112,22 +120,22 @@ pub struct Rule {
     pub span: Span,
     /// When it applies.
     pub matcher: Match,
-    /// What then.
+    /// The effect.
     pub effect: Effect,
-    /// Who must approve; only for `require_approval`.
+    /// The required approvers; only for `require_approval`.
     pub quorum: Quorum,
     /// How long approving may take.
     pub expires_ms: Option<u64>,
-    /// What it is for.
+    /// Its purpose.
     pub description: Option<String>,
-    /// What the caller is told.
+    /// The reason for the caller.
     pub reason: Option<String>,
     /// The risk that it implies.
     pub risk: Option<RiskLevel>,
 }
 
 impl Rule {
-    /// Where it stands.
+    /// The position.
     pub fn reference(&self, policy: &Policy) -> RuleRef {
         RuleRef { id: self.id.clone(), line: self.line, policy: policy.file.clone() }
     }
@@ -149,12 +157,12 @@ pub struct RiskRule {
 }
 
 impl Policy {
-    /// What the conditions of one of its rules need to know of it.
+    /// The context that the conditions of one of its rules need.
     pub fn scope(&self, action: &Action, allows: bool) -> Scope<'_> {
         Scope { allows, names_tool: false, tool: self.tools.get(action.tool()) }
     }
 
-    /// Whether it speaks of the agent.
+    /// Whether it applies to the agent.
     pub fn speaks_of(&self, agent_id: &str, meter: &Meter) -> bool {
         meter.spend(self.agents.iter().fold(1, |sum, glob| sum.saturating_add(glob.steps(agent_id))));
         self.agents.is_empty() || self.agents.iter().any(|glob| glob.matches(agent_id))
@@ -192,9 +200,8 @@ impl PolicySet {
         if diagnostics.iter().any(|finding| finding.severity == Severity::Error) {
             return (None, diagnostics);
         }
-        for (index, finding) in
-            gaps::find(&policies).into_iter().chain(lints::find(&policies)).chain(expense::find(&policies))
-        {
+        let gaps = gaps::contradictions(&policies).into_iter().chain(gaps::find(&policies));
+        for (index, finding) in gaps.chain(lints::find(&policies)).chain(expense::find(&policies)) {
             if let Some((name, bytes)) = sorted.get(index) {
                 let text = std::str::from_utf8(bytes).unwrap_or_default();
                 diagnostics.push(finding.located(name, &LineIndex::new(text)));
@@ -223,7 +230,7 @@ impl PolicySet {
         self.policy_hash
     }
 
-    /// What a decision under these policies is traced by.
+    /// The trace of a decision under these policies.
     pub(crate) fn provenance(&self) -> &Provenance {
         &self.provenance
     }

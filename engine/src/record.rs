@@ -1,90 +1,48 @@
 //! A record: one line of the audit log, sealed by its hash and tied to the one before it.
 //!
-//! A [`Draft`] says what happened; [`Draft::seal`] puts it behind a [`Head`] and gives the bytes that are stored
-//! and exported. Checking a whole chain is in [`crate::chain`].
+//! A [`Draft`] says what happened, in a [`RecordBody`] of its kind; [`Draft::seal`] puts it behind a [`Head`] and gives
+//! the bytes that are stored and exported, and [`Record::parse`] reads them back. Checking a whole chain is in
+//! [`crate::chain`].
 
-use std::fmt::{self, Display};
+mod action;
+mod body;
+mod declare;
+mod kind;
+mod member;
+mod server;
 
 use serde::{Deserialize, Serialize};
 
 use crate::canonical::Canonical;
 use crate::hash::RecordHash;
 use crate::json::{self, JsonError};
-use crate::time::rfc3339;
+use crate::time::Timestamp;
 use crate::value::Value;
 
-/// A record may hold the canonical form of an action of [`json::MAX_BYTES`] and as much beside it.
+pub use action::{
+    ApprovalBody, DecisionBody, ExpiryBody, RanOut, RecordRef, ResultBody, Ruling, StartBody, Vote,
+    WithdrawalBody,
+};
+pub use body::RecordBody;
+pub use kind::RecordKind;
+use member::Member;
+pub use server::{
+    AccessBody, ActivationBody, KeyEvent, KeyFacts, LocalPolicyBody, LoginFailure, PolicyBody, PolicyFile,
+    StreamBegun,
+};
+
+/// A record may hold the canonical form of an action of [`json::MAX_BYTES`] and the same again for its other members.
 pub const MAX_RECORD_BYTES: usize = 16 * json::MAX_BYTES;
 
-/// What a record tells of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[cfg_attr(feature = "types", derive(ts_rs::TS))]
-#[serde(rename_all = "snake_case")]
-pub enum RecordKind {
-    /// An action was decided.
-    Decision,
-    /// A person granted or rejected.
-    Approval,
-    /// An approval ran out, or what was permitted did not start in time or under the same policies.
-    Expiry,
-    /// The caller gave an action up before it started.
-    Withdrawal,
-    /// A permit was redeemed.
-    Start,
-    /// The caller reported success or failure, or never did.
-    Result,
-    /// A policy set came into force, or a new one was refused.
-    Policy,
-    /// A key was created or revoked, a login failed.
-    Access,
-    /// A signed head was made.
-    Checkpoint,
-}
-
-impl RecordKind {
-    /// All of them.
-    pub const ALL: [RecordKind; 9] = [
-        RecordKind::Decision,
-        RecordKind::Approval,
-        RecordKind::Expiry,
-        RecordKind::Withdrawal,
-        RecordKind::Start,
-        RecordKind::Result,
-        RecordKind::Policy,
-        RecordKind::Access,
-        RecordKind::Checkpoint,
-    ];
-
-    /// The word on the wire.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            RecordKind::Decision => "decision",
-            RecordKind::Approval => "approval",
-            RecordKind::Expiry => "expiry",
-            RecordKind::Withdrawal => "withdrawal",
-            RecordKind::Start => "start",
-            RecordKind::Result => "result",
-            RecordKind::Policy => "policy",
-            RecordKind::Access => "access",
-            RecordKind::Checkpoint => "checkpoint",
-        }
-    }
-}
-
-impl Display for RecordKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
 /// The end of a stream: how many records it has, and the hash of the last.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "types", derive(schemars::JsonSchema))]
 pub struct Head {
     /// The stream's name.
     pub stream: String,
     /// The number of records, which is the next `seq`.
     pub size: u64,
-    /// The hash of the last record; [`RecordHash::ZERO`] before the first.
+    /// The hash of the last record; 64 zeros before the first.
     pub record_hash: RecordHash,
 }
 
@@ -95,17 +53,55 @@ impl Head {
     }
 }
 
-/// What happened, before it has its place in a stream.
+/// An event, before it has its place in a stream.
 #[derive(Debug, Clone)]
 pub struct Draft {
-    /// What it tells of.
-    pub kind: RecordKind,
-    /// When, in Unix milliseconds.
-    pub at_ms: i64,
+    /// When.
+    pub at: Timestamp,
     /// The action it is about, if any.
     pub action_id: Option<String>,
-    /// What else it holds, by kind. The names that every record has are not taken from here.
-    pub fields: Vec<(&'static str, Canonical)>,
+    /// The event.
+    pub body: RecordBody,
+}
+
+/// A record that was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// The action it is about, if any.
+    pub action_id: Option<String>,
+    /// When.
+    pub at: Timestamp,
+    /// The event.
+    pub body: RecordBody,
+    /// The hash of the record before it; [`RecordHash::ZERO`] for the first.
+    pub prev_hash: RecordHash,
+    /// Its hash.
+    pub record_hash: RecordHash,
+    /// Its place in the stream.
+    pub seq: u64,
+    /// The stream.
+    pub stream: String,
+}
+
+impl Record {
+    /// Reads a record as it is stored or exported. Whether it is what its hash says is checked by [`crate::chain`].
+    ///
+    /// # Errors
+    /// What is wrong with the bytes, or [`json::JsonErrorCode::Shape`] where they are JSON and do not hold what a
+    /// record of their kind holds.
+    pub fn parse(bytes: &[u8]) -> Result<Self, JsonError> {
+        let value = json::parse_printed(bytes, MAX_RECORD_BYTES)?;
+        let record = value.as_object().ok_or_else(|| JsonError::shape("a record is an object"))?;
+        Ok(Record {
+            action_id: Member::read("action_id", record)?,
+            at: Member::read("at", record)?,
+            body: RecordBody::read(Member::read("kind", record)?, record)?,
+            prev_hash: Member::read("prev_hash", record)?,
+            record_hash: Member::read("record_hash", record)?,
+            seq: Member::read("seq", record)?,
+            stream: Member::read("stream", record)?,
+        })
+    }
 }
 
 /// A record with its place and its hash.
@@ -115,7 +111,7 @@ pub struct Sealed {
     pub seq: u64,
     /// Its hash.
     pub record_hash: RecordHash,
-    /// The whole record as canonical JSON, `record_hash` included: what is stored and exported.
+    /// The whole record as canonical JSON, including `record_hash`: the stored and exported bytes.
     pub body: Canonical,
 }
 
@@ -129,9 +125,10 @@ impl Draft {
         let seq_value = Canonical::of(&Value::Number(seq as f64));
         let action_id =
             self.action_id.as_deref().map_or_else(|| Canonical::of(&Value::Null), Canonical::text);
-        let (at, kind) = (Canonical::text(&rfc3339(self.at_ms)), Canonical::text(self.kind.as_str()));
+        let (at, kind) = (Canonical::text(&self.at.to_string()), Canonical::text(self.body.kind().as_str()));
         let (prev_hash, stream) =
             (Canonical::text(&head.record_hash.to_hex()), Canonical::text(&head.stream));
+        let members = self.body.members();
         let mut parts = vec![
             ("action_id", &action_id),
             ("at", &at),
@@ -140,9 +137,7 @@ impl Draft {
             ("seq", &seq_value),
             ("stream", &stream),
         ];
-        parts.extend(
-            self.fields.iter().filter(|(key, _)| *key != "record_hash").map(|(key, value)| (*key, value)),
-        );
+        parts.extend(members.iter().map(|(key, value)| (*key, value)));
         let mut record_hash = RecordHash::ZERO;
         let body = Canonical::object_with(&parts, "record_hash", |without| {
             record_hash = RecordHash::of(without.as_bytes());
@@ -166,7 +161,7 @@ impl Draft {
 /// ```
 ///
 /// # Errors
-/// What is wrong with the bytes, or [`json::JsonErrorCode::Shape`] where they are JSON but lack what every record has.
+/// The fault in the bytes, or [`json::JsonErrorCode::Shape`] for JSON without the members that every record has.
 pub fn seal_json(bytes: &[u8]) -> Result<(Canonical, RecordHash), JsonError> {
     let value = json::parse_printed(bytes, MAX_RECORD_BYTES)?;
     let record = value.as_object().ok_or_else(|| JsonError::shape("a record is an object"))?;
@@ -208,15 +203,35 @@ mod tests {
     use super::*;
     use crate::action::Action;
     use crate::chain::Verifier;
+    use crate::hash::EngineHash;
     use crate::json::JsonErrorCode;
+    use crate::principal::Principal;
+    use crate::value::Object;
+
+    fn decision(action: Canonical) -> Draft {
+        let empty = || Canonical::of(&Value::Object(Object::default()));
+        let ruling = Ruling {
+            decision: empty(),
+            duration_us: 1,
+            engine_hash: EngineHash::of(b""),
+            policy_version: None,
+            state: empty(),
+        };
+        let body = RecordBody::Decision(DecisionBody {
+            action: Some(action),
+            approval_secret_hash: None,
+            contradicts: None,
+            expires_at: None,
+            principal: Principal::Anonymous,
+            ruling,
+            start_by: None,
+        });
+        Draft { at: Timestamp::from_ms(0), action_id: Some("p\u{e9}".to_owned()), body }
+    }
 
     #[test]
     fn a_record_sealed_from_json_is_the_one_that_a_draft_makes() {
-        let mut head = Head::genesis("s");
-        let fields =
-            vec![("principal", Canonical::text("p\u{e9}")), ("amount", Canonical::of(&Value::Number(1e20)))];
-        let draft = Draft { kind: RecordKind::Start, at_ms: 0, action_id: Some("a".to_owned()), fields };
-        let sealed = draft.seal(&mut head);
+        let sealed = decision(Canonical::of(&Value::Number(1e20))).seal(&mut Head::genesis("s"));
         let Ok(Value::Object(whole)) = json::parse_printed(sealed.body.as_bytes(), MAX_RECORD_BYTES) else {
             panic!("{}", sealed.body.as_str())
         };
@@ -237,10 +252,12 @@ mod tests {
         let params = format!("{}{}", "[".repeat(62), "]".repeat(62));
         let action = format!(r#"{{"agent_id":"a","tool":"t","params":{{"p":{params}}}}}"#);
         let action = Action::parse(action.as_bytes(), json::MAX_BYTES).unwrap();
-        let fields = vec![("action", action.canonical().clone())];
-        let draft = Draft { kind: RecordKind::Decision, at_ms: 0, action_id: None, fields };
-        let sealed = draft.seal(&mut Head::genesis("s"));
+        let sealed = decision(action.canonical().clone()).seal(&mut Head::genesis("s"));
         assert_eq!(Verifier::new("s").next(sealed.body.as_bytes()), Ok(()));
+        let read = Record::parse(sealed.body.as_bytes()).unwrap();
+        assert!(
+            matches!(read.body, RecordBody::Decision(body) if body.action.as_ref() == Some(action.canonical()))
+        );
     }
 
     #[test]

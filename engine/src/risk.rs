@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 /// A score from 0 to 100. Adding stops at 100.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[cfg_attr(feature = "types", derive(ts_rs::TS))]
-#[cfg_attr(feature = "types", ts(type = "number"))]
+#[cfg_attr(feature = "types", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "types", schemars(extend("maximum" = 100)))]
 #[serde(try_from = "u8")]
 pub struct RiskScore(u8);
 
@@ -51,7 +51,7 @@ impl TryFrom<u8> for RiskScore {
 
 /// How risky, in one word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[cfg_attr(feature = "types", derive(ts_rs::TS))]
+#[cfg_attr(feature = "types", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum RiskLevel {
     /// A score below 40.
@@ -68,7 +68,7 @@ impl RiskLevel {
     /// All levels, from the lowest.
     pub const ALL: [RiskLevel; 4] = [RiskLevel::Low, RiskLevel::Medium, RiskLevel::High, RiskLevel::Critical];
 
-    /// The score that the level stands for where a policy names it.
+    /// The score of the level when a policy names it.
     pub fn score(self) -> RiskScore {
         match self {
             RiskLevel::Low => RiskScore(10),
@@ -99,11 +99,11 @@ pub struct Thresholds {
 }
 
 impl Thresholds {
-    /// What holds where a policy says nothing: held from `high`, denied from `critical`.
+    /// The defaults: held from `high`, denied from `critical`.
     pub const STANDARD: Thresholds =
         Thresholds { require_approval_at: Some(RiskLevel::High), deny_at: Some(RiskLevel::Critical) };
 
-    /// What holds when no policy has a say.
+    /// The thresholds when no policy applies.
     pub const NEVER: Thresholds = Thresholds { require_approval_at: None, deny_at: None };
 
     /// The stricter of both, each for itself.

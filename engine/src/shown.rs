@@ -2,7 +2,7 @@
 //! left out.
 //!
 //! The command line and the dashboard both show arguments by these functions, so that two people see the same text for
-//! the same action. What a page or a terminal makes of the text is their business.
+//! the same action. The layout of the text is left to the page or the terminal.
 
 use std::fmt::Write as _;
 
@@ -19,7 +19,8 @@ const MOST_MARKS: usize = 2;
 
 /// Whether a reader might overlook the character, or see it where it does not belong: controls, characters that are
 /// not drawn (`Default_Ignorable_Code_Point`), marks that change the direction of text (`Bidi_Control`), white space
-/// other than the plain space, characters for private use and noncharacters.
+/// other than the plain space, characters for private use, noncharacters, and characters that fonts draw as nothing
+/// though no property says so, such as the object replacement character and the null notehead.
 ///
 /// The ranges are those of Unicode 16.0, `DerivedCoreProperties.txt` and `PropList.txt`.
 pub fn is_hidden(char: char) -> bool {
@@ -28,8 +29,9 @@ pub fn is_hidden(char: char) -> bool {
         || matches!(u32::from(char),
             0xad | 0x34f | 0x61c | 0x115f..=0x1160 | 0x17b4..=0x17b5 | 0x180b..=0x180f
             | 0x200b..=0x200f | 0x202a..=0x202e | 0x2060..=0x206f | 0x2800 | 0x3164
-            | 0xe000..=0xf8ff | 0xfdd0..=0xfdef | 0xfe00..=0xfe0f | 0xfeff | 0xffa0 | 0xfff0..=0xfffb
-            | 0x1bca0..=0x1bca3 | 0x1d173..=0x1d17a | 0xe0000..=0xe0fff | 0xf0000..=0x10ffff)
+            | 0xe000..=0xf8ff | 0xfdd0..=0xfdef | 0xfe00..=0xfe0f | 0xfeff | 0xffa0 | 0xfff0..=0xfffc
+            | 0x13430..=0x1345f | 0x1bca0..=0x1bca3 | 0x1d159 | 0x1d173..=0x1d17a
+            | 0xe0000..=0xe0fff | 0xf0000..=0x10ffff)
         || u32::from(char) & 0xfffe == 0xfffe
 }
 
@@ -61,8 +63,8 @@ pub fn visible(text: &str) -> String {
     shown
 }
 
-/// The name of a tool, an operation or an agent: as it is where that is clear, else as JSON in quotes, so that no name
-/// reads as more than a name: not as a column, an argument or a second name beside it.
+/// The name of a tool, an operation or an agent: unchanged if it is unambiguous, else as JSON in quotes, so that no
+/// name can pass for more than a name: not for a column, an argument or a second name.
 pub fn name(text: &str) -> String {
     let within = |char: char| char.is_alphanumeric() || "_-.:/@+".contains(char);
     if !text.is_empty() && text.chars().all(within) {
@@ -141,7 +143,7 @@ pub fn is_word(text: &str) -> bool {
         && !["true", "false", "null"].contains(&text)
 }
 
-/// A name as it is where that is clear; else as JSON, so that no name reads as an argument beside it.
+/// A name unchanged if it is unambiguous; else as JSON, so that no name can pass for an argument.
 fn shown_name(name: &str) -> String {
     let plain = |char: char| char.is_alphanumeric() || "_-.".contains(char);
     if !name.is_empty() && name.chars().all(|char| plain(char) && !is_hidden(char) && !is_mark(char)) {
@@ -194,7 +196,7 @@ mod tests {
             0x0, 0x7f, 0x85, 0x9b, 0xa0, 0xad, 0x34f, 0x61c, 0x115f, 0x17b4, 0x180b, 0x180e, 0x180f, 0x2003,
             0x200b, 0x200c, 0x200d, 0x200e, 0x2028, 0x2029, 0x202e, 0x202f, 0x2060, 0x2065, 0x2066, 0x206f,
             0x2800, 0x3000, 0x3164, 0xe000, 0xfe0f, 0xfeff, 0xffa0, 0xfff0, 0xfffb, 0xffff, 0x1bca0, 0x1d173,
-            0xe0001, 0xe0020, 0xe007f, 0xe0100, 0x10fffd,
+            0xfffc, 0x13430, 0x1d159, 0xe0001, 0xe0020, 0xe007f, 0xe0100, 0x10fffd,
         ] {
             let char = char::from_u32(code).unwrap();
             assert!(is_hidden(char), "U+{code:04X} is drawn");

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// A range of bytes of a file: `start` is in it, `end` is not.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[cfg_attr(feature = "types", derive(ts_rs::TS))]
+#[cfg_attr(feature = "types", derive(schemars::JsonSchema))]
 pub struct Span {
     /// The first byte.
     pub start: usize,
@@ -38,7 +38,7 @@ impl<'a> LineIndex<'a> {
         LineIndex { text, starts }
     }
 
-    /// The place of the byte `offset`; one behind the end stands for the end.
+    /// The position of the byte `offset`; an offset after the end gives the end.
     pub fn position(&self, offset: usize) -> Position {
         let line = self.starts.partition_point(|start| *start <= offset);
         let start = self.starts.get(line.saturating_sub(1)).copied().unwrap_or(0);

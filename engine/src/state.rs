@@ -1,4 +1,4 @@
-//! What the host knows and a decision may depend on: the time, and the approval that is being acted on.
+//! The facts that the host knows and a decision may depend on: the time, and the approval being acted on.
 //!
 //! The host gathers it before the engine is called; the engine cannot ask back.
 
@@ -16,27 +16,27 @@ use crate::value::{Object, Value};
 ///  "now":1795348800000}
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "types", derive(ts_rs::TS))]
+#[cfg_attr(feature = "types", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct State {
     /// The approval being acted on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "types", ts(optional))]
+    #[cfg_attr(feature = "types", schemars(with = "Approval"))]
     pub approval: Option<Approval>,
     /// Unix time in milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "types", ts(optional))]
+    #[cfg_attr(feature = "types", schemars(with = "i64"))]
     pub now: Option<i64>,
 }
 
-/// What became of a request for approval.
+/// The result of a request for approval.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "types", derive(ts_rs::TS))]
+#[cfg_attr(feature = "types", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Approval {
-    /// Who granted it, in the order in which they did, or who rejected it.
+    /// The people who granted it, in order, or who rejected it.
     pub approvers: Vec<Approver>,
-    /// What the person who answered last said.
+    /// The comment of the last person who answered.
     pub reason: Option<String>,
     /// The answer.
     pub verdict: Verdict,
@@ -44,29 +44,29 @@ pub struct Approval {
 
 /// A person who granted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "types", derive(ts_rs::TS))]
+#[cfg_attr(feature = "types", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Approver {
     /// The identity that a host has checked: the id of an API key. Without one, the name is all there is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "types", ts(optional))]
+    #[cfg_attr(feature = "types", schemars(with = "String"))]
     pub key_id: Option<String>,
     /// The name, for people.
     pub principal: String,
-    /// What they may approve as.
+    /// The roles in which they may approve.
     pub roles: Vec<String>,
 }
 
 /// The answer to a request for approval.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "types", derive(ts_rs::TS))]
+#[cfg_attr(feature = "types", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// The approvers say yes.
     Granted,
-    /// Somebody says no.
+    /// A person rejected it.
     Rejected,
-    /// Nobody answered in time.
+    /// No answer came in time.
     Expired,
 }
 
@@ -74,7 +74,7 @@ impl State {
     /// Reads a state; no bytes at all mean an empty one.
     ///
     /// # Errors
-    /// What is wrong with the bytes, or [`json::JsonErrorCode::Shape`] where they are JSON but no state.
+    /// The fault in the bytes, or [`json::JsonErrorCode::Shape`] for JSON that is not a state.
     pub fn parse(bytes: &[u8]) -> Result<Self, JsonError> {
         if bytes.is_empty() {
             return Ok(State::default());

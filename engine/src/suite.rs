@@ -1,8 +1,8 @@
-//! Tests of policies, `NAME.test.yaml`: named actions with what is expected of them. Reading is strict, because an
-//! expectation that is overlooked is a test that cannot fail.
+//! Tests of policies, `NAME.test.yaml`: named actions with their expected decisions. Reading is strict, because an
+//! overlooked expectation is a test that cannot fail.
 //!
 //! ```yaml
-//! policy: support-agent.yaml        # defaults to NAME.yaml beside the file
+//! policy: support-agent.yaml        # defaults to the NAME.yaml of the file
 //! # policies: [a.yaml, b.yaml]      # or several, decided together
 //! now: 1795348800000                # defaults to none; every test may have its own state
 //! tests:
@@ -36,19 +36,19 @@ pub struct Suite {
 /// One test.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Test {
-    /// What it shows.
+    /// Its purpose.
     pub name: String,
     /// The action, as canonical JSON. It may be one that cannot be read as an action: that is a test too.
     pub action: Canonical,
     /// The state, as canonical JSON.
     pub state: Canonical,
-    /// What must come out.
+    /// The expected decision.
     pub expect: Expect,
     /// Where it starts.
     pub line: usize,
 }
 
-/// What must come out. What is not listed is not compared.
+/// The expected decision. Members that are not listed are not compared.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Expect {
     /// The outcome; always listed.
@@ -63,20 +63,20 @@ pub struct Expect {
     pub risk_score: Option<u8>,
 }
 
-/// Where an answer is not what was expected.
+/// A field of a decision that differs from the expected one.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Difference {
-    /// What was compared.
+pub struct Mismatch {
+    /// The compared member.
     pub field: &'static str,
-    /// What was expected.
+    /// The expected value.
     pub expected: String,
-    /// What came.
+    /// The actual value.
     pub actual: String,
 }
 
 impl Expect {
-    /// Where `decision` is not what was expected; nowhere for a test that passes.
-    pub fn differences(&self, decision: &Decision) -> Vec<Difference> {
+    /// The differences between `decision` and the expectation; none for a test that passes.
+    pub fn differences(&self, decision: &Decision) -> Vec<Mismatch> {
         let rule = decision.rule.as_ref().map(|rule| rule.id.as_str());
         let none = |id: Option<&str>| id.unwrap_or("none").to_owned();
         let compared = [
@@ -94,7 +94,7 @@ impl Expect {
         let compared = compared.into_iter().flatten();
         compared
             .filter(|(_, expected, actual)| expected != actual)
-            .map(|(field, expected, actual)| Difference { field, expected, actual })
+            .map(|(field, expected, actual)| Mismatch { field, expected, actual })
             .collect()
     }
 }
@@ -133,12 +133,12 @@ struct File<'a> {
 }
 
 /// The members of a mapping whose keys are known.
-struct Members<'n> {
+struct Fields<'n> {
     span: Span,
     entries: &'n [Entry],
 }
 
-impl<'n> Members<'n> {
+impl<'n> Fields<'n> {
     fn get(&self, key: &str) -> Option<&'n Node> {
         self.entries.iter().find(|entry| entry.key == key).map(|entry| &entry.value)
     }
@@ -172,7 +172,7 @@ impl File<'_> {
         Err(self.wrong(Code::WrongType, node.span, &message, &format!("it must be {wanted}")))
     }
 
-    fn map<'n>(&self, node: &'n Node, what: &str, known: &[&str]) -> Read<Members<'n>> {
+    fn map<'n>(&self, node: &'n Node, what: &str, known: &[&str]) -> Read<Fields<'n>> {
         let Kind::Map(entries) = &node.kind else {
             let message = format!("{what} is a mapping, not {}", node.described());
             return Err(self.wrong(
@@ -188,7 +188,7 @@ impl File<'_> {
                 let help = format!("its keys are {}", keys(known));
                 Err(self.wrong(Code::UnknownKey, entry.key_span, &message, &help))
             }
-            None => Ok(Members { span: node.span, entries }),
+            None => Ok(Fields { span: node.span, entries }),
         }
     }
 
@@ -217,7 +217,7 @@ impl File<'_> {
         })
     }
 
-    fn policies(&self, root: &Members<'_>) -> Read<Option<Vec<String>>> {
+    fn policies(&self, root: &Fields<'_>) -> Read<Option<Vec<String>>> {
         let named = |node: &Node, key: &str| self.text(node, key).map(str::to_owned);
         match (root.get("policy"), root.get("policies")) {
             (Some(_), Some(both)) => {

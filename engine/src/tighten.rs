@@ -84,8 +84,8 @@ fn denies_everything(file: &Value) -> bool {
     enforced && member(file, "agents").is_none() && first.is_some_and(|rule| denies(rule) && every_tool(rule))
 }
 
-/// Whether a file has nothing but rules that deny. Its declarations of tools might be read beside another file's rules,
-/// so it has none.
+/// Whether a file has nothing but rules that deny. Its tool declarations might be read together with another file's
+/// rules, so it has none.
 fn only_denies(file: &Value) -> bool {
     member(file, "tools").is_none() && rules(file).is_some_and(|rules| rules.iter().all(denies))
 }
@@ -142,7 +142,8 @@ fn rules_tighten(old: &[Value], new: &[Value]) -> bool {
 }
 
 fn rule_tightens(old: &Value, new: &Value) -> bool {
-    // A missing parameter leaves a rule that allows undetermined, and then its risk counts; one that denies says nothing.
+    // A missing parameter leaves a rule that allows undetermined, and then its risk counts; one that denies says
+    // nothing.
     let brings_risk = member(old, "allow").is_some() && member(old, "risk").is_some();
     if denies(new) && !brings_risk {
         return same_but_for(old, new, &[&TOLD[..], &EFFECTS, &["risk"]].concat());
@@ -150,7 +151,7 @@ fn rule_tightens(old: &Value, new: &Value) -> bool {
     same_but_for(old, new, &TOLD)
 }
 
-/// Whether a rule does nothing but allow. One with a risk of its own may hold what it allows.
+/// Whether a rule does nothing but allow. A rule with its own risk may hold the action that it allows.
 fn only_allows(rule: &Value) -> bool {
     member(rule, "allow").is_some() && member(rule, "risk").is_none()
 }

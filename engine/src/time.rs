@@ -1,5 +1,8 @@
 //! Unix milliseconds as RFC 3339 text and as a day of the week. The engine is handed times and never asks for one.
 
+use std::fmt::{self, Display};
+use std::str::FromStr;
+
 const MS_PER_DAY: i64 = 86_400_000;
 
 /// `2026-11-22T12:00:00.000Z`: RFC 3339 in UTC with milliseconds.
@@ -29,6 +32,79 @@ fn civil(days: i64) -> (i64, i64, i64) {
     let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
     let year = year_of_era + era * 400 + i64::from(month <= 2);
     (year, month, day)
+}
+
+/// A time in Unix milliseconds. It is written as [`rfc3339`] writes it, and read in that spelling alone, so that a time
+/// in a record reads back as it was written.
+///
+/// ```
+/// use engine::time::Timestamp;
+/// let time: Timestamp = "2024-02-29T12:34:56.789Z".parse().unwrap();
+/// assert_eq!(time.ms(), 1_709_210_096_789);
+/// assert!("2024-02-29T12:34:56Z".parse::<Timestamp>().is_err());
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(i64);
+
+impl Timestamp {
+    /// The time at `unix_ms`.
+    pub fn from_ms(unix_ms: i64) -> Self {
+        Timestamp(unix_ms)
+    }
+
+    /// Unix milliseconds.
+    pub fn ms(self) -> i64 {
+        self.0
+    }
+}
+
+impl Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&rfc3339(self.0))
+    }
+}
+
+/// Text that is not an RFC 3339 time in UTC with milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NotATime;
+
+impl Display for NotATime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a time is RFC 3339 in UTC with milliseconds")
+    }
+}
+
+impl std::error::Error for NotATime {}
+
+impl FromStr for Timestamp {
+    type Err = NotATime;
+
+    fn from_str(text: &str) -> Result<Self, NotATime> {
+        let part = |from: usize, to: usize| {
+            let digits = text.get(from..to).filter(|part| part.bytes().all(|byte| byte.is_ascii_digit()));
+            digits.and_then(|digits| digits.parse::<i64>().ok()).ok_or(NotATime)
+        };
+        let day = days_from_civil(part(0, 4)?, part(5, 7)?, part(8, 10)?);
+        let (hours, minutes) = (part(11, 13)?, part(14, 16)?);
+        let (seconds, ms) = (part(17, 19)?, part(20, 23)?);
+        let fields =
+            [(day, MS_PER_DAY), (hours, 3_600_000), (minutes, 60_000), (seconds, 1000), (ms, 1)].into_iter();
+        let unix_ms = fields.fold(0_i64, |sum, (count, of)| sum.saturating_add(count.saturating_mul(of)));
+        // One time has one spelling; this also refuses the 30th of February.
+        if rfc3339(unix_ms) == text { Ok(Timestamp(unix_ms)) } else { Err(NotATime) }
+    }
+}
+
+/// Howard Hinnant's `days_from_civil`.
+#[expect(clippy::arithmetic_side_effects, reason = "a year has four digits, a month and a day two")]
+fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
+    let year = if month <= 2 { year - 1 } else { year };
+    let era = year.div_euclid(400);
+    let year_of_era = year.rem_euclid(400);
+    let month_from_march = if month > 2 { month - 3 } else { month + 9 };
+    let day_of_year = (153 * month_from_march + 2) / 5 + day - 1;
+    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+    era * 146_097 + day_of_era - 719_468
 }
 
 /// The longest length of time that any setting, policy or query can have: a year.
@@ -79,6 +155,31 @@ mod tests {
         assert_eq!(rfc3339(-1), "1969-12-31T23:59:59.999Z");
         assert_eq!(rfc3339(i64::MAX), "9999-12-31T23:59:59.999Z");
         assert_eq!(rfc3339(i64::MIN), "0000-01-01T00:00:00.000Z");
+    }
+
+    #[test]
+    fn a_time_reads_back_as_it_was_written_and_in_no_other_spelling() {
+        for ms in [0, -1, 1_709_210_096_789, 951_782_400_000, 253_402_300_799_999, -62_167_219_200_000] {
+            assert_eq!(rfc3339(ms).parse(), Ok(Timestamp::from_ms(ms)), "{ms}");
+        }
+        for text in [
+            "",
+            "2024-02-30T12:34:56.789Z",
+            "2023-02-29T12:34:56.789Z",
+            "2024-13-01T12:34:56.789Z",
+            "2024-00-01T12:34:56.789Z",
+            "2024-02-29T24:00:00.000Z",
+            "2024-02-29T12:60:56.789Z",
+            "2024-02-29T12:34:60.789Z",
+            "2024-02-29 12:34:56.789Z",
+            "2024-02-29T12:34:56.789+00:00",
+            "2024-02-29T12:34:56.7890Z",
+            "2024-02-29T12:34:56Z",
+            "+024-02-29T12:34:56.789Z",
+            "20\u{e9}4-02-29T12:34:56.789Z",
+        ] {
+            assert_eq!(text.parse::<Timestamp>(), Err(NotATime), "{text}");
+        }
     }
 
     #[test]

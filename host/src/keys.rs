@@ -1,7 +1,7 @@
 //! API keys: making, checking and revoking them.
 //!
 //! A key is `fmk_<id>_<secret>`. Only the SHA-256 of the secret is kept. All keys are in memory, so that a check
-//! costs no query and a revoked key stops at once. What a role may do is in [`crate::principal`].
+//! costs no query and a revoked key stops at once. The permissions of a role are in [`crate::actor`].
 
 use std::collections::HashMap;
 use std::fs;
@@ -11,19 +11,17 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use engine::canonical::Canonical;
 use engine::hash::Digest;
-use engine::record::{Draft, RecordKind};
-use engine::time::rfc3339;
-use engine::value::Value;
-use serde::Serialize;
+use engine::principal::{ANONYMOUS, APPROVAL_LINK, Principal, SYSTEM};
+use engine::record::{AccessBody, Draft, KeyEvent, KeyFacts, LoginFailure, RecordBody};
+use engine::time::{Timestamp, rfc3339};
+use store::{KeyRow, Store, StoreError};
 use subtle::ConstantTimeEq as _;
 
+use crate::actor::{Actor, Agents, Role};
 use crate::clock::Clock;
 use crate::metrics::Metrics;
-use crate::principal::{ANONYMOUS, APPROVAL_LINK, Actor, Agents, Principal, Role, SYSTEM};
 use crate::private_file;
-use crate::store::{KeyRow, Store, StoreError};
 
 /// The name of the key that the first start makes.
 pub const ADMIN: &str = "admin";
@@ -51,11 +49,11 @@ pub struct Keys {
 pub struct NewKey {
     /// Its name, which becomes the principal.
     pub name: String,
-    /// What it may do.
+    /// Its role.
     pub role: Role,
     /// The agents it may speak for.
     pub agents: Vec<String>,
-    /// What it may approve as.
+    /// Its approver roles.
     pub approver_roles: Vec<String>,
     /// Until when it works, Unix milliseconds.
     pub expires_at_ms: Option<i64>,
@@ -78,12 +76,12 @@ pub enum KeyError {
     Store(#[from] StoreError),
 }
 
-/// Whoever holds a key that works.
+/// The holder of a working key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Holder {
     /// The id of the key.
     pub key_id: String,
-    /// Who it is, and what it may do.
+    /// Its identity and permissions.
     pub actor: Actor,
     /// Until when the key works, Unix milliseconds.
     pub expires_at_ms: Option<i64>,
@@ -108,10 +106,10 @@ impl Keys {
         Ok(Keys { store, clock, metrics, by_id: RwLock::new(by_id), failures, turn: Default::default() })
     }
 
-    /// Who the holder of this key is.
+    /// The holder of this key.
     ///
     /// # Errors
-    /// [`WrongKey`] for a text that is no key, an unknown, expired or revoked one, or a wrong secret.
+    /// [`WrongKey`] for a text that is not a key, an unknown, expired or revoked one, or a wrong secret.
     pub fn authenticate(&self, text: &str) -> Result<Holder, WrongKey> {
         let (id, secret) = text.strip_prefix("fmk_").and_then(|rest| rest.split_once('_')).ok_or(WrongKey)?;
         let given = Digest::of(secret.as_bytes()).to_hex();
@@ -137,7 +135,7 @@ impl Keys {
         is_live(row, self.clock.now_ms()).then(|| row.secret_hash.clone())
     }
 
-    /// Whether there is a key with this id that was not revoked. One that expired counts for what was done before.
+    /// Whether there is a key with this id that was not revoked. An expired one counts for earlier answers.
     pub fn is_unrevoked(&self, key_id: &str) -> bool {
         let by_id = self.by_id.read().unwrap_or_else(PoisonError::into_inner);
         by_id.get(key_id).is_some_and(|row| row.revoked_at_ms.is_none())
@@ -176,26 +174,25 @@ impl Keys {
             return;
         }
         tracing::warn!(%source, "a caller had a wrong key or link");
-        let fields = vec![
-            ("event", text("login_failed")),
-            ("key", Canonical::of(&Value::Null)),
-            ("principal", text(Principal::Anonymous.name())),
-            ("source", text(&source.to_string())),
-        ];
-        let draft = Draft { kind: RecordKind::Access, at_ms: now_ms, action_id: None, fields };
+        let body = AccessBody::LoginFailed(LoginFailure {
+            key: None,
+            principal: Principal::Anonymous,
+            source: source.to_string(),
+        });
+        let draft = access(body, now_ms);
         if let Err(error) = self.store.append(draft).await {
             tracing::error!(%error, "a failed login could not be recorded");
         }
     }
 
-    /// Whether a key for agents was ever made. From then on a caller without a key is nobody, also after that key
-    /// was revoked or expired: taking a key away must not open the gate.
+    /// Whether a key for agents was ever made. From then on a caller without a key has no access, also after that key
+    /// was revoked or expired: removing a key must not open the gate.
     pub fn agents_need_keys(&self) -> bool {
         let by_id = self.by_id.read().unwrap_or_else(PoisonError::into_inner);
         by_id.values().any(|row| row.role == Role::Agent.as_str())
     }
 
-    /// Whether anybody made a key beside the one of the first start.
+    /// Whether a key was made in addition to the one of the first start.
     pub fn configured(&self) -> bool {
         let now_ms = self.clock.now_ms();
         let by_id = self.by_id.read().unwrap_or_else(PoisonError::into_inner);
@@ -210,7 +207,7 @@ impl Keys {
         rows
     }
 
-    /// Makes a key. The second part of the answer is its text, which nobody can ask for again.
+    /// Makes a key. The second part of the answer is its text, which cannot be retrieved later.
     ///
     /// # Errors
     /// When something about it cannot be, the name is taken or the store cannot.
@@ -239,7 +236,8 @@ impl Keys {
             expires_at_ms: key.expires_at_ms,
             revoked_at_ms: None,
         };
-        self.store.create_key(row.clone(), access("key_created", &row, by, now_ms)?).await?;
+        let created = access(AccessBody::KeyCreated(key_event(&row, by)), now_ms);
+        self.store.create_key(row.clone(), created).await?;
         self.keep(row.clone());
         Ok((row, format!("fmk_{id}_{secret}")))
     }
@@ -274,7 +272,7 @@ impl Keys {
             return Ok(found);
         }
         let now_ms = self.clock.now_ms();
-        let draft = access("key_revoked", &found, by, now_ms)?;
+        let draft = access(AccessBody::KeyRevoked(key_event(&found, by)), now_ms);
         // The key stops before the record of it can be read; it works on only if it could not be recorded.
         self.keep(KeyRow { revoked_at_ms: Some(now_ms), ..found.clone() });
         match self.store.revoke_key(found.id.clone(), now_ms, draft).await {
@@ -311,7 +309,7 @@ impl Keys {
             return Ok(());
         }
         let (id, secret) = random_key()?;
-        // The file comes first: were it second, a stop in between would leave a key that nobody has.
+        // The file comes first: in the other order, a stop in between would leave a key without an owner.
         private_file::replace(file, &format!("fmk_{id}_{secret}\n"))
             .map_err(|error| KeyError::Failed(format!("cannot write `{}`: {error}", file.display())))?;
         let key = NewKey {
@@ -326,8 +324,8 @@ impl Keys {
     }
 }
 
-/// The failed logins that were recorded a moment ago. Whoever guesses may have as many addresses as they like, and fills
-/// no disk.
+/// The failed logins that were recorded a moment ago. A guesser may have as many addresses as they like, and still
+/// cannot fill the disk.
 #[derive(Debug, Default)]
 struct Failures {
     /// When one from each network was last recorded.
@@ -393,11 +391,11 @@ fn check(key: &NewKey) -> Result<(), KeyError> {
     }
     if key.role == Role::Agent && key.agents.is_empty() {
         return invalid(
-            "a key with the role `agent` names the agents that it speaks for, or `*` for all".to_owned(),
+            "a key with the role `agent` names the agents that it may act for, or `*` for all".to_owned(),
         );
     }
     if key.role != Role::Agent && key.role != Role::Admin && !key.agents.is_empty() {
-        return invalid(format!("a key with the role `{}` speaks for no agents", key.role.as_str()));
+        return invalid(format!("a key with the role `{}` may not act for agents", key.role.as_str()));
     }
     if !matches!(key.role, Role::Approver | Role::Admin) && !key.approver_roles.is_empty() {
         return invalid(format!("a key with the role `{}` approves nothing", key.role.as_str()));
@@ -424,38 +422,21 @@ pub fn random_secret() -> Result<String, getrandom::Error> {
     Ok(URL_SAFE_NO_PAD.encode(bytes))
 }
 
-/// What an `access` record says of a key.
-#[derive(Serialize)]
-struct KeyFields<'a> {
-    id: &'a str,
-    name: &'a str,
-    role: &'a str,
-    agents: &'a [String],
-    approver_roles: &'a [String],
-    expires_at: Option<String>,
-    /// The SHA-256 of what is kept of the secret, so that an audit sees when that was replaced. The key cannot be found
-    /// from it, and neither can what is kept.
-    secret_commitment: String,
-}
-
-fn access(event: &str, row: &KeyRow, by: &Principal, now_ms: i64) -> Result<Draft, KeyError> {
-    let key = KeyFields {
-        id: &row.id,
-        name: &row.name,
-        role: &row.role,
-        agents: &row.agents,
-        approver_roles: &row.approver_roles,
-        expires_at: row.expires_at_ms.map(rfc3339),
-        secret_commitment: Digest::of(row.secret_hash.as_bytes()).to_hex(),
+fn key_event(row: &KeyRow, by: &Principal) -> KeyEvent {
+    let key = KeyFacts {
+        agents: row.agents.clone(),
+        approver_roles: row.approver_roles.clone(),
+        expires_at: row.expires_at_ms.map(Timestamp::from_ms),
+        id: row.id.clone(),
+        name: row.name.clone(),
+        role: row.role.clone(),
+        secret_commitment: Some(Digest::of(row.secret_hash.as_bytes())),
     };
-    let key = Canonical::serialize(&key).map_err(|error| KeyError::Failed(error.to_string()))?;
-    let mut fields = vec![("event", text(event)), ("key", key)];
-    fields.extend(by.fields());
-    Ok(Draft { kind: RecordKind::Access, at_ms: now_ms, action_id: None, fields })
+    KeyEvent { key, principal: by.clone() }
 }
 
-fn text(text: &str) -> Canonical {
-    Canonical::of(&Value::from(text))
+fn access(body: AccessBody, now_ms: i64) -> Draft {
+    Draft { at: Timestamp::from_ms(now_ms), action_id: None, body: RecordBody::Access(body) }
 }
 
 #[cfg(test)]

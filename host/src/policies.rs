@@ -1,11 +1,11 @@
 //! The policy set in force: read from the folder, recorded, swapped whole.
 //!
 //! A set that has errors, cannot be read or cannot be recorded never replaces the one in force. An edit of the folder
-//! counts when it is finished: one that only tightens at once, any other when the folder has stood still for a second.
+//! takes effect when it is finished: one that only tightens at once, any other when nothing has changed for a second.
 //!
-//! What the files mean is the engine's business. [`names`] says which are read, [`folder`] reads them, `change` writes
-//! one, [`watch`] notices edits, [`settle`] tells when they are finished, `look` acts on that, `edit` is changing one
-//! through the API, and [`tests_file`] has the tests beside them.
+//! The engine knows the meaning of the files. [`names`] says which are read, [`folder`] reads them, `change` writes
+//! one, [`watch`] notices edits, [`settle`] says when they are finished, `look` acts on that, `edit` changes one
+//! through the API, and [`tests_file`] has the tests next to them.
 
 mod change;
 mod edit;
@@ -23,30 +23,31 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
+use api::{PendingEdit, Trouble};
 use engine::canonical::Canonical;
 use engine::diagnostic::Diagnostic;
 use engine::hash::{FileHash, PolicyHash};
-use engine::record::{Draft, RecordKind};
-use engine::value::Value;
-use serde::Serialize;
+use engine::policy::PolicySource;
+use engine::principal::Principal;
+use engine::record::{ActivationBody, Draft, PolicyBody, RecordBody};
+use engine::time::Timestamp;
+use runtime::{ENGINE_WASM, Loaded, Module, Pool};
+use store::{NewPolicySet, Store, StoreError};
 use tokio::sync::mpsc;
 
 use self::folder::Listing;
 use self::look::first_listing;
 use self::reader::Reader;
-use self::settle::{Pending, Settling};
+use self::settle::Settling;
 use self::watch::Watching;
 use crate::clock::Clock;
 use crate::metrics::{Metrics, Reload};
-use crate::principal::Principal;
-use crate::runtime::{ENGINE_WASM, Loaded, Module, Pool};
-use crate::store::{NewPolicySet, PolicySource, Store, StoreError};
 
 /// A policy set that decides.
 pub struct InForce {
-    /// What decides.
+    /// The policies that decide.
     pub pool: Pool,
-    /// What came of reading the files: their names, and warnings.
+    /// The result of reading the files: their names, and warnings.
     pub loaded: Loaded,
     /// The number of the set on this database.
     pub policy_version: String,
@@ -61,18 +62,7 @@ impl InForce {
     }
 }
 
-/// Why what is in the folder is not in force.
-#[derive(Debug, Clone, Serialize)]
-pub struct Trouble {
-    /// The sentence, for people.
-    pub reason: String,
-    /// The set that was refused; none where the folder cannot be read.
-    pub policy_hash: Option<PolicyHash>,
-    /// Everything that was found in it.
-    pub diagnostics: Vec<serde_json::Value>,
-}
-
-/// Why a policy set did not come into force, or a file was not changed.
+/// Why a policy set was not activated, or a file was not changed.
 #[derive(Debug, thiserror::Error)]
 pub enum PolicyError {
     /// The set has errors.
@@ -85,15 +75,15 @@ pub enum PolicyError {
     #[error("there is no policy file `{0}`")]
     NotFound(String),
     /// There are no tests of this policy.
-    #[error("there is no file of tests of `{0}`")]
+    #[error("`{0}` has no test file")]
     NoTests(String),
     /// The tests cannot be read.
     #[error("the tests cannot be read")]
     InvalidTests(Box<Diagnostic>),
-    /// The caller did not say what it believes the file to be.
+    /// The caller did not state the expected version of the file.
     #[error("the request does not say which version of the file it changes")]
     PreconditionRequired,
-    /// The file is not what the caller believes it to be.
+    /// The file is not the version that the caller expects.
     #[error("the file is not the one that the request names")]
     PreconditionFailed(Option<FileHash>),
     /// The folder cannot be read or written.
@@ -121,7 +111,7 @@ pub enum PolicyError {
     Store(#[from] StoreError),
 }
 
-/// What the caller of a change believes the file to be.
+/// The version of the file that the caller of a change expects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Precondition {
     /// Not there (`If-None-Match: *`).
@@ -142,7 +132,7 @@ pub struct Policies {
     metrics: Arc<Metrics>,
     current: RwLock<Arc<InForce>>,
     trouble: RwLock<Option<Trouble>>,
-    pending: RwLock<Option<Pending>>,
+    pending: RwLock<Option<PendingEdit>>,
     /// The watches on the folder, until [`watch::follow`] takes them.
     watching: std::sync::Mutex<Option<(Watching, mpsc::Receiver<()>)>>,
     /// Fires when another set is in force.
@@ -152,8 +142,8 @@ pub struct Policies {
 }
 
 impl Policies {
-    /// Reads the folder for the first time, once it has stood still for `settled`. Where its files have errors, or it
-    /// does not stand still, the empty set is in force, which halts everything.
+    /// Reads the folder for the first time, once it has been unchanged for `settled`. If its files have errors, or it
+    /// keeps changing, the empty set is in force, which halts everything.
     ///
     /// # Errors
     /// When the folder cannot be read, the engine does not answer or the store does not record.
@@ -222,7 +212,7 @@ impl Policies {
         self.watching.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
-    /// The set that decides now. Who holds the answer keeps deciding under it.
+    /// The set that decides now. A holder of the answer keeps deciding under it.
     pub fn in_force(&self) -> Arc<InForce> {
         Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
     }
@@ -235,12 +225,12 @@ impl Policies {
         tokio::pin!(moved_on);
         moved_on.as_mut().enable();
         if self.in_force().policy_version == policy_version {
-            // Where it takes longer, whoever waits looks again.
+            // If it takes longer, the waiting code looks again.
             _ = tokio::time::timeout(MOMENT, moved_on).await;
         }
     }
 
-    /// Why what is in the folder is not in force; none when it is.
+    /// Why the content of the folder is not in force; none if it is.
     pub fn trouble(&self) -> Option<Trouble> {
         self.trouble.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -255,8 +245,8 @@ impl Policies {
         &self.folder
     }
 
-    /// What is in the folder and waits to be finished; none where nothing does.
-    pub fn pending(&self) -> Option<Pending> {
+    /// The unfinished changes in the folder; none if there are none.
+    pub fn pending(&self) -> Option<PendingEdit> {
         self.pending.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
@@ -296,8 +286,7 @@ impl Policies {
     }
 
     async fn refuse_unread(&self, listing: &Listing) {
-        let diagnostics: Vec<_> =
-            listing.mistakes.iter().filter_map(|found| serde_json::to_value(found).ok()).collect();
+        let diagnostics = listing.mistakes.clone();
         let reason = "files in the policy folder are not read; the set before them stays in force".to_owned();
         if self.refuse(Reload::Unreadable, reason, None, diagnostics, &[]).await {
             for found in &listing.mistakes {
@@ -307,8 +296,7 @@ impl Policies {
     }
 
     async fn refuse_invalid(&self, loaded: &Loaded, sources: &[PolicySource]) {
-        let diagnostics: Vec<_> =
-            loaded.diagnostics.iter().filter_map(|found| serde_json::to_value(found).ok()).collect();
+        let diagnostics = loaded.diagnostics.clone();
         let reason = "the policy files have errors; the set before them stays in force".to_owned();
         if self.refuse(Reload::Invalid, reason, Some(loaded.policy_hash), diagnostics, sources).await {
             for found in &loaded.diagnostics {
@@ -324,13 +312,11 @@ impl Policies {
         reload: Reload,
         reason: String,
         policy_hash: Option<PolicyHash>,
-        diagnostics: Vec<serde_json::Value>,
+        diagnostics: Vec<Diagnostic>,
         sources: &[PolicySource],
     ) -> bool {
-        let known = self.trouble().is_some_and(|known| {
-            known.policy_hash == policy_hash && known.reason == reason && known.diagnostics == diagnostics
-        });
-        if known {
+        let trouble = Trouble::new(reason.clone(), policy_hash, diagnostics.clone());
+        if self.trouble().as_ref() == Some(&trouble) {
             return false;
         }
         tracing::error!(reason, "the policy folder is not in force");
@@ -353,7 +339,6 @@ impl Policies {
             }
             Err(error) => tracing::error!(%error, "a refused policy set could not be recorded"),
         }
-        let trouble = Trouble { reason, policy_hash, diagnostics };
         *self.trouble.write().unwrap_or_else(PoisonError::into_inner) = Some(trouble);
         true
     }
@@ -387,7 +372,7 @@ fn unreadable(folder: &Path, error: &std::io::Error) -> PolicyError {
     PolicyError::Folder(format!("cannot read `{}`: {error}", folder.display()))
 }
 
-/// Work on the file system, which may never answer. What it does may still happen later.
+/// Work on the file system, which may never answer. Its effect may still happen later.
 async fn within_limit<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, PolicyError> {
@@ -408,10 +393,9 @@ async fn activate(
     sources: Vec<PolicySource>,
     by: &Principal,
 ) -> Result<InForce, PolicyError> {
-    let diagnostics: Vec<_> =
-        loaded.diagnostics.iter().filter_map(|found| serde_json::to_value(found).ok()).collect();
     let policy_hash = loaded.policy_hash;
-    let draft = policy_draft(module, at_ms, true, Some(policy_hash), &sources, &diagnostics, by, None)?;
+    let draft =
+        policy_draft(module, at_ms, true, Some(policy_hash), &sources, &loaded.diagnostics, by, None)?;
     let version = store
         .activate(NewPolicySet { policy_hash, files: sources.clone(), engine_module: ENGINE_WASM, draft })
         .await?;
@@ -425,26 +409,20 @@ fn policy_draft(
     in_force: bool,
     policy_hash: Option<PolicyHash>,
     sources: &[PolicySource],
-    diagnostics: &[serde_json::Value],
+    diagnostics: &[Diagnostic],
     by: &Principal,
     reason: Option<&str>,
 ) -> Result<Draft, PolicyError> {
-    let text = |text: &str| Canonical::of(&Value::from(text));
     let diagnostics =
         Canonical::serialize(diagnostics).map_err(|error| PolicyError::Engine(error.to_string()))?;
-    let hashes: Vec<_> =
-        sources.iter().map(|source| (source.name.as_str(), text(&source.hash().to_hex()))).collect();
-    let parts: Vec<_> = hashes.iter().map(|(name, hash)| (*name, hash)).collect();
-    let mut fields = vec![
-        ("diagnostics", diagnostics),
-        ("engine_hash", text(&module.hash().to_hex())),
-        ("files", Canonical::object(&parts)),
-        ("in_force", Canonical::of(&Value::Bool(in_force))),
-        ("policy_hash", policy_hash.map_or_else(|| Canonical::of(&Value::Null), |hash| text(&hash.to_hex()))),
-    ];
-    fields.extend(by.fields());
-    if let Some(reason) = reason {
-        fields.push(("reason", text(reason)));
-    }
-    Ok(Draft { kind: RecordKind::Policy, at_ms, action_id: None, fields })
+    let body = RecordBody::Policy(PolicyBody::Activation(ActivationBody {
+        diagnostics,
+        engine_hash: module.hash(),
+        files: sources.iter().map(|source| (source.name.clone(), source.hash())).collect(),
+        in_force,
+        policy_hash,
+        principal: by.clone(),
+        reason: reason.map(str::to_owned),
+    }));
+    Ok(Draft { at: Timestamp::from_ms(at_ms), action_id: None, body })
 }

@@ -1,6 +1,6 @@
-//! Who waits for the answer to a held action: people who answer want to know whether anyone still does.
+//! The callers that wait for the answer to a held action: approvers want to know whether any still does.
 //!
-//! Waking those who wait is in [`crate::events`]. Nothing here outlasts the server.
+//! Waking the waiting requests is in [`crate::events`]. Nothing here outlasts the server.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -76,11 +76,11 @@ impl Drop for Present {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::HandClock;
+    use crate::clock::ManualClock;
 
     #[test]
     fn a_caller_who_left_counts_for_a_minute() {
-        let clock = Arc::new(HandClock::at(0));
+        let clock = Arc::new(ManualClock::at(0));
         let presence = Arc::new(Presence::new(clock.clone()));
         assert!(!presence.is_awaited("a"));
         let (first, second) = (presence.begin("a"), presence.begin("a"));

@@ -1,6 +1,6 @@
 //! The server: opens everything, listens, and lets go of everything in order.
 //!
-//! What can go wrong at the start has a message of its own, which says what to do.
+//! Every failure at startup has its own message, with advice.
 
 pub mod connections;
 mod descriptors;
@@ -11,10 +11,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use runtime::Module;
+use store::sqlite::SqliteStore;
+use store::{Store, StoreError};
 use tokio::net::TcpListener;
 
+use crate::bundle::cache::BundleCache;
 use crate::bundle::key::{SigningKey, SigningKeyError};
-use crate::bundle::shelf::Shelf;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, ConfigError};
 use crate::events::{Waiting, closed};
@@ -26,10 +29,7 @@ use crate::keys::{KeyError, Keys, random_secret};
 use crate::metrics::Metrics;
 use crate::policies::{Policies, PolicyError, watch};
 use crate::presence::Presence;
-use crate::runtime::Module;
 use crate::server::connections::Limits;
-use crate::store::sqlite::SqliteStore;
-use crate::store::{Store, StoreError};
 
 /// How often overdue actions are looked for.
 const SWEEP: Duration = Duration::from_secs(1);
@@ -59,10 +59,10 @@ pub enum StartError {
         host: IpAddr,
         /// The port.
         port: u16,
-        /// What the system says.
+        /// The system's message.
         error: io::Error,
     },
-    /// Others could reach a server to which anybody may talk.
+    /// Other machines could reach a server that accepts callers without a key.
     #[error("`{0}` can be reached from other machines, and no API key is set up")]
     KeysRequired(IpAddr),
     /// There is no such folder.
@@ -113,12 +113,13 @@ pub enum StartError {
 }
 
 impl StartError {
-    /// What to do about it.
+    /// The advice.
     pub fn help(&self) -> String {
         match self {
             StartError::Config(error) => error.help.clone(),
             StartError::PortInUse { .. } => {
-                "stop what listens there, or choose another port with `--port` or `FARAMESH_PORT`".to_owned()
+                "stop the program that listens there, or choose another port with `--port` or `FARAMESH_PORT`"
+                    .to_owned()
             }
             StartError::Listen { .. } => {
                 "choose an address of this machine with `--host` or `FARAMESH_HOST`".to_owned()
@@ -154,7 +155,7 @@ impl StartError {
 
 /// A server that is ready to answer.
 pub struct Server {
-    /// What the handlers share.
+    /// The state that the handlers share.
     pub app: Shared,
     store: Arc<SqliteStore>,
     listeners: Vec<TcpListener>,
@@ -232,7 +233,7 @@ impl Server {
             keys,
             sessions: Default::default(),
             store: dyn_store,
-            shelf: Shelf::new(signing_key, config.bundle_max_age),
+            bundles: BundleCache::new(signing_key, config.bundle_max_age),
             waiting: Arc::new(Waiting::default()),
             presence: Arc::new(Presence::new(clock.clone())),
             metrics,
@@ -269,8 +270,8 @@ impl Server {
         port_of(&self.addresses)
     }
 
-    /// The address of the dashboard for a browser on this machine, where it can be reached from there. It names no
-    /// address on which another program could listen: whoever opens it may bring a one-time link.
+    /// The address of the dashboard for a browser on this machine, if it is reachable there. It is never an address
+    /// on which another program could listen, because a person may open it with a one-time link.
     fn dashboard(&self) -> String {
         let port = self.port();
         match self.addresses.as_slice() {
@@ -297,7 +298,7 @@ impl Server {
         }
     }
 
-    /// Answers until `stop` is done; then ends what streams, finishes what was begun and closes the store.
+    /// Answers until `stop` is done; then ends the streams, finishes running requests and closes the store.
     ///
     /// # Errors
     /// When the socket fails.
@@ -382,7 +383,7 @@ fn policies_help(error: &PolicyError) -> &'static str {
         | PolicyError::PreconditionRequired
         | PolicyError::PreconditionFailed(_)
         | PolicyError::NotRead(_)
-        | PolicyError::Unsettled => "`faramesh policy check` says what is wrong with the files",
+        | PolicyError::Unsettled => "`faramesh policy check` reports the errors in the files",
     }
 }
 
@@ -425,13 +426,12 @@ fn database_error(config: &Config, error: StoreError) -> StartError {
     }
 }
 
-/// Says what a person who starts the server wants to know. A server whose standard output is closed or full runs all
-/// the same.
+/// Prints the facts for the person who starts the server. A server whose standard output is closed or full still runs.
 fn print_banner(config: &Config, server: &Server) {
     let mut out = io::stdout().lock();
     let written = out.write_all(banner(config, server).as_bytes()).and_then(|()| out.flush());
     if let Err(error) = written {
-        tracing::warn!(%error, addresses = ?server.addresses, "the start could not be told on standard output");
+        tracing::warn!(%error, addresses = ?server.addresses, "the start could not be reported on standard output");
     }
 }
 
@@ -462,8 +462,8 @@ fn banner(config: &Config, server: &Server) -> String {
 fn stop_signal() -> io::Result<impl Future<Output = ()> + Send + 'static> {
     use tokio::signal::unix::{SignalKind, signal};
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-    // SIGXFSZ, by default the end of a process, comes when a file may not grow any further. With a handler, that
-    // write fails instead, and what was to be recorded halts. Nobody waits for it.
+    // SIGXFSZ, which ends a process by default, is sent when a file may not grow any further. With a handler, that
+    // write fails instead, and the action that was to be recorded halts. The signal itself is ignored.
     #[cfg(target_os = "linux")]
     drop(signal(SignalKind::from_raw(25))?);
     Ok(async move {

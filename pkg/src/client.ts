@@ -1,11 +1,11 @@
 // The server's HTTP API, as far as a governor needs it: it sends, tries again where that cannot do anything twice, and
-// throws. Whether a tool may run is decided elsewhere: by the server, and by the road in road.ts.
+// throws. Whether a tool may run is decided elsewhere: by the server, and by the flow in flow.ts.
 
 import { sleep, uuid } from "./clock.js";
 import { isOutcome } from "./decision.js";
-import type { Receipt } from "./decision.js";
 import { InvalidActionError, PolicyUnavailableError } from "./errors.js";
 import type { FarameshErrorOptions } from "./errors.js";
+import type { Action, Head } from "./generated/api.js";
 import type { Decision } from "./generated/wire.js";
 
 /** Where the server is, and how to talk to it. */
@@ -16,29 +16,17 @@ export interface ServerOptions {
   readonly apiKey?: string;
   /** How long one request may take, in milliseconds; 10,000 by default. */
   readonly timeoutMs?: number;
-  /** What to send requests with; the global `fetch` by default. */
+  /** The `fetch` to use; the global one by default. */
   readonly fetch?: typeof fetch;
 }
 
-/** An action as the server holds it: its decision, and where it stands. */
-export type ServerAction = Decision & {
-  readonly id: string;
-  readonly status: string;
-  readonly receipt?: Receipt;
-  /** When a held action expires, and when it was made, by the server's clock. */
-  readonly expires_at?: string | null;
-  readonly created_at?: string;
-  /** Until when it may be started, and when it came to be so, by the server's clock. */
-  readonly start_by?: string | null;
-  readonly updated_at?: string;
-};
-
-/** The server's answer to records. */
-export interface Taken {
-  readonly stream: string;
-  readonly size: number;
-  readonly record_hash: string;
-}
+/**
+ * An action of the server: its decision, and its status. Members that older servers do not send may be absent; a
+ * word of a newer server that is not in the type permits nothing.
+ */
+export type ServerAction = Decision &
+  Pick<Action, "id" | "status"> &
+  Partial<Pick<Action, "receipt" | "created_at" | "updated_at" | "expires_at" | "start_by">>;
 
 /** Before each further try: long enough for a server to restart, short enough for a person to wait. */
 const RETRY_DELAYS_MS = [100, 500, 2000];
@@ -133,7 +121,7 @@ export class Client {
   }
 
   /** Hands in records of a stream, each as JSON text. It is tried once: who calls has a backoff of its own. */
-  async records(stream: string, records: readonly string[], signal?: AbortSignal): Promise<Taken> {
+  async records(stream: string, records: readonly string[], signal?: AbortSignal): Promise<Head> {
     const body = `{"stream":${JSON.stringify(stream)},"records":[${records.join(",")}]}`;
     return this.#ask(post("/v1/records", body, { once: true, signal }), (answer) => {
       const taken = object(answer, "the answer");
@@ -223,7 +211,7 @@ function actionPath(id: string): string {
   return `/v1/actions/${encodeURIComponent(id)}`;
 }
 
-/** An action of the server. @throws SyntaxError when it is none. */
+/** Reads an action from the server. @throws SyntaxError for anything else. */
 function action(value: unknown): ServerAction {
   const body = object(value, "the answer");
   string(body, "id");
@@ -255,7 +243,7 @@ function string(body: Record<string, unknown>, key: string): string {
   return value;
 }
 
-/** What an error says of itself, with its cause, since `fetch failed` alone helps nobody. */
+/** The message of an error with its cause, because `fetch failed` alone is not helpful. */
 export function reason(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const cause = error.cause instanceof Error && error.cause.message !== "" ? ` (${error.cause.message})` : "";

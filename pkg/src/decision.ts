@@ -1,17 +1,13 @@
-// What an answer of the engine becomes: a typed decision, or the HALT of everything that goes wrong. A word that this
-// version does not know is never read as one that lets something run.
+// Reads an answer of the engine: a typed decision, or the HALT that every failure becomes. A word that this version
+// does not know never permits anything.
 
+import { sha256 } from "./engine.js";
+import type { Receipt } from "./generated/api.js";
 import type { Decision, Outcome, ReasonCode } from "./generated/wire.js";
 import { RUNTIME_VERSION } from "./glue/facts.js";
 import { canonical } from "./json.js";
-import { sha256 } from "./sha256.js";
 
-/** Where something was recorded. */
-export interface Receipt {
-  readonly stream: string;
-  readonly seq: number;
-  readonly record_hash: string;
-}
+export type { Receipt };
 
 /** A decision, and where it was recorded, if records are kept. */
 export type Decided = Decision & {
@@ -44,26 +40,32 @@ export function readDecision(text: string): Decision {
   return decision;
 }
 
-/** What is known when a decision is made without the engine. */
+/** The known parts of a decision that is made without the engine. */
 export interface HaltFacts {
   readonly code: ReasonCode;
   readonly reason: string;
   readonly policyHash: string;
   readonly requestHash?: string | null;
+  /** The bytes of an action that cannot be read. */
+  readonly raw?: Uint8Array;
   readonly action?: string | null;
   readonly state?: string;
 }
+
+/** In the place of a digest that no engine could make. */
+const NO_DIGEST = "0".repeat(64);
 
 /** The decision that is made where the engine makes none. It opens nothing. */
 export function halt(facts: HaltFacts): Ruling {
   const state = facts.state ?? "{}";
   const requestHash = facts.requestHash ?? null;
   const basis = { policy_hash: facts.policyHash, request_hash: requestHash, runtime_version: RUNTIME_VERSION, state: JSON.parse(state) };
+  const rawHash = facts.raw === undefined ? undefined : digest(facts.raw);
   const decision: Decision = {
     decision: "deny",
     outcome: "HALT",
     policy_hash: facts.policyHash,
-    provenance_id: sha256(canonical(basis)),
+    provenance_id: digest(canonical(basis)) ?? NO_DIGEST,
     reason: facts.reason,
     reason_code: facts.code,
     request_hash: requestHash,
@@ -72,6 +74,16 @@ export function halt(facts: HaltFacts): Ruling {
     risk_score: 0,
     rule: null,
     runtime_version: RUNTIME_VERSION,
+    ...(rawHash === undefined ? {} : { raw_hash: rawHash }),
   };
   return { decision, text: canonical(decision), action: facts.action ?? null, state };
+}
+
+/** The SHA-256 of `input`, if the engine gives one: a HALT must not depend on an engine that may not start again. */
+function digest(input: string | Uint8Array): string | undefined {
+  try {
+    return sha256(input);
+  } catch {
+    return undefined;
+  }
 }

@@ -15,7 +15,7 @@ export const AS_RECORDED = 1;
 /** The engine did not answer: it trapped, or said that the call cannot be made. */
 export class EngineFailure extends Error {
   override name = "EngineFailure";
-  /** What the engine says of it, where it says anything. */
+  /** The engine's explanation, if it gives one. */
   readonly code: string;
 
   constructor(message: string, code: string, options?: ErrorOptions) {
@@ -32,7 +32,7 @@ export interface Lines {
   readonly action: string | null;
   /** The state that was consulted. */
   readonly state: string;
-  /** What is wrong with an action that cannot be read. */
+  /** The fault of an action that cannot be parsed. */
   readonly error: string | null;
 }
 
@@ -104,7 +104,7 @@ function reset(cause: unknown): void {
 export class LoadedPolicies {
   /** The SHA-256 over the names and hashes of the files. */
   readonly policyHash: string;
-  /** What the files are. */
+  /** A summary of the files. */
   readonly files: readonly LoadedFile[];
   readonly #input: Uint8Array;
   #handle: number;
@@ -167,20 +167,49 @@ export class LoadedPolicies {
   }
 }
 
+/** The canonical form of an action, given as bytes, and its hash. */
+export function canonicalAction(action: Uint8Array): { readonly text: string; readonly requestHash: string } {
+  const answer = call((engine) => engine.canonicalize(action));
+  // Canonical JSON, so the action comes first and the hash, of a known length, last.
+  const [head, tail] = ['{"canonical":', `,"request_hash":"${"0".repeat(64)}"}`];
+  if (!answer.startsWith(head)) throw new EngineFailure("the engine's answer holds no action", "answer");
+  const end = answer.length - tail.length;
+  return { text: answer.slice(head.length, end), requestHash: answer.slice(end + 17, end + 81) };
+}
+
 /** The hash of an action, given as bytes. */
 export function canonicalize(action: Uint8Array): string {
-  const answer = call((engine) => engine.canonicalize(action));
-  return (JSON.parse(answer) as { request_hash: string }).request_hash;
+  return canonicalAction(action).requestHash;
 }
 
 /** A record, given as the JSON of everything but its hash, with its hash. */
 export function seal(record: string): { record: string; record_hash: string } {
   const answer = call((engine) => engine.seal(encode(record)));
-  // Canonical JSON, so the record stands first and the hash, of a known length, last.
+  // Canonical JSON, so the record comes first and the hash, of a known length, last.
   const [head, tail] = ['{"record":', `,"record_hash":"${"0".repeat(64)}"}`];
   if (!answer.startsWith(head)) throw new EngineFailure("the engine's answer holds no record", "answer");
   const end = answer.length - tail.length;
   return { record: answer.slice(head.length, end), record_hash: answer.slice(end + 16, end + 80) };
+}
+
+/** The SHA-256 of `input`, text as UTF-8, as 64 lowercase hexadecimal digits. */
+export function sha256(input: string | Uint8Array): string {
+  const bytes = typeof input === "string" ? encode(input) : input;
+  return call((engine) => engine.sha256(bytes));
+}
+
+/** The SHA-256 of `bytes`, made by an instance of `module` that does nothing else. */
+export function sha256By(module: WebAssembly.Module, bytes: Uint8Array): string {
+  const exports = new WebAssembly.Instance(module).exports as {
+    readonly memory: WebAssembly.Memory;
+    readonly buffer: (length: number) => number;
+    readonly sha256: (length: number) => bigint;
+  };
+  const address = exports.buffer(bytes.length) >>> 0;
+  new Uint8Array(exports.memory.buffer, address, bytes.length).set(bytes);
+  const answer = BigInt.asUintN(64, exports.sha256(bytes.length));
+  const digits = new Uint8Array(exports.memory.buffer, Number(answer >> 32n), Number(answer & 0xffff_ffffn));
+  return new TextDecoder().decode(digits);
 }
 
 /** The bytes of `text` as UTF-8. */

@@ -1,15 +1,16 @@
-// Deciding in this program: gather the state, call the engine, record the answer. One pass of an action, and nothing of
-// what comes before or after it. Whatever goes wrong is a HALT; only the engine ever says EXECUTE.
+// A local decision: gather the state, call the engine, record the answer. This is one pass of an action, without the
+// steps before and after. Every failure is a HALT; only the engine ever says EXECUTE.
 
 import type { Clock } from "./clock.js";
 import { reason } from "./client.js";
 import { uuid } from "./clock.js";
 import { halt, readDecision } from "./decision.js";
 import type { Decided, Ruling } from "./decision.js";
-import { AS_RECEIVED, canonicalize, encode, EngineFailure, LoadedPolicies } from "./engine.js";
+import { AS_RECEIVED, canonicalAction, encode, EngineFailure, LoadedPolicies } from "./engine.js";
 import type { Bundle } from "./bundle.js";
 import { FarameshError, PolicyUnavailableError } from "./errors.js";
 import type { Approval, ReasonCode } from "./generated/wire.js";
+import { canonical } from "./json.js";
 import type { Records, Report } from "./records.js";
 
 /** The hash of no policies at all. */
@@ -50,7 +51,7 @@ export class Gate {
     return this.#rule(action, undefined).decision;
   }
 
-  /** Decides an action, and records the decision before anybody is told. */
+  /** Decides an action, and records the decision before reporting it. */
   decide(action: string | Uint8Array, approval?: { readonly answer: Approval; readonly actionId: string; readonly requestHash: string | null }): Decided {
     if (this.records === null) return this.#rule(action, counted(approval?.answer)).decision;
     const started = this.#clock.monotonic();
@@ -71,7 +72,7 @@ export class Gate {
     }
   }
 
-  /** Records that an action has no JSON form, and so is no action. */
+  /** Records that a value has no JSON form, and therefore is not an action. */
   unreadable(why: string): Decided {
     const policies = this.#policies();
     const inForce = policies instanceof LoadedPolicies ? policies : policies.policies;
@@ -118,7 +119,7 @@ export class Gate {
     const now = Math.trunc(this.#clock.now());
     if (!(policies instanceof LoadedPolicies)) {
       const hash = policies.policies?.policyHash ?? NO_POLICY_HASH;
-      return this.#failure("no_policy", policies.unavailable, hash, action);
+      return this.#failure("no_policy", policies.unavailable, hash, action, "{}");
     }
     const state = approval === undefined ? `{"now":${now}}` : JSON.stringify({ approval, now });
     try {
@@ -128,19 +129,20 @@ export class Gate {
       if (error instanceof FarameshError) throw error;
       const message = `the engine did not answer: ${reason(error)}`;
       this.#failed(new PolicyUnavailableError(message, { code: "engine_failure", cause: error }));
-      return this.#failure("engine_failure", "the engine did not answer", policies.policyHash, action);
+      return this.#failure("engine_failure", "the engine did not answer", policies.policyHash, action, canonical(JSON.parse(state)));
     }
   }
 
-  /** A HALT about which the engine has said nothing. What can be read of the action is kept. */
-  #failure(code: ReasonCode, why: string, policyHash: string, action: string | Uint8Array): Ruling {
-    let requestHash: string | null = null;
+  /** A HALT without an answer from the engine. It keeps the readable parts of the action and the canonical `state`. */
+  #failure(code: ReasonCode, why: string, policyHash: string, action: string | Uint8Array, state: string): Ruling {
+    const bytes = typeof action === "string" ? encode(action) : action;
     try {
-      requestHash = canonicalize(typeof action === "string" ? encode(action) : action);
+      const { text, requestHash } = canonicalAction(bytes);
+      return halt({ code, reason: why, policyHash, requestHash, action: text, state });
     } catch (error) {
       if (!(error instanceof EngineFailure)) throw error;
+      return halt({ code, reason: why, policyHash, raw: bytes, state });
     }
-    return halt({ code, reason: why, policyHash, requestHash });
   }
 
   #unrecorded(ruling: Ruling, error: unknown): Decided {
@@ -152,7 +154,7 @@ export class Gate {
   }
 }
 
-/** The approval as it is part of the state: the approvers are those who granted. Who rejected is in the records. */
+/** The approval as part of the state: its approvers are the people who granted. Rejections are in the records. */
 function counted(answer: Approval | undefined): Approval | undefined {
   return answer === undefined || answer.verdict === "granted" ? answer : { ...answer, approvers: [] };
 }

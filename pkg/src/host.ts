@@ -1,11 +1,10 @@
-// What differs between the hosts of this package: how the module is loaded, what the host is called in records, and
-// whether work may go on after a call has been answered. Each entry says it once. Nothing here decides.
+// The differences between the hosts of this package: how the module is loaded, the name of the host in records, and
+// whether work may continue after a call has been answered. Each entry states them once. Nothing here decides.
 
-import { isReady, useModule } from "./engine.js";
+import { isReady, sha256By, useModule } from "./engine.js";
 import { FarameshError } from "./errors.js";
 import { ENGINE_HASH } from "./glue/facts.js";
 import type { Outbox } from "./outbox.js";
-import { sha256 } from "./sha256.js";
 
 /** A host. */
 export interface Host {
@@ -13,9 +12,7 @@ export interface Host {
   readonly name: string;
   /** Whether timers may run between calls; in workerd they belong to a request. */
   readonly background: boolean;
-  /** A faster SHA-256 than the package's own, where the host brings one. */
-  readonly sha256?: (bytes: Uint8Array) => string;
-  /** Where records wait when nobody says where. */
+  /** The default outbox for records. */
   readonly outbox?: () => Outbox;
   /**
    * Calls `send` when the program has nothing left to do and `lost` when it ends, until the function that it gives back
@@ -59,8 +56,14 @@ export async function init(source?: EngineSource | Promise<EngineSource>): Promi
 
 /** `init` for a module or bytes that are there already. */
 export function initSync(module: WebAssembly.Module | BufferSource): void {
-  if (!isModule(module)) verifyBytes(module);
-  useModule(module);
+  if (isModule(module)) return useModule(module);
+  let compiled: WebAssembly.Module;
+  try {
+    compiled = new WebAssembly.Module(module);
+  } catch (error) {
+    throw notWebAssembly(error);
+  }
+  useModule(verified(compiled, module));
 }
 
 /**
@@ -84,8 +87,10 @@ async function load(source: EngineSource | Promise<EngineSource> | undefined): P
   const bytes = typeof Response === "function" && found instanceof Response ? await body(found) : found;
   const module = bytes as WebAssembly.Module | BufferSource;
   if (isModule(module)) return useModule(module);
-  verifyBytes(module);
-  useModule(await WebAssembly.compile(module));
+  const compiled = await WebAssembly.compile(module).catch((error: unknown) => {
+    throw notWebAssembly(error);
+  });
+  useModule(verified(compiled, module));
 }
 
 async function body(response: Response): Promise<ArrayBuffer> {
@@ -97,15 +102,25 @@ async function body(response: Response): Promise<ArrayBuffer> {
   return response.arrayBuffer();
 }
 
-/** Bytes that are not the engine of this very version, such as a stale copy in a cache, decide nothing. */
-function verifyBytes(source: BufferSource): void {
+/** The module, if it is the engine of this version. Other bytes, such as a stale copy in a cache, decide nothing. */
+function verified(module: WebAssembly.Module, source: BufferSource): WebAssembly.Module {
   const bytes = ArrayBuffer.isView(source)
     ? new Uint8Array(source.buffer, source.byteOffset, source.byteLength)
     : new Uint8Array(source);
-  const hash = (current.sha256 ?? sha256)(bytes);
-  if (hash !== ENGINE_HASH) {
-    throw new FarameshError(`these bytes are not the engine of this version: their SHA-256 is ${hash.slice(0, 12)}, not ${ENGINE_HASH.slice(0, 12)}`, {
-      code: "wrong_engine",
-    });
+  let hash: string;
+  try {
+    hash = sha256By(module, bytes);
+  } catch (error) {
+    throw wrongEngine("they lack the engine's functions", error);
   }
+  if (hash === ENGINE_HASH) return module;
+  throw wrongEngine(`their SHA-256 is ${hash.slice(0, 12)}, not ${ENGINE_HASH.slice(0, 12)}`);
+}
+
+function notWebAssembly(cause: unknown): FarameshError {
+  return wrongEngine("they are not a WebAssembly module", cause);
+}
+
+function wrongEngine(why: string, cause?: unknown): FarameshError {
+  return new FarameshError(`these bytes are not the engine of this version: ${why}`, { code: "wrong_engine", cause });
 }

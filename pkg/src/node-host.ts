@@ -1,5 +1,4 @@
 // Hosts with Node's own modules. Only their entries may bring this along.
-import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 
 import { initSync, useHost } from "./host.js";
@@ -9,7 +8,7 @@ interface Program {
   readonly lost: () => void;
 }
 
-/** Those who have something to do before the program ends; Node warns of many listeners, so it has one for all. */
+/** Callbacks to run before the program ends; Node warns about many listeners, so there is one for all. */
 const programs = new Set<Program>();
 let listening = false;
 
@@ -23,7 +22,6 @@ export function useNode(name: string): void {
   useHost({
     name,
     background: true,
-    sha256: (bytes) => createHash("sha256").update(bytes).digest("hex"),
     ending: (send, lost) => {
       const program = { send, lost };
       if (!listening) listen();

@@ -2,10 +2,11 @@
 // and more slowly; a contradiction between a stream and the server stops it, loudly, and every record stays. Other
 // streams in the same outbox, such as those of other pages, go on.
 
-import type { Client, Taken } from "./client.js";
+import type { Client } from "./client.js";
 import { reason, ServerProblem } from "./client.js";
 import { later } from "./clock.js";
 import { FarameshError, PolicyUnavailableError } from "./errors.js";
+import type { Head } from "./generated/api.js";
 import { host } from "./host.js";
 import type { Batch, Outbox } from "./outbox.js";
 
@@ -30,7 +31,7 @@ export class Sender {
   #cancel: (() => void) | undefined;
   #sending: Promise<void> | undefined;
   #failures = 0;
-  /** The streams that the server refused, and what it said of the first. */
+  /** The streams that the server refused, and its answer to the first. */
   readonly #refused = new Set<string>();
   #stopped: FarameshError | undefined;
   #closed = false;
@@ -125,7 +126,7 @@ export class Sender {
     if (refusal !== undefined) throw refusal;
   }
 
-  /** What is to be sent next: nothing of a stream that the server refused. */
+  /** The next batch to send, without the streams that the server refused. */
   #next(most: number): Batch | null {
     const batch = this.#outbox.oldest(most, MAX_CHARACTERS, this.#refused);
     return batch === null || this.#refused.has(batch.stream) ? null : batch;
@@ -147,8 +148,8 @@ export class Sender {
   }
 }
 
-/** Up to where the server holds the stream. @throws where its answer does not fit what was sent. */
-function held(batch: Batch, taken: Taken): number {
+/** How far the server holds the stream. @throws if its answer does not match the request. */
+function held(batch: Batch, taken: Head): number {
   const last = batch.records.at(-1);
   const fits =
     last !== undefined &&

@@ -50,6 +50,17 @@ test("a governor of its own mind about provenance says what the engine says", ()
   assert.equal(halted.provenance_id, sha256(Buffer.from(basis)));
 });
 
+test("no answer is the decision of the other languages", () => {
+  const corpus = new URL("../../../tests/corpus/engine_failure.json", import.meta.url);
+  const cases = JSON.parse(readFileSync(corpus, "utf8")) as { answer: string }[];
+  const { raw_hash: _, ...expected } = (JSON.parse(cases.at(-1)?.answer ?? "") as { decision: Record<string, unknown> }).decision;
+  const governor = createGovernor({ agentId: AGENT, policy: REFUNDS, onError: () => {} });
+  // Larger than the engine's memory, so these bytes have no hash.
+  const halted = governor.decide(new Uint8Array(2 ** 32 - 2 ** 17));
+  const hashes = { policy_hash: halted.policy_hash, provenance_id: halted.provenance_id };
+  assert.deepEqual(halted, { ...expected, ...hashes });
+});
+
 test("memory is the same after many decisions", () => {
   const governor = createGovernor({ agentId: AGENT, policy: REFUNDS });
   const decide = (times: number): void => {

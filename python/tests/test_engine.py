@@ -39,6 +39,7 @@ BY_DAY = """\
 rules:
   - { match: { tool: deploy, time: { from: "09:00", to: "17:00" } }, allow: true }
 """
+CORPUS = pathlib.Path(__file__).parents[2] / "tests" / "corpus"
 NOON, MIDNIGHT = 1795348800000, 1795392000000
 
 
@@ -266,6 +267,15 @@ def test_an_action_that_uses_up_the_fuel_halts_and_the_next_is_decided(
     with pytest.raises(EngineFailureError, match="fuel"):
         policies.explain(LARGE)
     assert policies.decide({"agent_id": "a", "tool": "t"}) == before
+
+
+def test_no_answer_is_the_decision_of_the_other_languages(policies: PolicySet, monkeypatch: pytest.MonkeyPatch) -> None:
+    cases = json.loads((CORPUS / "engine_failure.json").read_text("utf-8"))
+    for case in cases:
+        monkeypatch.setattr(policies, "policy_hash", case["policy_hash"])
+        answer = policies._failure(case["action"].encode(), case["state"].encode() or b"{}")
+        assert answer.decode() == case["answer"], case["shows"]
+    assert len(cases) == 3
 
 
 def test_no_answer_is_a_decision_that_can_be_checked(

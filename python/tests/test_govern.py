@@ -1,4 +1,4 @@
-"""The road: whatever the server does, the tool runs exactly when it may."""
+"""The flow: whatever the server does, the tool runs exactly when it may."""
 
 from __future__ import annotations
 

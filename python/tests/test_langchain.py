@@ -1,4 +1,4 @@
-"""Real LangChain agents with a scripted model: what runs, what the model is told, and what stays as it was."""
+"""Real LangChain agents with a scripted model: which tools run, the model's view of it, and what does not change."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class RefundTool(BaseTool):
 
 
 class AsyncRefundTool(RefundTool):
-    """The same with a road of its own for asynchronous agents."""
+    """The same with a flow of its own for asynchronous agents."""
 
     async def _arun(self, customer_id: str, amount: float, run_manager: Any = None) -> str:
         assert run_manager is not None
@@ -109,7 +109,7 @@ def era(request: pytest.FixtureRequest) -> str:
 
 
 def told(governed: BaseTool, call: JsonObject, *, era: str, synchronous: bool) -> str:
-    """What the model is told of one call, in an agent of either era."""
+    """The model's view of one call, in an agent of either era."""
     if era == "current":
         (message,) = agent_messages([call], synchronous=synchronous, tools=[governed])
         return str(message.content)
@@ -121,10 +121,10 @@ def told(governed: BaseTool, call: JsonObject, *, era: str, synchronous: bool) -
     return str(answer["output"])
 
 
-ROADS = [(name, True) for name in SYNC] + [(name, False) for name in MAKERS]
+PATHS = [(name, True) for name in SYNC] + [(name, False) for name in MAKERS]
 
 
-@pytest.mark.parametrize(("name", "synchronous"), ROADS)
+@pytest.mark.parametrize(("name", "synchronous"), PATHS)
 def test_an_allowed_call_runs_once(fake: FakeServer, ran: list[Any], era: str, name: str, synchronous: bool) -> None:
     assert (
         told(MAKERS[name](), {"customer_id": "c-1", "amount": 45}, era=era, synchronous=synchronous) == "refunded 45.0"
@@ -136,7 +136,7 @@ def test_an_allowed_call_runs_once(fake: FakeServer, ran: list[Any], era: str, n
     assert submitted["params"] == {"customer_id": "c-1", "amount": 45.0}
 
 
-@pytest.mark.parametrize(("name", "synchronous"), ROADS)
+@pytest.mark.parametrize(("name", "synchronous"), PATHS)
 def test_a_denied_call_never_runs_and_the_model_is_told(
     fake: FakeServer, ran: list[Any], era: str, name: str, synchronous: bool
 ) -> None:
@@ -153,7 +153,7 @@ def test_a_denied_call_never_runs_and_the_model_is_told(
     assert (ran, fake.verbs()) == ([], ["submit"])
 
 
-@pytest.mark.parametrize(("name", "synchronous"), ROADS)
+@pytest.mark.parametrize(("name", "synchronous"), PATHS)
 def test_a_held_call_runs_when_it_is_approved(fake: FakeServer, ran: list[Any], name: str, synchronous: bool) -> None:
     fake.decide = by_amount
     fake.script("wait", turned(), turned(**approved()))
@@ -187,7 +187,7 @@ def test_every_way_of_not_running_has_a_text_of_its_own(fake: FakeServer, ran: l
     assert ran == []
 
 
-@pytest.mark.parametrize(("name", "synchronous"), ROADS)
+@pytest.mark.parametrize(("name", "synchronous"), PATHS)
 def test_a_denial_is_an_error_message_where_the_call_is_known(fake: FakeServer, name: str, synchronous: bool) -> None:
     fake.decide = by_amount
     (message,) = agent_messages(
@@ -212,7 +212,7 @@ def test_parallel_calls_have_their_own_answers(fake: FakeServer, ran: list[Any],
     assert sorted(amount for _, amount in ran) == [45, 340]
 
 
-@pytest.mark.parametrize(("name", "synchronous"), ROADS)
+@pytest.mark.parametrize(("name", "synchronous"), PATHS)
 def test_a_server_that_is_down_halts(
     ran: list[Any], era: str, name: str, synchronous: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -264,7 +264,7 @@ def test_everything_set_on_a_tool_stays() -> None:
 
 
 def test_arguments_are_decided_as_the_tool_gets_them(fake: FakeServer, ran: list[Any]) -> None:
-    """LangChain turns texts into numbers and fills in defaults, and the gate stands behind that."""
+    """LangChain turns strings into numbers and fills in defaults, and the gate comes after that."""
 
     @faramesh_tool(**TERMS)
     @tool

@@ -1,4 +1,4 @@
-"""LangGraph: a tool call is one action, however often the graph makes it, and a pause is no failure."""
+"""LangGraph: a tool call is one action, however often the graph makes it, and a pause is not a failure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from langgraph.types import Command, interrupt
 
 from conftest import AGENT, FakeServer, JsonObject, Reply, allow, approved, hold, turned
 from faramesh import govern
-from faramesh._road import interrupted
+from faramesh._flow import interrupted
 from faramesh.integrations.langchain import FarameshMiddleware, faramesh_tool
 from scripted import ScriptedModel
 
@@ -197,7 +197,7 @@ def test_threads_do_not_share_a_call(fake: FakeServer, ran: list[Any]) -> None:
 
 
 def test_calls_that_are_never_resumed_take_no_room(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("faramesh._road.MOST_INTERRUPTED", 3)
+    monkeypatch.setattr("faramesh._flow.MOST_INTERRUPTED", 3)
 
     class Made:
         def __init__(self, name: str) -> None:

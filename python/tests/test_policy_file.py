@@ -46,7 +46,7 @@ class TestPolicyFile:
         governed = refund(policy=file)
         file.unlink()
         os.mkfifo(file)
-        with pytest.raises(PolicyMismatchError, match="cannot be read: it is no plain file"):
+        with pytest.raises(PolicyMismatchError, match="cannot be read: it is not a plain file"):
             governed("c-1")
         assert ran == []
 

@@ -204,7 +204,7 @@ def test_a_name_that_is_not_utf_8_is_a_mistake(engine: Engine, folder: pathlib.P
 
 def test_a_pipe_by_its_own_name_is_refused(folder: pathlib.Path) -> None:
     os.mkfifo(folder / "p.yaml")
-    with pytest.raises(OSError, match="it is no plain file"):
+    with pytest.raises(OSError, match="it is not a plain file"):
         LocalPolicy(folder / "p.yaml")
 
 
@@ -261,7 +261,7 @@ def test_a_file_that_can_be_read_again_is_read(
 
 
 class TestSettling:
-    """A change that permits more counts when it has stood still for a second."""
+    """A change that permits more counts when the files have not changed for a second."""
 
     def test_what_permits_more_waits_for_a_second_and_what_tightens_does_not(
         self, folder: pathlib.Path, hands: Hands

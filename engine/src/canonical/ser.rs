@@ -1,5 +1,5 @@
-//! From any serialisable type to canonical JSON, in one pass and through the one printer. Only what the project's
-//! own types need is here: no bytes, no tuple variants.
+//! From any serialisable type to canonical JSON, in one pass and through the only printer. It supports only what the
+//! project's own types need: no bytes, no tuple variants.
 //!
 //! Fields that a type declares in canonical order are printed as they come; others are put in order at the end of
 //! their object.
@@ -11,7 +11,7 @@ use std::ops::Range;
 
 use serde::ser::{self, Impossible, Serialize, Serializer};
 
-use super::{write_number, write_string};
+use super::print::{write_number, write_string};
 use crate::json::MAX_SAFE_INTEGER;
 use crate::order;
 use crate::value::key_order;
@@ -202,7 +202,7 @@ impl Items<'_> {
     }
 }
 
-/// An object as it is printed: where each member stands, so that they can be put in order.
+/// An object during printing: the position of each member, so that they can be sorted.
 pub(super) struct Members<'o> {
     out: &'o mut String,
     /// Behind the opening brace.
@@ -211,7 +211,7 @@ pub(super) struct Members<'o> {
     in_order: bool,
     /// The key of a map, until its value comes.
     key: Option<String>,
-    /// Set for a struct variant: the object stands inside of another one.
+    /// Set for a struct variant: the object is inside another one.
     variant: bool,
 }
 
@@ -235,7 +235,7 @@ impl<'o> Members<'o> {
         Ok(())
     }
 
-    /// Prints the key, and says where it starts. It is the same for every type of value, so it stands by itself.
+    /// Prints the key, and returns where it starts. It does not depend on the type of the value, so it is separate.
     #[expect(clippy::ptr_arg, reason = "whose the text is says whether it can need escapes")]
     fn begin(&mut self, key: &Cow<'static, str>) -> usize {
         if let Some((last, _)) = self.members.last() {
@@ -332,7 +332,7 @@ impl ser::SerializeMap for Members<'_> {
     fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), NotJson> {
         let mut printed = String::new();
         key.serialize(Printer(&mut printed))?;
-        // A key is text, so what was printed is a JSON string, which the reader gives back as it was.
+        // A key is text, so the output is a JSON string, which the reader turns back into the same key.
         match crate::json::parse(printed.as_bytes(), usize::MAX) {
             Ok(crate::value::Value::String(text)) => {
                 self.key = Some(text);

@@ -15,14 +15,14 @@ use crate::meter::{Meter, bytes, whole};
 use crate::truth::Truth;
 use crate::value::{Type, Value};
 
-/// What conditions look at: the action, and the time if the host gave one.
+/// The inputs of conditions: the action, and the time if the host gave one.
 #[derive(Debug)]
 pub struct Input<'a> {
     /// The action.
     pub action: &'a Action,
     /// Unix time in milliseconds.
     pub now: Option<i64>,
-    /// What is left of the work of this decision.
+    /// The remaining work of this decision.
     pub meter: Meter,
     /// The canonical `params`, made when the first condition asks for it.
     params_text: OnceCell<Canonical>,
@@ -68,20 +68,20 @@ pub struct Match {
     naming: u64,
 }
 
-/// One key of a match and what it asks.
+/// One key of a match and its question.
 #[derive(Debug, Clone)]
 pub struct Condition {
-    /// The key as it is written, with the path where it stands in a nested form: `amount_gt`, `params.total.lte`.
+    /// The key as it is written, with the path in a nested form: `amount_gt`, `params.total.lte`.
     pub key: String,
     /// The operand as it is written.
     pub operand: Value,
-    /// What it asks.
+    /// The question.
     pub kind: ConditionKind,
     /// The steps of looking at the operand and the path once.
     steps: u64,
 }
 
-/// What a condition asks.
+/// The question of a condition.
 #[derive(Debug, Clone)]
 pub enum ConditionKind {
     /// A name of the action fits one of these globs.
@@ -89,12 +89,12 @@ pub enum ConditionKind {
     /// A parameter, or a value of the context, passes a test.
     Value {
         /// Where to look.
-        source: Source,
-        /// What to look at.
+        source: Part,
+        /// The value to read.
         path: Path,
-        /// What to ask.
+        /// The test.
         test: Test,
-        /// Whether `not` stands around the test.
+        /// Whether the test is inside a `not`.
         negated: bool,
         /// Whether a true test opens something: in an `allow` rule, and on the other side of each `not`. For a
         /// path with `[]` every element must pass then, and elsewhere one is enough.
@@ -125,16 +125,16 @@ pub enum Name {
     AgentId,
 }
 
-/// An object of the action.
+/// The object of an action that a condition looks into.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Source {
+pub enum Part {
     /// `params`
     Params,
     /// `context`
     Context,
 }
 
-/// What a condition needs to know of the rule around it.
+/// The facts about the rule that its conditions need.
 #[derive(Debug, Clone, Copy)]
 pub struct Scope<'p> {
     /// Whether the rule permits.
@@ -155,13 +155,13 @@ pub struct Cause<'p> {
 }
 
 impl Cause<'_> {
-    /// What cannot be told, as a clause: ``` `amount` is missing ```.
+    /// The reason why it is undetermined, as a clause: ``` `amount` is missing ```.
     pub fn clause(&self) -> String {
         match &self.condition.kind {
-            ConditionKind::Value { source: Source::Params, path, .. } => {
+            ConditionKind::Value { source: Part::Params, path, .. } => {
                 format!("`{}` {}", path.as_str(), self.why.sentence())
             }
-            ConditionKind::Value { source: Source::Context, path, .. } => {
+            ConditionKind::Value { source: Part::Context, path, .. } => {
                 format!("`context.{}` {}", path.as_str(), self.why.sentence())
             }
             ConditionKind::Time(_) => "the time is not known".to_owned(),
@@ -198,6 +198,14 @@ impl<'p> Evaluation<'p> {
 }
 
 impl Match {
+    /// Whether the conditions on the name of the tool hold for `tool`; without one they do.
+    pub(crate) fn speaks_of(&self, tool: &str) -> bool {
+        self.conditions.iter().all(|condition| match &condition.kind {
+            ConditionKind::Name(Name::Tool, globs) => globs.iter().any(|glob| glob.matches(tool)),
+            _ => true,
+        })
+    }
+
     /// A match of these conditions.
     pub fn of(conditions: Vec<Condition>) -> Self {
         let naming = conditions.iter().map(|condition| match &condition.kind {
@@ -236,16 +244,17 @@ impl Match {
         all
     }
 
-    /// Calls `visit` with the name of every parameter that a condition looks at, in the order in which they are written.
+    /// Calls `visit` with the name of every parameter that a condition looks at, in the order in which they are
+    /// written.
     pub fn each_param<'p>(&'p self, visit: &mut dyn FnMut(&'p str)) {
         for condition in &self.conditions {
             match &condition.kind {
-                ConditionKind::Value { source: Source::Params, path, .. } => visit(path.root()),
+                ConditionKind::Value { source: Part::Params, path, .. } => visit(path.root()),
                 ConditionKind::Any(matches) | ConditionKind::All(matches) => {
                     matches.iter().for_each(|one| one.each_param(visit));
                 }
                 ConditionKind::Not(inner) => inner.each_param(visit),
-                ConditionKind::Value { source: Source::Context, .. }
+                ConditionKind::Value { source: Part::Context, .. }
                 | ConditionKind::Name(..)
                 | ConditionKind::Contains(_)
                 | ConditionKind::Pattern(_)
@@ -280,7 +289,7 @@ impl Match {
         })
     }
 
-    /// Whether this match holds for `tool` whatever else the action is: what is not about the tool is left open.
+    /// Whether this match holds for `tool` whatever the rest of the action is: conditions about other parts stay open.
     fn of_tool(&self, tool: &str) -> Truth {
         let each = self.conditions.iter().map(|condition| match &condition.kind {
             ConditionKind::Name(Name::Tool, globs) => {
@@ -304,7 +313,7 @@ impl Match {
 }
 
 impl Condition {
-    /// A condition as it is written, and what it asks.
+    /// A condition as it is written, and its question.
     pub fn of(key: String, operand: Value, kind: ConditionKind) -> Self {
         let steps = whole(&operand).saturating_add(bytes(key.len())).saturating_add(2);
         Condition { key, operand, kind, steps }
@@ -400,17 +409,17 @@ impl Name {
     }
 }
 
-impl Source {
+impl Part {
     /// The object in `action`.
     pub fn of(self, action: &Action) -> &Value {
         match self {
-            Source::Params => action.params(),
-            Source::Context => action.context(),
+            Part::Params => action.params(),
+            Part::Context => action.context(),
         }
     }
 }
 
-/// A test with all that its answer depends on beside the value.
+/// A test with everything that its answer depends on, except the value.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Asked<'p> {
     test: &'p Test,
@@ -421,8 +430,8 @@ pub(crate) struct Asked<'p> {
 
 impl<'p> Asked<'p> {
     /// The test of a condition in a scope.
-    pub(crate) fn new(source: Source, path: &Path, test: &'p Test, permits: bool, scope: Scope<'_>) -> Self {
-        let declared = scope.tool.filter(|_| source == Source::Params).and_then(|tool| only_kind(tool, path));
+    pub(crate) fn new(source: Part, path: &Path, test: &'p Test, permits: bool, scope: Scope<'_>) -> Self {
+        let declared = scope.tool.filter(|_| source == Part::Params).and_then(|tool| only_kind(tool, path));
         let kind_is_known = matches!(declared, Some(Type::String | Type::Array));
         Asked {
             test,
@@ -431,7 +440,7 @@ impl<'p> Asked<'p> {
         }
     }
 
-    /// The answer for what a path leads to, and why there is none.
+    /// The answer for the value at a path, or the reason why there is none.
     pub(crate) fn of(&self, found: Found<'_>) -> (Truth, Option<Why>) {
         match (found, self.test) {
             (Found::Missing | Found::Blocked(_), Test::Exists(expected)) => (Truth::known(!expected), None),

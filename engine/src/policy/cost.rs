@@ -6,7 +6,7 @@
 //! can follow, and of those that a search can begin in. Copies of one place, as in `sk-\w{32}`, are charged to the
 //! characters that lead to the first of them where these are fewer than those that the copies take.
 //!
-//! Expressions come here after they compiled. What is read wrongly here costs precision of a bound and never a match.
+//! Expressions arrive here after they compiled. A misreading here makes a bound less precise and never changes a match.
 
 /// Steps for each character, by its ASCII code in lower case; the last is for all others.
 #[derive(Debug, Clone)]
@@ -15,9 +15,9 @@ pub(super) struct Cost(Box<[u64; CLASSES]>);
 const CLASSES: usize = 129;
 /// All characters.
 const ALL: Set = Set { ascii: u128::MAX, other: true, ranges: 2 };
-/// What each character costs besides the steps of states, in steps.
+/// The cost of each character in addition to the steps of states, in steps.
 const PER_CHARACTER: u64 = 6;
-/// What each state costs that a search begins in. It is reached for certain, where others only may be.
+/// The cost of each state that a search begins in. These are reached for certain, others only possibly.
 const PER_START: u64 = 2;
 
 /// Some characters.
@@ -65,8 +65,8 @@ impl Cost {
         self.0.get(usize::from(byte).min(CLASSES.saturating_sub(1))).copied().unwrap_or(0)
     }
 
-    /// Adds what follows each place of `node` to the characters that lead there. The whole node stands there `times`
-    /// times, comes behind one of the characters `before`, and is followed by `after` states.
+    /// Adds the states after each place of `node` to the characters that lead there. The whole node is repeated `times`
+    /// times, comes after one of the characters `before`, and is followed by `after` states.
     fn add(&mut self, node: &Node, before: Set, after: u64, times: u64) {
         match node {
             Node::Empty => {}
@@ -324,7 +324,7 @@ impl Parser<'_> {
         if all.len() == 1 { all.pop().unwrap_or(Node::Empty) } else { Node::Any(all) }
     }
 
-    /// What follows a backslash; none where it takes no character.
+    /// The class after a backslash; none if it consumes no character.
     fn escape(&mut self, verbose: bool) -> Option<Set> {
         let digit = Set::range('0', '9');
         let word = digit.or(Set::range('A', 'Z')).or(Set::range('a', 'z')).or(Set::range('_', '_'));
@@ -446,7 +446,7 @@ mod tests {
 
     #[test]
     fn groups_flags_and_classes_are_passed_by() {
-        // What stands behind them counts, so they were read to their end and not beyond.
+        // The text after them counts, so they were read to their end and not beyond.
         for before in [
             "(?P<name>a)",
             "(?<name>a)",

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use super::condition::{ConditionKind, Match, Name, Source};
+use super::condition::{ConditionKind, Match, Name, Part};
 use super::glob::Glob;
 use super::operator::{Pattern, Test};
 use super::{Mode, Policy};
@@ -18,7 +18,7 @@ const ORDINARY: &str = "The quick brown fox jumps over the lazy dog, see note 12
 /// A warning and the file that it is about, by its place in `policies`. At most one: the first rule that is too much
 /// together with the patterns of those before it.
 pub(super) fn find(policies: &[Policy]) -> Option<(usize, Finding)> {
-    // What rules before one take over all parameters: those of any tool, and those of each tool that they name.
+    // The cost of earlier rules over all parameters: those for any tool, and those for each tool that they name.
     let (mut of_any, mut of_tool) = (0_u64, BTreeMap::<&str, u64>::new());
     for (index, policy) in policies.iter().enumerate().filter(|(_, policy)| policy.mode == Mode::Enforce) {
         let rules = policy.rules.iter().map(|rule| (rule.span, &rule.matcher));
@@ -49,7 +49,8 @@ pub(super) fn find(policies: &[Policy]) -> Option<(usize, Finding)> {
     None
 }
 
-/// The tools that the match asks for before anything else; a rule of another tool is over before its patterns are tried.
+/// The tools that the match asks for before anything else; a rule of another tool is over before its patterns are
+/// tried.
 fn tools(matcher: &Match) -> Option<&[Glob]> {
     let first = matcher.conditions.iter().take_while(|one| matches!(one.kind, ConditionKind::Name(..)));
     first.into_iter().find_map(|condition| match &condition.kind {
@@ -63,10 +64,10 @@ fn steps(matcher: &Match, longest: &dyn Fn(&str) -> usize) -> (u64, u64) {
     let mut sum = (0_u64, 0_u64);
     for condition in &matcher.conditions {
         let (anywhere, in_one) = match &condition.kind {
-            // Every text is looked at by itself, and again in the canonical form.
+            // Every string is searched once by itself, and again in the canonical form.
             ConditionKind::Pattern(patterns) => (over(patterns, MAX_BYTES).saturating_mul(2), 0),
             ConditionKind::Value { test: Test::Matches(patterns), source, path, .. } => {
-                let bytes = if *source == Source::Params { longest(path.root()) } else { MAX_BYTES };
+                let bytes = if *source == Part::Params { longest(path.root()) } else { MAX_BYTES };
                 (0, over(patterns, bytes))
             }
             ConditionKind::Any(matches) | ConditionKind::All(matches) => {
@@ -83,8 +84,8 @@ fn steps(matcher: &Match, longest: &dyn Fn(&str) -> usize) -> (u64, u64) {
     sum
 }
 
-/// The most bytes of a parameter in an action that the rule may permit: as many as its tool's declaration has room for.
-/// What breaks the declaration halts, whatever the rule would say.
+/// The most bytes of a parameter in an action that the rule may permit: as many as its tool's declaration allows.
+/// An action that violates the declaration halts, whatever the rule says.
 fn longest(policy: &Policy, matcher: &Match, param: &str) -> usize {
     let declared = |glob: &Glob| {
         let most = policy.tools.get(glob.as_str())?.params.get(param)?.max_length?;

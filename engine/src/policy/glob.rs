@@ -1,4 +1,4 @@
-//! Globs over a whole value: `*` stands for any text, `?` for one character, all else for itself.
+//! Globs over a whole value: `*` matches any text, `?` one character, everything else itself.
 
 use crate::meter::bytes;
 
@@ -20,7 +20,7 @@ impl Glob {
         &self.text
     }
 
-    /// Whether it stands for one value only.
+    /// Whether it matches one value only.
     pub fn is_exact(&self) -> bool {
         self.exact
     }
@@ -35,7 +35,7 @@ impl Glob {
         tried.saturating_mul(2).saturating_add(bytes(self.text.len()))
     }
 
-    /// Whether it stands for `value`. Case counts.
+    /// Whether it matches `value`. Case counts.
     pub fn matches(&self, value: &str) -> bool {
         if self.exact { self.text == value } else { wild(self.text.as_str(), value) }
     }

@@ -4,7 +4,7 @@
 //! It looks at one rule at a time, and of the others only at those that take the negative numbers away. Which rule
 //! decides is not its business.
 
-use super::condition::{Condition, ConditionKind, Match, Name, Source};
+use super::condition::{Condition, ConditionKind, Match, Name, Part};
 use super::glob::Glob;
 use super::operator::{Relation, Test};
 use super::path::Path;
@@ -65,7 +65,7 @@ fn tools_of(matcher: &Match) -> Option<&[Glob]> {
     })
 }
 
-/// Whether the file declares every tool that the globs stand for as `fits` wants; not so when it declares none.
+/// Whether the file declares every tool that the globs match as `fits` requires; false if it declares none.
 fn declared(policy: &Policy, globs: Option<&[Glob]>, fits: impl Fn(&ToolDecl) -> bool) -> bool {
     let globs = globs.unwrap_or_default();
     !globs.is_empty()
@@ -81,11 +81,11 @@ fn has_least(tool: &ToolDecl, path: &Path) -> bool {
     (path.is_root() || path.starts_with_each() == (true, true)) && spec.is_some_and(|spec| spec.min.is_some())
 }
 
-/// The path of a parameter that a condition compares, and whether it leaves no number above (`Some(true)`) or below
-/// (`Some(false)`) some bound. What fixes the value otherwise leaves nothing below.
+/// The path of a parameter that a condition compares, and whether it excludes all numbers above (`Some(true)`) or below
+/// (`Some(false)`) some bound. A condition that fixes the value otherwise excludes everything below.
 fn bounded(condition: &Condition) -> Option<(&Path, bool)> {
     match &condition.kind {
-        ConditionKind::Value { source: Source::Params, path, test, negated, .. } => match test {
+        ConditionKind::Value { source: Part::Params, path, test, negated, .. } => match test {
             Test::Number(relation, _) => {
                 let relation = if *negated { relation.negation() } else { *relation };
                 Some((path, matches!(relation, Relation::Lt | Relation::Lte)))
@@ -141,7 +141,7 @@ fn takes_the_least(rule: &Rule, tools: Option<&[Glob]>, path: &Path) -> bool {
         })
 }
 
-/// What a match that restricts leaves out, with the `tool` of the matches around it.
+/// The absences that a restricting match does not cover, with the `tool` of the enclosing matches.
 fn restricting(
     policy: &Policy,
     matcher: &Match,
@@ -176,7 +176,7 @@ fn restricting(
         if let ConditionKind::Value { source, path, test: Test::Length(..), .. } = &condition.kind {
             let is_known =
                 |tool: &ToolDecl| matches!(only_kind(tool, path), Some(Type::String | Type::Array));
-            if *source == Source::Context || !declared(policy, tools, is_known) {
+            if *source == Part::Context || !declared(policy, tools, is_known) {
                 report(diagnostic::undeclared_length(span, path.as_str()));
             }
         }

@@ -39,7 +39,7 @@ pub enum Reference {
 }
 
 impl Reference {
-    /// The host that `text` refers to; none where there is none, or where readers differ about it.
+    /// The host that `text` refers to; none if it has no host, or if parsers differ about it.
     pub fn host(self, text: &str) -> Option<Host> {
         match self {
             Reference::Url => {
@@ -149,7 +149,7 @@ fn bare(text: &str) -> Option<Host> {
     if is_plain(name) { Host::parse(name) } else { None }
 }
 
-/// What of `host:port` is the host.
+/// The host part of `host:port`.
 fn without_port(place: &str) -> Option<&str> {
     match place.split_once(':') {
         Some((host, port)) => is_port(port).then_some(host),
@@ -176,7 +176,7 @@ fn mailbox(text: &str) -> Option<Host> {
     Reference::Mailbox.operand(domain)
 }
 
-/// The address that `text` is, or that the URL has for a host. A URL needs its scheme here: `10.0.0.1/8` is none.
+/// The address in `text`, or the address of its URL. A URL needs its scheme here: `10.0.0.1/8` is not one.
 pub fn address(text: &str) -> Option<IpAddr> {
     if text.contains("://") { Reference::Url.host(text)?.address() } else { text.parse().ok() }
 }
@@ -483,7 +483,8 @@ mod tests {
         assert_eq!(Reference::Mailbox.operand("10.0.0.1"), None);
     }
 
-    /// `Some(true)` in, `Some(false)` out, `None` undetermined: for a condition that restricts, then for one that permits.
+    /// `Some(true)` in, `Some(false)` out, `None` undetermined: for a condition that restricts, then for one that
+    /// permits.
     fn in_network(network: &[&str], address: &str) -> (Option<bool>, Option<bool>) {
         let networks: Vec<Network> = network.iter().map(|text| Network::parse(text).unwrap()).collect();
         let address = super::address(address).unwrap();

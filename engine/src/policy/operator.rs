@@ -50,7 +50,7 @@ const NOT: &str = "not_";
 pub struct Operator {
     /// One of [`SUFFIXES`].
     pub word: &'static str,
-    /// Whether `not` stands around it.
+    /// Whether it is inside a `not`.
     pub negated: bool,
 }
 
@@ -77,7 +77,7 @@ impl Operator {
     }
 }
 
-/// What a condition asks of a value.
+/// A condition's test of a value.
 #[derive(Debug, Clone)]
 pub enum Test {
     /// Equal.
@@ -122,7 +122,7 @@ pub struct Reading {
     pub both_lengths: bool,
 }
 
-/// How two numbers stand to each other.
+/// The comparison of two numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Relation {
     /// Greater.
@@ -260,7 +260,7 @@ impl Why {
             Why::HostIsV6 => "has an IPv6 address for a host, which only `cidr` compares".to_owned(),
             Why::NotAMailbox => "is not a mailbox such as `ann@example.com`".to_owned(),
             Why::TwoLengths => {
-                "is not declared as a text or as a list, which have different lengths".to_owned()
+                "is not declared as a string or as a list, which have different lengths".to_owned()
             }
             Why::NoTime => "is not known".to_owned(),
         }
@@ -296,7 +296,7 @@ impl Test {
         }
     }
 
-    /// A bound on the work of [`Test::of`] over `value`, beside that of looking at the operand once.
+    /// A bound on the work of [`Test::of`] over `value`, without the single pass over the operand.
     pub fn steps(&self, value: &Value) -> u64 {
         let each = |count: usize| whole(value).saturating_mul((count as u64).max(1));
         match (self, value) {
@@ -389,9 +389,9 @@ fn among(value: &Value, operands: &[Value]) -> Result<bool, Why> {
     }
 }
 
-/// Over a list, the Kleene-or of `eq` over its elements: an element of another type might be what is looked for,
-/// unless some element certainly is. Where a true condition restricts, a text is looked for inside the elements
-/// too: `["sudo rm -rf /"]` is no way around a rule about `rm -rf`.
+/// Over a list, the Kleene-or of `eq` over its elements: an element of another type might be equal, unless some element
+/// certainly is. Where a true condition restricts, a text is also searched for inside the elements:
+/// `["sudo rm -rf /"]` does not evade a rule about `rm -rf`.
 fn contains(value: &Value, operands: &[Value], permits: bool) -> Result<bool, Why> {
     let within = |one: &Value| {
         let Value::String(text) = one else { return false };
@@ -412,8 +412,8 @@ fn contains(value: &Value, operands: &[Value], permits: bool) -> Result<bool, Wh
     odd.map_or(Ok(false), |odd| Err(Why::WrongType(odd.kind())))
 }
 
-/// What else the length of a value might be: a text alone is a list of one, and a list may be meant for the texts
-/// and lists in it, however deep.
+/// The other possible lengths of a value: a lone text is a list of one, and a list may stand for the texts and lists
+/// in it, however deep.
 fn other_lengths(value: &Value, into: &mut Vec<usize>) {
     match value {
         Value::String(_) => into.push(1),

@@ -18,7 +18,7 @@ enum Step {
     Each,
 }
 
-/// What stands at the end of a path.
+/// The value at the end of a path.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Found<'v> {
     /// A value.
@@ -27,7 +27,7 @@ pub enum Found<'v> {
     Missing,
     /// The way leads through a value of a type that has no such part.
     Blocked(Type),
-    /// Every element is asked for, of a value that is no list.
+    /// The path asks for every element of a value that is not a list.
     NoList(Type),
 }
 
@@ -35,7 +35,7 @@ impl Path {
     /// Reads a path.
     ///
     /// # Errors
-    /// What is wrong with it.
+    /// The fault in it.
     pub fn parse(text: &str) -> Result<Self, String> {
         let mut steps = Vec::new();
         for segment in text.split('.') {
@@ -87,14 +87,14 @@ impl Path {
         self.steps.contains(&Step::Each)
     }
 
-    /// What `ask` says of what stands at the end of the path in `root`. With a `[]` it is asked of every element,
-    /// and all must hold (`every`) or one. An empty list satisfies neither, on whatever level of lists it is.
+    /// The answer of `ask` for the value at the end of the path in `root`. With a `[]` it is asked of every element,
+    /// and all must hold (`every`) or one. An empty list satisfies neither, at any level of lists.
     pub fn truth<'v>(&self, root: &'v Value, every: bool, ask: &mut dyn FnMut(Found<'v>) -> Truth) -> Truth {
         walk(&self.steps, root, every, ask)
     }
 
-    /// Calls `visit` with what stands at the end of the path in `root`, once for every element that a `[]` leads
-    /// to. Not at all for an empty list.
+    /// Calls `visit` with the value at the end of the path in `root`, once for every element that a `[]` leads to.
+    /// Not at all for an empty list.
     pub fn visit<'v>(&self, root: &'v Value, visit: &mut dyn FnMut(Found<'v>)) {
         self.truth(root, true, &mut |found| {
             visit(found);

@@ -1,18 +1,18 @@
-//! The policy language as a JSON Schema (2020-12), for editors: which keys there are, what they take, what they mean.
+//! The policy language as a JSON Schema (2020-12), for editors: the keys, their values, and their meaning.
 //!
-//! The keys and words come from the tables that the reader uses ([`super::words`] and its like); a key without a
-//! text here, or a text without a key, is an error. The schema says less than the reader, which also knows whether
-//! a regex compiles, whether ids are unique and what a tool declares; it never refuses what the reader takes.
-//! Nothing is validated here, and no product has this module in it.
+//! The keys and words come from the tables that the reader uses ([`super::keywords`] and its like); a key without a
+//! description here, or a description without a key, is an error. The schema says less than the reader, which also
+//! knows whether a regex compiles, whether ids are unique and which parameters a tool declares; it never refuses a
+//! policy that the reader accepts. Nothing is validated here, and no product contains this module.
 
 mod conditions;
 mod json;
 
 pub use json::Json;
 
+use super::keywords::{self, MAX_APPROVERS, MAX_SCORE};
 use super::operator::MAX_PATTERN_BYTES;
 use super::tool::DeclType;
-use super::words::{self, MAX_APPROVERS, MAX_SCORE};
 use super::{MAX_RULES, Mode};
 use crate::decision::Effect;
 use crate::risk::RiskLevel;
@@ -43,20 +43,20 @@ pub fn policy() -> Result<Json, String> {
     );
     let properties = keyed(
         "a policy",
-        &words::POLICY,
+        &keywords::POLICY,
         vec![
-            ("version", described("Version", "The version of the policy language. May be left out.").with("const", 1)),
+            ("version", described("Version", "The version of the policy language. Optional.").with("const", 1)),
             (
                 "name",
-                name("Name", "What the policy is called. The file's name without its ending when left out."),
+                name("Name", "The name of the policy. Defaults to the file's name without its ending."),
             ),
-            ("description", text("Description", "What the policy is for.")),
+            ("description", text("Description", "The purpose of the policy.")),
             (
                 "agents",
                 texts(
                     "Agents",
-                    "The agents that this file speaks of: a list of globs, where `*` stands for any run of \
-                     characters and `?` for one. All agents when left out. Example: `agents: [\"support-agent-*\"]`",
+                    "The agents that this file applies to: a list of globs, where `*` matches any run of \
+                     characters and `?` one. Defaults to all agents. Example: `agents: [\"support-agent-*\"]`",
                 ),
             ),
             ("mode", mode()),
@@ -64,8 +64,8 @@ pub fn policy() -> Result<Json, String> {
                 "tools",
                 described(
                     "Tool declarations",
-                    "Which parameters each tool has and what they may be, by the tool's name. A call that does \
-                     not satisfy them is halted with `invalid_params` before any rule is asked.",
+                    "The parameters of each tool and their constraints, by the tool's name. A call that violates \
+                     them is halted with `invalid_params` before any rule is evaluated.",
                 )
                 .with("type", "object")
                 .with("additionalProperties", reference("tool")),
@@ -92,13 +92,13 @@ pub fn policy() -> Result<Json, String> {
 
 fn mode() -> Json {
     let meaning = |mode| match mode {
-        Mode::Enforce => "The policy takes part in every decision.",
-        Mode::Shadow => "The policy is decided and recorded, and has no part in the outcome.",
+        Mode::Enforce => "The policy affects every decision.",
+        Mode::Shadow => "The policy is decided and recorded, but does not affect the outcome.",
     };
-    let words = words::MODES.map(|(word, mode)| (word, meaning(mode).to_owned()));
+    let words = keywords::MODES.map(|(word, mode)| (word, meaning(mode).to_owned()));
     one_of(
         "Mode",
-        "Whether this policy has a part in the outcome. `enforce` when left out; `shadow` tries a new policy on \
+        "Whether this policy affects the outcome. Defaults to `enforce`; `shadow` tries a new policy on \
          live traffic.",
         &words,
     )
@@ -108,21 +108,21 @@ fn rule() -> Result<Json, String> {
     let effect = |title: &str, description: &str| described(title, description).with("const", true);
     let properties = keyed(
         "a rule",
-        &words::RULE,
+        &keywords::RULE,
         vec![
             (
                 "id",
                 name(
                     "Id",
-                    "The rule's name in decisions, unique in the file. `rule-1`, `rule-2` and so on by place when \
-                     left out.",
+                    "The rule's name in decisions, unique in the file. Defaults to `rule-1`, `rule-2` and so on, by \
+                     position.",
                 ),
             ),
             (
                 "match",
                 reference("match").with(
                     "description",
-                    "Which actions the rule is about. All conditions must hold. Example: \
+                    "The actions that the rule matches. All conditions must hold. Example: \
                      `match: { tool: process_refund, amount_gt: 150 }`",
                 ),
             ),
@@ -131,17 +131,17 @@ fn rule() -> Result<Json, String> {
                 "require_approval",
                 described(
                     "Require approval",
-                    "The effect: a person looks first. `require_approval: true` wants one person; a mapping says \
-                     more. Example: `require_approval: { approvers: 2, roles: [finance], expires: 30m }`",
+                    "The effect: a person must approve first. `require_approval: true` requires one person; a mapping \
+                     sets more. Example: `require_approval: { approvers: 2, roles: [finance], expires: 30m }`",
                 )
                 .with("anyOf", Json::list([Json::object([("const", true)]), reference("approval")])),
             ),
             ("deny", effect("Deny", "The effect: the action does not run. Always `deny: true`.")),
             (
                 "description",
-                text("Description", "What the rule is for. It is told as the reason when the rule has none."),
+                text("Description", "The purpose of the rule. Used as the reason when the rule has none."),
             ),
-            ("reason", text("Reason", "What the caller is told when this rule decides.")),
+            ("reason", text("Reason", "The reason given to the caller when this rule decides.")),
             (
                 "risk",
                 reference("level").with(
@@ -157,24 +157,24 @@ fn rule() -> Result<Json, String> {
         "A match and exactly one effect. Example: \
          `{ id: small-refunds, match: { tool: process_refund, amount_gte: 0, amount_lte: 150 }, allow: true }`",
     );
-    let effects = words::EFFECTS.map(|effect: Effect| required(&[effect.as_str()]));
+    let effects = keywords::EFFECTS.map(|effect: Effect| required(&[effect.as_str()]));
     Ok(closed(about, properties).with("required", Json::list(["match"])).with("oneOf", Json::list(effects)))
 }
 
 fn approval() -> Result<Json, String> {
     let properties = keyed(
         "`require_approval`",
-        &words::APPROVAL,
+        &keywords::APPROVAL,
         vec![
             (
                 "approvers",
-                whole("Approvers", "How many different people must approve. 1 when left out.", 1, MAX_APPROVERS),
+                whole("Approvers", "The number of different people who must approve. Defaults to 1.", 1, MAX_APPROVERS),
             ),
             (
                 "roles",
                 described(
                     "Roles",
-                    "Each approver must have one of these roles. Anybody who may approve counts when left out. \
+                    "Each approver must have one of these roles. Defaults to anyone who may approve. \
                      Example: `roles: [finance]`",
                 )
                 .with("type", "array")
@@ -185,34 +185,37 @@ fn approval() -> Result<Json, String> {
                 "expires",
                 text(
                     "Expires",
-                    "How long approving may take: a whole number above zero and `ms`, `s`, `m`, `h`, `d` or `w`, at \
-                     most 366 days. The server's own setting when left out. Example: `expires: 30m`",
+                    "The time for an answer: a whole number above zero and `ms`, `s`, `m`, `h`, `d` or `w`, at most \
+                     366 days. Defaults to the server's setting. Example: `expires: 30m`",
                 )
                 .with("pattern", "^0*[1-9][0-9]*(ms|[smhdw])$"),
             ),
         ],
     )?;
-    let about = described("Approval", "Who must approve, and for how long they may.");
+    let about = described("Approval", "The required approvers, and the time they have.");
     Ok(closed(about, properties).with("minProperties", 1))
 }
 
 fn tool() -> Result<Json, String> {
     let properties = keyed(
         "the declaration of a tool",
-        &words::TOOL,
+        &keywords::TOOL,
         vec![
-            ("description", text("Description", "What the tool does.")),
+            ("description", text("Description", "The purpose of the tool.")),
             (
                 "params",
-                described("Parameters", "The tool's parameters by name. Example: `params: { amount: { type: number } }`")
-                    .with("type", "object")
-                    .with("additionalProperties", reference("parameter")),
+                described(
+                    "Parameters",
+                    "The tool's parameters by name. Example: `params: { amount: { type: number } }`",
+                )
+                .with("type", "object")
+                .with("additionalProperties", reference("parameter")),
             ),
             (
                 "additional",
                 described(
                     "Additional parameters",
-                    "Whether parameters that are not declared may be there. `true` when left out; `false` refuses \
+                    "Whether undeclared parameters are permitted. Defaults to `true`; `false` refuses \
                      them.",
                 )
                 .with("type", "boolean"),
@@ -221,7 +224,7 @@ fn tool() -> Result<Json, String> {
     )?;
     let about = described(
         "Tool declaration",
-        "What the arguments of a tool look like. The name is compared as it is and is no glob.",
+        "The parameters of a tool. The name is compared literally and is never a glob.",
     );
     Ok(closed(about, properties))
 }
@@ -230,17 +233,17 @@ fn parameter() -> Result<Json, String> {
     let number = |title: &str, description: &str| described(title, description).with("type", "number");
     let kinds = described(
         "Type",
-        "What the value may be: a type or a list of them. Examples: `type: integer`, `type: [string, \"null\"]`",
+        "The permitted types: a type or a list of them. Examples: `type: integer`, `type: [string, \"null\"]`",
     );
     let several = Json::object([("type", "array")]).with("minItems", 1).with("items", reference("type"));
     let properties = keyed(
         "the declaration of a parameter",
-        &words::PARAM,
+        &keywords::PARAM,
         vec![
             ("type", kinds.with("anyOf", Json::list([reference("type"), several]))),
             (
                 "required",
-                described("Required", "Whether the parameter must be there. `false` when left out.")
+                described("Required", "Whether the parameter must be present. Defaults to `false`.")
                     .with("type", "boolean"),
             ),
             (
@@ -256,11 +259,11 @@ fn parameter() -> Result<Json, String> {
             ("max", number("Greatest number", "The number must be at most this. Example: `max: 500`")),
             (
                 "min_length",
-                whole("Least length", "The text has at least so many characters, the list so many elements.", 0, u32::MAX),
+                whole("Least length", "The string has at least this many characters, the list this many elements.", 0, u32::MAX),
             ),
             (
                 "max_length",
-                whole("Greatest length", "The text has at most so many characters, the list so many elements.", 0, u32::MAX),
+                whole("Greatest length", "The string has at most this many characters, the list this many elements.", 0, u32::MAX),
             ),
             (
                 "pattern",
@@ -275,10 +278,10 @@ fn parameter() -> Result<Json, String> {
                 "items",
                 reference("parameter").with(
                     "description",
-                    "What every element of a list must satisfy. Example: `items: { type: string }`",
+                    "The constraints on every element of a list. Example: `items: { type: string }`",
                 ),
             ),
-            ("description", text("Description", "What the parameter is for.")),
+            ("description", text("Description", "The purpose of the parameter.")),
         ],
     )?;
     let about = described(
@@ -291,7 +294,7 @@ fn parameter() -> Result<Json, String> {
 
 fn types() -> Json {
     let meaning = |kind| match kind {
-        DeclType::String => "A text.",
+        DeclType::String => "A string.",
         DeclType::Number => "A number.",
         DeclType::Integer => "A whole number; `2.0` is one.",
         DeclType::Boolean => "`true` or `false`.",
@@ -309,7 +312,7 @@ fn types() -> Json {
 fn risk() -> Result<Json, String> {
     let properties = keyed(
         "`risk`",
-        &words::RISK,
+        &keywords::RISK,
         vec![
             (
                 "rules",
@@ -326,7 +329,7 @@ fn risk() -> Result<Json, String> {
                 "require_approval_at",
                 threshold(
                     "Require approval at",
-                    "The level from which an action is held for a person. `high` when left out. Example: \
+                    "The level from which an action is held for a person. Defaults to `high`. Example: \
                      `require_approval_at: medium`",
                     "held for a person",
                 ),
@@ -335,7 +338,7 @@ fn risk() -> Result<Json, String> {
                 "deny_at",
                 threshold(
                     "Deny at",
-                    "The level from which an action is halted. `critical` when left out. Example: `deny_at: never`",
+                    "The level from which an action is halted. Defaults to `critical`. Example: `deny_at: never`",
                     "halted",
                 ),
             ),
@@ -352,7 +355,7 @@ fn risk() -> Result<Json, String> {
 fn risk_rule() -> Result<Json, String> {
     let properties = keyed(
         "a risk rule",
-        &words::RISK_RULE,
+        &keywords::RISK_RULE,
         vec![
             ("name", name("Name", "Its name in decisions, unique among the risk rules of the file.")),
             (
@@ -365,11 +368,10 @@ fn risk_rule() -> Result<Json, String> {
             ),
             (
                 "risk_level",
-                reference("level")
-                    .with("description", "How much it counts, as a level. Example: `risk_level: high`"),
+                reference("level").with("description", "Its weight, as a level. Example: `risk_level: high`"),
             ),
-            ("score", whole("Score", "How much it counts, as a number. Example: `score: 25`", 1, MAX_SCORE)),
-            ("description", text("Description", "What it is for.")),
+            ("score", whole("Score", "Its weight, as a number. Example: `score: 25`", 1, MAX_SCORE)),
+            ("description", text("Description", "The purpose of the risk rule.")),
         ],
     )?;
     let about = described("Risk rule", "A name, a `when`, and either a `risk_level` or a `score`.");
@@ -379,16 +381,16 @@ fn risk_rule() -> Result<Json, String> {
 }
 
 fn level() -> Json {
-    let words = words::LEVELS.map(|(word, level)| {
+    let words = keywords::LEVELS.map(|(word, level)| {
         let (stands_for, least) = (level.score().get(), least_score(level));
-        (word, format!("Stands for a score of {stands_for}; a score is of this level from {least} on."))
+        (word, format!("Counts as a score of {stands_for}; a score has this level from {least} on."))
     });
-    one_of("Risk level", "How risky, in one word.", &words)
+    one_of("Risk level", "The risk in one word.", &words)
 }
 
-/// Editors show what is said of a word in the place of what is said of its key, so each says what happens.
+/// Editors show the description of a word in place of that of its key, so each gives the effect.
 fn threshold(title: &str, description: &str, what_happens: &str) -> Json {
-    let words = words::THRESHOLDS.map(|(word, level)| match level.map(least_score) {
+    let words = keywords::THRESHOLDS.map(|(word, level)| match level.map(least_score) {
         Some(0) => (word, format!("An action is always {what_happens}.")),
         Some(least) => (word, format!("From a score of {least} on an action is {what_happens}.")),
         None => (word, format!("No risk is so high that an action is {what_happens}.")),
@@ -462,7 +464,7 @@ fn whole(title: &str, description: &str, least: u32, most: u32) -> Json {
     described(title, description).with("type", "integer").with("minimum", least).with("maximum", most)
 }
 
-/// One of some words, each with what it means.
+/// One of some words, each with its meaning.
 fn one_of(title: &str, description: &str, words: &[(&str, String)]) -> Json {
     let words =
         words.iter().map(|(word, meaning)| Json::object([("const", *word), ("description", meaning)]));
@@ -492,7 +494,7 @@ mod tests {
         let printed = policy().unwrap().to_string();
         let read = json::parse(printed.as_bytes(), json::MAX_BYTES).unwrap();
         let keys = read.as_object().unwrap().get("properties").unwrap().as_object().unwrap();
-        assert_eq!(keys.iter().count(), words::POLICY.len());
+        assert_eq!(keys.iter().count(), keywords::POLICY.len());
     }
 
     #[test]

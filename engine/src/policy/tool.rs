@@ -1,4 +1,4 @@
-//! Tool declarations: what the arguments of a tool look like, and what is wrong with given ones.
+//! Tool declarations: the form of a tool's arguments, and the faults of given ones.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +20,7 @@ pub struct ToolDecl {
     pub additional: bool,
 }
 
-/// What a parameter, or an element of a list, must be.
+/// The constraints on a parameter, or an element of a list.
 #[derive(Debug, Clone, Default)]
 pub struct ParamSpec {
     /// Any of these; empty means anything.
@@ -39,7 +39,7 @@ pub struct ParamSpec {
     pub max_length: Option<f64>,
     /// A pattern that is found in the text.
     pub pattern: Option<Pattern>,
-    /// What each element of a list must be.
+    /// The constraints on each element of a list.
     pub items: Option<Box<ParamSpec>>,
 }
 
@@ -141,8 +141,8 @@ impl ToolDecl {
     }
 }
 
-/// The only kind of value that a declaration lets stand at the end of a path; none where there are several, or none
-/// is declared.
+/// The only kind of value that a declaration permits at the end of a path; none if there are several, or none is
+/// declared.
 pub fn only_kind(tool: &ToolDecl, path: &Path) -> Option<Type> {
     let spec = tool.params.get(path.root())?;
     let spec = match path.starts_with_each() {
@@ -155,7 +155,7 @@ pub fn only_kind(tool: &ToolDecl, path: &Path) -> Option<Type> {
 }
 
 impl ParamSpec {
-    /// What it must be, for messages: `a string or null`.
+    /// The permitted types, for messages: `a string or null`.
     pub fn described(&self) -> String {
         let words: Vec<&str> = self.types.iter().map(|kind| kind.described()).collect();
         words.join(" or ")

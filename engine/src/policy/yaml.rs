@@ -1,7 +1,9 @@
 //! YAML in, a tree with spans out: the subset of YAML 1.2 that a policy may use, read strictly.
 //!
-//! `saphyr-parser` gives the events; this module resolves scalars by the core schema, refuses repeated keys, tags
-//! and second documents, and bounds depth, size and what aliases expand to. What the keys mean is not known here.
+//! `saphyr-parser` gives the events; this module resolves scalars by the core schema, refuses repeated keys, tags and
+//! second documents, and bounds depth, size and the expansion of aliases. The meaning of the keys is not known here.
+
+mod syntax;
 
 use std::collections::BTreeMap;
 
@@ -24,8 +26,8 @@ const MAX_ALIASED_NODES: usize = 10_000;
 /// What YAML 1.1 takes for booleans and YAML 1.2 for text, in whatever case.
 const YAML_1_1_BOOLEANS: [&str; 6] = ["y", "n", "yes", "no", "on", "off"];
 
-/// Whether every reader of YAML, 1.1 or 1.2, takes bare `text` for this very text, inside of brackets too. Whoever
-/// writes any other text puts it into quotes.
+/// Whether every YAML parser, 1.1 or 1.2, reads bare `text` as this very text, inside brackets too. Any other text
+/// must be quoted.
 pub fn is_plain(text: &str) -> bool {
     let starts_well =
         text.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_' || first == '/');
@@ -34,6 +36,16 @@ pub fn is_plain(text: &str) -> bool {
         && !text.ends_with(' ')
         && !is_one_of(text, &YAML_1_1_BOOLEANS)
         && !is_one_of(text, &["true", "false", "null"])
+}
+
+/// A text as a policy has it in quotes.
+pub(super) fn quoted(text: &str) -> String {
+    syntax::quoted(text)
+}
+
+/// Whether bare `text` is a number.
+pub(super) fn is_number(text: &str) -> bool {
+    is_decimal(text.strip_prefix(['-', '+']).unwrap_or(text))
 }
 
 fn is_one_of(text: &str, words: &[&str]) -> bool {
@@ -45,11 +57,11 @@ fn is_one_of(text: &str, words: &[&str]) -> bool {
 pub struct Node {
     /// Where it is written.
     pub span: Span,
-    /// What it is.
+    /// The content.
     pub kind: Kind,
 }
 
-/// What a [`Node`] is.
+/// The content of a [`Node`].
 #[derive(Debug, Clone)]
 pub enum Kind {
     /// Nothing at all: a key without a value.
@@ -80,7 +92,7 @@ pub struct Entry {
 }
 
 impl Node {
-    /// What it is, for messages: `a number`, `a list`, …
+    /// Its type, for messages: `a number`, `a list`, …
     pub fn described(&self) -> &'static str {
         match &self.kind {
             Kind::Nothing => "nothing",
@@ -140,8 +152,9 @@ pub fn parse(text: &str) -> Result<Document, Finding> {
     let body = text.get(start..).unwrap_or_default();
     let offsets = Offsets::new(body, start);
     let lines = LineIndex::new(text);
-    Reader {
+    TreeReader {
         parser: Parser::new_from_str(body),
+        text,
         offsets,
         lines,
         anchors: Vec::new(),
@@ -178,8 +191,9 @@ impl Offsets {
     }
 }
 
-struct Reader<'a> {
+struct TreeReader<'a> {
     parser: Parser<'a, saphyr_parser::StrInput<'a>>,
+    text: &'a str,
     offsets: Offsets,
     lines: LineIndex<'a>,
     /// By the parser's number, which counts from one.
@@ -189,7 +203,7 @@ struct Reader<'a> {
     warnings: Vec<Finding>,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> TreeReader<'a> {
     fn next(&mut self) -> Result<(Event<'a>, Span), Finding> {
         match self.parser.next_event() {
             Some(Ok((event, marks))) => Ok((event, self.offsets.span(marks))),
@@ -199,7 +213,7 @@ impl<'a> Reader<'a> {
                     // The scanner counts open brackets in a byte, and reads ahead of the events.
                     return Err(diagnostic::too_deep(Span { start: at, end: at }, MAX_DEPTH));
                 }
-                Err(diagnostic::yaml_syntax(Span { start: at, end: at }, error.info()))
+                Err(syntax::finding(self.text, at, error.info()))
             }
             None => {
                 let end = self.offsets.byte(usize::MAX);
@@ -268,7 +282,7 @@ impl<'a> Reader<'a> {
 
     fn alias(&mut self, anchor: usize, span: Span) -> Result<Node, Finding> {
         let Some(Some(node)) = self.anchors.get(anchor) else {
-            return Err(diagnostic::yaml_syntax(span, "an alias inside of what it stands for"));
+            return Err(diagnostic::yaml_syntax(span, "an alias inside its own anchor"));
         };
         self.aliased = self.aliased.saturating_add(node.size());
         if self.aliased > MAX_ALIASED_NODES {
@@ -305,8 +319,9 @@ impl<'a> Reader<'a> {
                     let end = last.max(span.end_of_flow(opening));
                     return Ok(Node { span: Span { start, end }, kind: Kind::Map(entries) });
                 }
-                Event::Scalar(key, _, 0, None) => {
+                Event::Scalar(key, style, 0, None) => {
                     let key = key.into_owned();
+                    no_typographic_quotes(&key, style, span)?;
                     if let Some(first) = seen.get(&key) {
                         let line = self.lines.position(*first).line;
                         return Err(diagnostic::duplicate_key(span, &key, line));
@@ -315,7 +330,7 @@ impl<'a> Reader<'a> {
                     let (event, value_span) = self.next()?;
                     let mut value = self.node(event, value_span, depth.saturating_add(1))?;
                     if matches!(value.kind, Kind::Nothing) {
-                        // Nothing has no place of its own; what is wrong with it is wrong with the key.
+                        // A missing value has no position of its own; its finding is at the key.
                         value.span = span;
                     }
                     entries.push(Entry { key, key_span: span, value });
@@ -337,7 +352,10 @@ impl<'a> Reader<'a> {
 
     fn scalar(&mut self, text: &str, style: ScalarStyle, span: Span) -> Result<Node, Finding> {
         let kind = match style {
-            ScalarStyle::Plain => self.plain(text, span)?,
+            ScalarStyle::Plain => {
+                no_typographic_quotes(text, style, span)?;
+                self.plain(text, span)?
+            }
             ScalarStyle::SingleQuoted
             | ScalarStyle::DoubleQuoted
             | ScalarStyle::Literal
@@ -423,6 +441,14 @@ impl<'a> Reader<'a> {
         };
         self.warnings.push(diagnostic::ambiguous_scalar(span, text, "text", elsewhere));
     }
+}
+
+/// A plain text in `“…”`, as copied from a web page: its author means quotes, and a rule with it would look for a name
+/// that no tool has.
+fn no_typographic_quotes(text: &str, style: ScalarStyle, span: Span) -> Result<(), Finding> {
+    let is_quote = diagnostic::is_typographic_quote;
+    let in_quotes = style == ScalarStyle::Plain && text.starts_with(is_quote) && text.ends_with(is_quote);
+    if in_quotes { Err(diagnostic::typographic_quotes(span, text)) } else { Ok(()) }
 }
 
 impl Span {

@@ -213,7 +213,7 @@ pub(crate) fn step() -> impl Strategy<Value = Step> {
 }
 
 impl Step {
-    /// The files behind it. What it names is counted round, so that every step has something to change.
+    /// The files it was built from. Its indices wrap around, so that every step has something to change.
     pub(crate) fn taken(&self, mut files: Vec<FileSpec>) -> Vec<FileSpec> {
         let count = files.len().max(1);
         let file = match self {

@@ -1,4 +1,4 @@
-//! One test binary for what the engine promises.
+//! The tests of the engine's promises, in one binary.
 #![allow(
     clippy::disallowed_methods,
     clippy::disallowed_types,
@@ -12,9 +12,11 @@
 )]
 
 mod amounts;
+mod failure;
 mod generate;
 mod hostile;
 mod jcs;
 mod model;
 mod properties;
+mod records;
 mod work;

@@ -51,7 +51,7 @@ fn rank(level: &str) -> usize {
     ["low", "medium", "high", "critical"].iter().position(|known| *known == level).unwrap()
 }
 
-/// Where a condition stands: in an `allow`; in a match that names the tool; where a true condition opens something.
+/// The context of a condition: in an `allow`; in a match that names the tool; where a true condition permits.
 #[derive(Clone, Copy)]
 struct Place {
     allow: bool,
@@ -183,7 +183,7 @@ fn one(condition: &Cond, tool: &str, params: &Value, place: Place) -> Three {
                 Some(_) => 1,
             }
         }
-        // Every text and key of the generated values stands in the canonical form as it is.
+        // Every text and key of the generated values appears in the canonical form unchanged.
         Cond::Contains(text) => known(Canonical::of(params).as_str().contains(text)),
         Cond::Any(matches) => matches.iter().map(|m| all(m, tool, params, place)).max().unwrap(),
         Cond::All(matches) => matches.iter().map(|m| all(m, tool, params, place)).min().unwrap(),

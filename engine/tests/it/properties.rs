@@ -1,18 +1,20 @@
-//! What holds for every policy and every action. `FARAMESH_LONG=1` runs 100,000 cases of the reference and half of
-//! it of the others; without it a fiftieth of that.
+//! Properties of every policy and every action. `FARAMESH_LONG=1` runs 100,000 cases of the reference and half as many
+//! of the others; without it a fiftieth of that.
 
 use engine::action::Action;
-use engine::canonical::Canonical;
+use engine::canonical::{self, Canonical};
 use engine::chain::Verifier;
 use engine::decide::{decide, decide_bytes, decide_recorded};
 use engine::decision::{Decision, Outcome, ReasonCode};
 use engine::explain::explain;
 use engine::json;
-use engine::policy::PolicySet;
-use engine::record::{Draft, Head, RecordKind};
+use engine::policy::{Mode, PolicySet};
+use engine::principal::Principal;
+use engine::record::{Draft, Head, RecordBody, StartBody};
 use engine::risk::RiskScore;
 use engine::state::State;
 use engine::tighten::only_tightens;
+use engine::time::Timestamp;
 use engine::truth::Truth;
 use engine::value::Value;
 use proptest::prelude::*;
@@ -52,7 +54,7 @@ fn matched(set: &PolicySet, tool: &str, params: &Value) -> bool {
     explanation.policies.iter().flat_map(|policy| &policy.rules).any(|rule| rule.truth == Truth::True)
 }
 
-/// Whether every group of approvers that was needed is needed still. Anybody at all is a part of every group.
+/// Whether every required group of approvers is still required. "Anyone" is a part of every group.
 fn requires_as_much(was: &Decision, is: &Decision) -> bool {
     let requires =
         |decision: &Decision| decision.approval.clone().map(|approval| approval.requires).unwrap_or_default();
@@ -75,8 +77,8 @@ proptest! {
 proptest! {
     #![proptest_config(config(OTHERS))]
 
-    /// The theorem of the contract: what no rule can compare is decided at least as strictly as anything that
-    /// could stand in its place. Conditions that are never undetermined are left aside: `exists` and `contains`.
+    /// The theorem of the contract: a value that no rule can compare is decided at least as strictly as any value in
+    /// its place. Conditions that are never undetermined are left out: `exists` and `contains`.
     #[test]
     fn undetermined_is_at_least_as_strict_as_any_value(
         files in files(), params in params(), other in value(), missing in any::<bool>(),
@@ -129,7 +131,7 @@ proptest! {
     #[test]
     fn adding_a_file_never_loosens(files in files(), more in file(), tool in tool(), params in params()) {
         let before = load(&files);
-        // Where no rule matches there is nothing to tighten: the action halts because nobody spoke of it.
+        // Without a matching rule there is nothing to tighten: the action halts because no rule covers it.
         if matched(&before, tool, &params) {
             let mut all = files.clone();
             all.push(more);
@@ -212,7 +214,7 @@ proptest! {
                 prop_assert_eq!(all, Some(rule.truth), "{:?}", rule);
             }
         }
-        let counted: u32 = explanation.policies.iter().filter(|policy| policy.mode == "enforce")
+        let counted: u32 = explanation.policies.iter().filter(|policy| policy.mode == Mode::Enforce)
             .flat_map(|policy| &policy.risk_rules).filter(|rule| rule.truth != Truth::False)
             .map(|rule| u32::from(rule.score.get())).sum();
         prop_assert!(explanation.decision.risk_score.get() >= u8::try_from(counted.min(100)).unwrap());
@@ -221,7 +223,7 @@ proptest! {
     #[test]
     fn canonical_is_idempotent(value in json_value(3)) {
         let once = Canonical::of(&value);
-        let read = json::parse_canonical(once.as_bytes(), json::MAX_BYTES).unwrap();
+        let read = canonical::parse(once.as_bytes(), json::MAX_BYTES).unwrap();
         prop_assert_eq!(&read, &value);
         prop_assert_eq!(Canonical::of(&read), once);
     }
@@ -255,10 +257,8 @@ proptest! {
     #[test]
     fn any_changed_record_breaks_the_chain(at in 0..400_usize, bit in 0..8_u32, which in 0..3_usize) {
         let mut head = Head::genesis("s");
-        let draft = Draft {
-            kind: RecordKind::Result, at_ms: 1, action_id: Some("a".into()),
-            fields: vec![("success", Canonical::of(&Value::Bool(true)))],
-        };
+        let body = StartBody { principal: Some(Principal::Anonymous), request_hash: None, ruling: None };
+        let draft = Draft { at: Timestamp::from_ms(1), action_id: Some("a".into()), body: RecordBody::Start(body) };
         let mut bodies: Vec<Vec<u8>> =
             (0..3).map(|_| draft.seal(&mut head).body.into_string().into_bytes()).collect();
         let length = bodies[which].len();

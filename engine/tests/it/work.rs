@@ -144,7 +144,7 @@ fn a_dozen_common_patterns_are_decided_over_the_largest_action() {
     assert!(found.is_empty(), "{found:?}");
     let sentence = "order no 4111 for ann, see note 12. ";
     let params = format!(r#"{{"v":"{}"}}"#, sentence.repeat(1_048_400 / sentence.len()));
-    // What a native build takes seconds for is asked of the meter only, which has to stay below the limit.
+    // Actions that take a native build seconds are only asked of the meter, which has to stay below the limit.
     let decision = decide_bytes(&set.unwrap(), &action(&params), &State::default()).decision;
     assert_eq!(decision.reason_code, ReasonCode::PolicyAllow);
 }

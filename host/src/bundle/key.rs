@@ -71,8 +71,8 @@ pub enum SigningKeyError {
     /// The file cannot be read or written.
     #[error("{0}")]
     File(#[from] io::Error),
-    /// Others than its owner can read it.
-    #[error("others than its owner can read it")]
+    /// The file is readable by other users.
+    #[error("the file is readable by other users")]
     NotPrivate,
     /// It holds no Ed25519 key.
     #[error("it holds no Ed25519 private key in PKCS#8 PEM")]
@@ -83,13 +83,13 @@ pub enum SigningKeyError {
 }
 
 impl SigningKeyError {
-    /// What to do about it.
+    /// The remedy.
     pub fn help(&self, file: &Path) -> String {
         let shown = file.display();
         match self {
             SigningKeyError::File(_) => "see that the file and its folder can be read and written".to_owned(),
             SigningKeyError::NotPrivate => {
-                format!("`chmod 600 {shown}`; if others may have read it, move it away and tell everybody of the new key")
+                format!("`chmod 600 {shown}`; if others may have read it, move it away and announce the new key")
             }
             SigningKeyError::NoKey => {
                 "put the key back from a copy; or move the file away, and tell everybody who checks bundles of the \
@@ -213,7 +213,7 @@ impl PublicKey {
         jwks.iter().map(PublicKey::from_jwk).collect()
     }
 
-    /// How others are told of it.
+    /// Its public form, as published.
     pub fn to_jwk(&self) -> Jwk {
         Jwk {
             kty: "OKP".to_owned(),

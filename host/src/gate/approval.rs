@@ -1,61 +1,28 @@
-//! People answer for a held action, or time runs out: a new pass along the same road, with the answer in the state.
+//! People answer for a held action, or time runs out: a new pass, with the answer in the state.
 //!
 //! How many people it takes is counted by the engine. Here it is made sure that they are who they must be.
 
 pub mod token;
 
+use api::{Answerable, ApprovalRequest, WhyNot};
 use std::time::Duration;
 
-use engine::canonical::Canonical;
-use engine::decision::{ApprovalRequirement, Outcome, ReasonCode};
-use engine::lifecycle::{Event, Status};
-use engine::record::{Draft, RecordKind};
+use engine::decision::{Outcome, ReasonCode};
+use engine::lifecycle::{Status, Transition};
+use engine::principal::Principal;
+use engine::quorum::ApprovalRequirement;
+use engine::record::{ApprovalBody, Draft, ExpiryBody, RanOut, RecordBody, Vote};
 use engine::state::{Approval, Approver, State, Verdict};
-use engine::time::rfc3339;
-use engine::value::Value;
-use serde::{Deserialize, Serialize};
+use engine::time::{Timestamp, rfc3339};
+use serde::Deserialize;
+use store::{ActionRow, ApprovalRow, Change, IdempotentRequest, Premise, StoreError, Written};
 
 use super::pass::{Essentials, Pass};
-use super::{Answer, Gate, GateError, Once, TURNS};
+use super::{Answer, Gate, GateError, TURNS};
+use crate::actor::{Actor, Permission};
 use crate::keys::Keys;
-use crate::principal::{Actor, Permission, Principal, Via};
-use crate::store::{ActionRow, ApprovalRow, Change, Premise, StoreError, Written};
 
-/// What a person says of a held action.
-#[derive(Debug, Clone)]
-pub struct PersonsAnswer {
-    /// Yes or no.
-    pub approve: bool,
-    /// Why.
-    pub reason: Option<String>,
-    /// The token of an approval link.
-    pub token: Option<String>,
-}
-
-/// Whether an answer of one caller would count.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct Answerable {
-    /// Whether a yes would.
-    pub approve: bool,
-    /// Whether a no would.
-    pub reject: bool,
-    /// Why not; none when both would.
-    pub why_not: Option<WhyNot>,
-}
-
-/// Why an answer would not count.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum WhyNot {
-    /// The caller proposed the action.
-    SelfApproval,
-    /// The caller has approved it already.
-    AlreadyApproved,
-    /// The policy asks for roles that the caller has not.
-    RoleNotAsked,
-}
-
-/// Who answers, and as what.
+/// The person who answers, and in which capacity.
 struct Answerer {
     principal: Principal,
     roles: Vec<String>,
@@ -76,8 +43,8 @@ impl Gate {
         &self,
         caller: Option<&Actor>,
         id: &str,
-        answer: PersonsAnswer,
-        once: Option<Once>,
+        answer: ApprovalRequest,
+        request: Option<IdempotentRequest>,
     ) -> Result<Answer, GateError> {
         let known = caller.filter(|caller| caller.principal != Principal::Anonymous);
         if known.is_some_and(|caller| !caller.may(Permission::Approve))
@@ -85,11 +52,11 @@ impl Gate {
         {
             return Err(GateError::NotAnApprover);
         }
-        if let Some(answered) = self.answered(once.as_ref()).await? {
+        if let Some(answered) = self.answered(request.as_ref()).await? {
             return Ok(answered);
         }
-        // Approvers of a quorum may answer at the same moment, policies may change and keys be revoked; whoever comes
-        // second is counted in a pass of its own.
+        // Approvers of a quorum may answer at the same moment, policies may change and keys be revoked; the second of
+        // them is counted in a pass of its own.
         for _ in 0..TURNS {
             let row = match self.store.action(id.to_owned()).await {
                 // INVARIANT: a caller without a key learns of no action but the one that its token is for.
@@ -119,7 +86,7 @@ impl Gate {
             let set = self.policies.in_force();
             let (change, duration) =
                 self.resolve(&set, &row, Resolution::Answered(&answerer, said), now_ms)?;
-            match self.store.advance(change, once.as_ref().map(Once::idempotency)).await {
+            match self.store.advance(change, request.clone()).await {
                 Ok(written) => {
                     if let Written::Fresh(row) = &written {
                         self.decided(&row.decision, duration, &row.id);
@@ -135,8 +102,7 @@ impl Gate {
         Err(GateError::Restless)
     }
 
-    /// Denies a held action whose time has run out. The answer is what it has become, also when someone else was
-    /// faster.
+    /// Denies a held action whose time has run out. Returns its new state, also if another request was faster.
     ///
     /// # Errors
     /// When the store cannot.
@@ -194,8 +160,8 @@ impl Gate {
         counts(&self.keys, said)
     }
 
-    /// Who answers. A caller with a key is who its key says, also with a token, which must be its own; without one, it
-    /// is whoever the token was made for.
+    /// The person who answers. A caller with a key is the holder of the key, also with a token, which must then be
+    /// its own; without a key, it is the person the token was made for.
     fn answerer(
         &self,
         known: Option<&Actor>,
@@ -263,14 +229,15 @@ impl Gate {
         if said.approve || !ran_out || known {
             return Ok(row);
         }
-        let mut fields = vec![
-            ("approval", approval_field(Some(&said))),
-            ("late", Canonical::of(&Value::Bool(true))),
-            ("request_hash", super::execution::request_hash(&row)),
-        ];
-        fields.extend(said.principal.fields());
-        let draft =
-            Draft { kind: RecordKind::Approval, at_ms: now_ms, action_id: Some(row.id.clone()), fields };
+        let body = RecordBody::Approval(ApprovalBody {
+            approval: vote(&said),
+            late: Some(true),
+            principal: Some(said.principal.clone()),
+            request_hash: super::execution::request_hash(&row),
+            ruling: None,
+            start_by: None,
+        });
+        let draft = Draft { at: Timestamp::from_ms(now_ms), action_id: Some(row.id.clone()), body };
         let change = Change { approval: Some(said), ..Change::to(&row, row.status, draft) };
         match self.store.advance(change, None).await {
             Ok(Written::Fresh(row)) | Err(StoreError::Conflict(row)) => Ok(*row),
@@ -313,7 +280,7 @@ impl Gate {
         if let Resolution::Answered(answerer, said) = &resolution
             && let (true, Principal::Link { .. }) = (said.approve, &answerer.principal)
         {
-            // INVARIANT: a link never adds a person to a quorum: its approval is enough alone, or it is none.
+            // INVARIANT: a link never adds a person to a quorum: its approval is enough alone, or does not count.
             let alone = Pass::over_recorded(set, module, &row.action, &state(vec![answerer.approver()]));
             let wanted = requirement(row);
             let enough = alone.essentials.outcome != Outcome::Abstain
@@ -339,18 +306,27 @@ impl Gate {
         }
         let status = row
             .status
-            .after(Event::Resolve(outcome))
+            .after(Transition::Resolve(outcome))
             .ok_or_else(|| GateError::WrongStatus(Box::new(row.clone())))?;
-        let principal = answer.map_or(&Principal::System, |answer| &answer.principal);
-        let kind = if answer.is_some() { RecordKind::Approval } else { RecordKind::Expiry };
-        let mut fields = pass.fields(principal);
-        fields.push(("approval", approval_field(answer)));
-        fields.push(("request_hash", super::execution::request_hash(row)));
         let start_by_ms = (status == Status::Approved).then(|| self.start_by_ms(now_ms));
-        if let Some(start_by_ms) = start_by_ms {
-            fields.push(("start_by", Canonical::text(&rfc3339(start_by_ms))));
-        }
-        let draft = Draft { kind, at_ms: now_ms, action_id: Some(row.id.clone()), fields };
+        let (request_hash, ruling) = (super::execution::request_hash(row), Some(pass.ruling()));
+        let body = match answer {
+            Some(said) => RecordBody::Approval(ApprovalBody {
+                approval: vote(said),
+                late: None,
+                principal: Some(said.principal.clone()),
+                request_hash,
+                ruling,
+                start_by: start_by_ms.map(Timestamp::from_ms),
+            }),
+            None => RecordBody::Expiry(ExpiryBody {
+                principal: Some(Principal::System),
+                request_hash,
+                ruling,
+                what: RanOut::APPROVAL,
+            }),
+        };
+        let draft = Draft { at: Timestamp::from_ms(now_ms), action_id: Some(row.id.clone()), body };
         let change = Change {
             policy_version: Some(pass.policy_version().to_owned()),
             premise: Premise { policy_version: Some(set.policy_version.clone()), keys },
@@ -369,7 +345,7 @@ impl Gate {
     }
 }
 
-/// What ends the waiting.
+/// The event that ends the waiting.
 enum Resolution<'a> {
     Answered(&'a Answerer, ApprovalRow),
     Expired,
@@ -379,7 +355,7 @@ fn counts(keys: &Keys, said: &ApprovalRow) -> bool {
     said.approve
         && match &said.principal {
             Principal::Key { id, .. } | Principal::Link { key_id: id, .. } => keys.is_unrevoked(id),
-            // INVARIANT: what no key of this server stands for is no person here.
+            // INVARIANT: an approver without a key of this server is not a person here.
             Principal::Anonymous
             | Principal::System
             | Principal::Claimed { .. }
@@ -399,7 +375,7 @@ fn has_approved(row: &ActionRow, principal: &Principal) -> bool {
     row.approvals.iter().any(|said| said.approve && said.principal.is_same_person(principal))
 }
 
-/// What the decision about a held action asks for.
+/// The requirements in the decision about a held action.
 fn requirement(row: &ActionRow) -> Option<ApprovalRequirement> {
     #[derive(Deserialize)]
     struct Asks {
@@ -408,19 +384,11 @@ fn requirement(row: &ActionRow) -> Option<ApprovalRequirement> {
     serde_json::from_str::<Asks>(row.decision.json.get()).ok()?.approval
 }
 
-fn approval_field(answer: Option<&ApprovalRow>) -> Canonical {
-    let null = || Canonical::of(&Value::Null);
-    let Some(answer) = answer else { return null() };
-    let or_null = |value: Option<&str>| value.map_or_else(null, Canonical::text);
-    let roles = answer.roles.iter().map(|role| Value::from(role.as_str())).collect();
-    let (principal, via) = (&answer.principal, answer.principal.via());
-    Canonical::object(&[
-        ("approve", &Canonical::of(&Value::Bool(answer.approve))),
-        ("claimed_by", &or_null(principal.claimed_by())),
-        ("key_id", &or_null(principal.key_id())),
-        ("principal", &Canonical::text(principal.name())),
-        ("reason", &or_null(answer.reason.as_deref())),
-        ("roles", &Canonical::of(&Value::Array(roles))),
-        ("via", &or_null(via.map(Via::as_str))),
-    ])
+fn vote(said: &ApprovalRow) -> Vote {
+    Vote {
+        approve: said.approve,
+        principal: said.principal.clone(),
+        reason: said.reason.clone(),
+        roles: said.roles.clone(),
+    }
 }

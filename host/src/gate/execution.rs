@@ -1,35 +1,26 @@
-//! What was decided starts and ends, is given up by its caller, or runs out.
+//! The start, end, withdrawal and lapse of a decided action.
 //!
 //! A status that permits is a permission under the policies that gave it, and for a while: before an action starts it
 //! is looked at again.
 
+use api::ResultReport;
 use engine::canonical::Canonical;
 use engine::decision::{Outcome, ReasonCode};
-use engine::hash::{Digest, PolicyHash};
+use engine::hash::{Digest, PolicyHash, RequestHash};
 use engine::json::{self, MAX_BYTES};
-use engine::lifecycle::{Event, Status};
-use engine::record::{Draft, RecordKind};
+use engine::lifecycle::{Status, Transition};
+use engine::principal::Principal;
+use engine::record::{Draft, ExpiryBody, RanOut, RecordBody, ResultBody, StartBody, WithdrawalBody};
 use engine::state::{Approval, State, Verdict};
-use engine::value::Value;
+use engine::time::Timestamp;
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use store::{ActionRow, Change, IdempotentRequest, Premise, StoreError, Written};
 
 use super::pass::Pass;
-use super::{Answer, Gate, GateError, Once, TURNS};
+use super::{Answer, Gate, GateError, TURNS};
+use crate::actor::{Actor, Role};
 use crate::policies::InForce;
-use crate::principal::{Actor, Principal, Role};
-use crate::store::{ActionRow, Change, Premise, StoreError, Written};
-
-/// How an action ended, as its caller says.
-#[derive(Debug, Clone)]
-pub struct Report {
-    /// Whether it ended well.
-    pub success: bool,
-    /// What went wrong.
-    pub error: Option<String>,
-    /// What the tool gave back: any strict JSON.
-    pub result: Option<Box<RawValue>>,
-}
 
 impl Gate {
     /// Starts an action that may run. Of many who ask, one is told yes.
@@ -37,13 +28,18 @@ impl Gate {
     /// # Errors
     /// [`GateError::WrongStatus`] when it may not start, or not any more; [`GateError::Lapsed`] when its time has run
     /// out or the policies in force now do not permit it, which ends it.
-    pub async fn start(&self, caller: &Actor, id: &str, once: Option<Once>) -> Result<Answer, GateError> {
-        if let Some(answered) = self.answered(once.as_ref()).await? {
+    pub async fn start(
+        &self,
+        caller: &Actor,
+        id: &str,
+        request: Option<IdempotentRequest>,
+    ) -> Result<Answer, GateError> {
+        if let Some(answered) = self.answered(request.as_ref()).await? {
             return Ok(answered);
         }
         for _ in 0..TURNS {
             let row = self.own(caller, id).await?;
-            let status = row.status.after(Event::Start);
+            let status = row.status.after(Transition::Start);
             let status = status.ok_or_else(|| GateError::WrongStatus(Box::new(row.clone())))?;
             let now_ms = self.clock.now_ms();
             let set = self.policies.in_force();
@@ -63,20 +59,19 @@ impl Gate {
                     now => return Err(lapsed(ReasonCode::PolicyChanged, now?)),
                 }
             }
-            let mut fields = match &again {
-                Some(again) => again.fields(&caller.principal),
-                None => caller.principal.fields(),
-            };
-            fields.push(("request_hash", request_hash(&row)));
-            let action_id = Some(row.id.clone());
-            let draft = Draft { kind: RecordKind::Start, at_ms: now_ms, action_id, fields };
+            let body = RecordBody::Start(StartBody {
+                principal: Some(caller.principal.clone()),
+                request_hash: request_hash(&row),
+                ruling: again.as_ref().map(Pass::ruling),
+            });
+            let draft = Draft { at: Timestamp::from_ms(now_ms), action_id: Some(row.id.clone()), body };
             let change = Change {
                 premise: self.premise(&set, &row),
                 policy_version: again.as_ref().map(|again| again.policy_version().to_owned()),
                 decision: again.map(|again| again.row),
                 ..Change::to(&row, status, draft)
             };
-            match self.store.advance(change, once.as_ref().map(Once::idempotency)).await {
+            match self.store.advance(change, request.clone()).await {
                 Ok(written) => return Ok(written.into()),
                 Err(StoreError::Conflict(now)) => return Err(GateError::WrongStatus(now)),
                 Err(StoreError::KeyRevoked) => {}
@@ -96,17 +91,19 @@ impl Gate {
         caller: &Actor,
         id: &str,
         reason: Option<String>,
-        once: Option<Once>,
+        request: Option<IdempotentRequest>,
     ) -> Result<Answer, GateError> {
-        if let Some(answered) = self.answered(once.as_ref()).await? {
+        if let Some(answered) = self.answered(request.as_ref()).await? {
             return Ok(answered);
         }
         let row = self.own(caller, id).await?;
-        let said = reason.as_deref().map_or_else(|| Canonical::of(&Value::Null), text);
-        let mut fields = vec![("reason", said), ("request_hash", request_hash(&row))];
-        fields.extend(caller.principal.fields());
-        let change = self.change(&row, Event::Withdraw, RecordKind::Withdrawal, fields)?;
-        self.advance(change, once).await
+        let body = RecordBody::Withdrawal(WithdrawalBody {
+            principal: caller.principal.clone(),
+            reason,
+            request_hash: request_hash(&row),
+        });
+        let change = self.change(&row, Transition::Withdraw, body)?;
+        self.advance(change, request).await
     }
 
     /// Records how an action ended.
@@ -117,24 +114,24 @@ impl Gate {
         &self,
         caller: &Actor,
         id: &str,
-        report: Report,
-        once: Option<Once>,
+        report: ResultReport,
+        request: Option<IdempotentRequest>,
     ) -> Result<Answer, GateError> {
-        if let Some(answered) = self.answered(once.as_ref()).await? {
+        if let Some(answered) = self.answered(request.as_ref()).await? {
             return Ok(answered);
         }
         let result = report.result.as_deref().map(canonical).transpose()?;
         let row = self.own(caller, id).await?;
-        let event = Event::Result { success: report.success };
-        let fields = result_fields(&row, &caller.principal, event, report.error.as_deref(), result.as_ref());
-        let mut change = self.change(&row, event, RecordKind::Result, fields)?;
+        let transition = Transition::Result { success: report.success };
+        let body = result_body(&row, &caller.principal, transition, report.error.clone(), result.clone());
+        let mut change = self.change(&row, transition, body)?;
         change.error = report.error;
         change.result = result.map(|result| super::pass::raw(result.into_string()));
-        self.advance(change, once).await
+        self.advance(change, request).await
     }
 
-    /// Ends what is overdue: held actions that no one answered for, permitted ones that did not start, and started
-    /// ones without a result.
+    /// Ends overdue actions: held ones without an answer, permitted ones that did not start, and started ones without a
+    /// result.
     pub async fn sweep(&self) {
         let now_ms = self.clock.now_ms();
         let overdue = match self.store.overdue(now_ms, now_ms.saturating_sub(self.result_ttl_ms)).await {
@@ -191,14 +188,13 @@ impl Gate {
         Pass::over_recorded(set, self.policies.module(), &row.action, &state)
     }
 
-    /// What a start rests on: the policies in force, and the keys of those who approved it.
+    /// The conditions of a start: the policies in force, and the keys of its approvers.
     fn premise(&self, set: &InForce, row: &ActionRow) -> Premise {
         let keys = self.granted(row).into_iter().filter_map(|one| one.key_id).collect();
         Premise { policy_version: Some(set.policy_version.clone()), keys }
     }
 
-    /// Ends an action that may run and is not to start. The answer is what it has become, also when someone else was
-    /// faster.
+    /// Ends a permitted action that must not start. Returns its new state, also if another request was faster.
     async fn lapse(
         &self,
         set: &InForce,
@@ -214,10 +210,13 @@ impl Gate {
             _ => "it was permitted, and not started in time".to_owned(),
         };
         let pass = Pass::lapsed(set, self.policies.module(), row, code, reason)?;
-        let mut fields = pass.fields(&Principal::System);
-        fields.push(("reason_code", text(code.as_str())));
-        fields.push(("request_hash", request_hash(row)));
-        let mut change = self.change(row, Event::Lapse, RecordKind::Expiry, fields)?;
+        let body = RecordBody::Expiry(ExpiryBody {
+            principal: Some(Principal::System),
+            request_hash: request_hash(row),
+            ruling: Some(pass.ruling()),
+            what: RanOut::Permission { reason_code: code },
+        });
+        let mut change = self.change(row, Transition::Lapse, body)?;
         change.policy_version = Some(pass.policy_version().to_owned());
         change.decision = Some(pass.row);
         if code == ReasonCode::PolicyChanged {
@@ -232,8 +231,8 @@ impl Gate {
     }
 
     async fn lose(&self, row: ActionRow) -> Result<(), GateError> {
-        let fields = result_fields(&row, &Principal::System, Event::Lost, None, None);
-        let change = self.change(&row, Event::Lost, RecordKind::Result, fields)?;
+        let body = result_body(&row, &Principal::System, Transition::Lost, None, None);
+        let change = self.change(&row, Transition::Lost, body)?;
         match self.store.advance(change, None).await {
             // A result that came at the last moment counts.
             Ok(_) | Err(StoreError::Conflict(_)) => Ok(()),
@@ -251,20 +250,15 @@ impl Gate {
         if row.is_local() { Err(GateError::LocalAction(Box::new(row))) } else { Ok(row) }
     }
 
-    fn change(
-        &self,
-        row: &ActionRow,
-        event: Event,
-        kind: RecordKind,
-        fields: Vec<(&'static str, Canonical)>,
-    ) -> Result<Change, GateError> {
-        let status = row.status.after(event).ok_or_else(|| GateError::WrongStatus(Box::new(row.clone())))?;
-        let at_ms = self.clock.now_ms();
-        Ok(Change::to(row, status, Draft { kind, at_ms, action_id: Some(row.id.clone()), fields }))
+    fn change(&self, row: &ActionRow, transition: Transition, body: RecordBody) -> Result<Change, GateError> {
+        let status = row.status.after(transition);
+        let status = status.ok_or_else(|| GateError::WrongStatus(Box::new(row.clone())))?;
+        let at = Timestamp::from_ms(self.clock.now_ms());
+        Ok(Change::to(row, status, Draft { at, action_id: Some(row.id.clone()), body }))
     }
 
-    async fn advance(&self, change: Change, once: Option<Once>) -> Result<Answer, GateError> {
-        match self.store.advance(change, once.as_ref().map(Once::idempotency)).await {
+    async fn advance(&self, change: Change, request: Option<IdempotentRequest>) -> Result<Answer, GateError> {
+        match self.store.advance(change, request.clone()).await {
             Ok(written) => Ok(written.into()),
             Err(StoreError::Conflict(now)) => Err(GateError::WrongStatus(now)),
             Err(error) => Err(error.into()),
@@ -272,7 +266,7 @@ impl Gate {
     }
 }
 
-/// What a start is told of an action that was to lapse: another request may have been faster.
+/// The answer to a start of an action that was to lapse: another request may have been faster.
 fn lapsed(code: ReasonCode, now: ActionRow) -> GateError {
     match now.status {
         Status::Lapsed => GateError::Lapsed(code, Box::new(now)),
@@ -280,47 +274,42 @@ fn lapsed(code: ReasonCode, now: ActionRow) -> GateError {
     }
 }
 
-fn result_fields(
+fn result_body(
     row: &ActionRow,
     principal: &Principal,
-    event: Event,
-    error: Option<&str>,
-    result: Option<&Canonical>,
-) -> Vec<(&'static str, Canonical)> {
-    let null = || Canonical::of(&Value::Null);
-    let success = match event {
-        Event::Result { success } => Canonical::of(&Value::Bool(success)),
-        Event::Resolve(_) | Event::Start | Event::Lapse | Event::Withdraw | Event::Lost => null(),
+    transition: Transition,
+    error: Option<String>,
+    result: Option<Canonical>,
+) -> RecordBody {
+    let success = match transition {
+        Transition::Result { success } => Some(success),
+        Transition::Resolve(_)
+        | Transition::Start
+        | Transition::Lapse
+        | Transition::Withdraw
+        | Transition::Lost => None,
     };
-    let result_hash = result.map(|result| text(&Digest::of(result.as_bytes()).to_hex()));
-    let mut fields = vec![
-        ("error", error.map_or_else(null, text)),
-        ("request_hash", request_hash(row)),
-        ("result", result.cloned().unwrap_or_else(null)),
-        ("result_hash", result_hash.unwrap_or_else(null)),
-        ("status", row.status.after(event).map_or_else(null, |status| text(status.as_str()))),
-        ("success", success),
-    ];
-    fields.extend(principal.fields());
-    fields
+    RecordBody::Result(ResultBody {
+        error,
+        principal: Some(principal.clone()),
+        request_hash: request_hash(row),
+        result_hash: result.as_ref().map(|result| Digest::of(result.as_bytes())),
+        result,
+        status: row.status.after(transition),
+        success,
+    })
 }
 
 /// The `request_hash` of the action, as its decision says.
-pub(super) fn request_hash(row: &ActionRow) -> Canonical {
+pub(super) fn request_hash(row: &ActionRow) -> Option<RequestHash> {
     #[derive(Deserialize)]
     struct Hashed {
-        request_hash: Option<String>,
+        request_hash: Option<RequestHash>,
     }
-    let hashed = serde_json::from_str::<Hashed>(row.decision.json.get()).ok();
-    let hash = hashed.and_then(|hashed| hashed.request_hash);
-    hash.as_deref().map_or_else(|| Canonical::of(&Value::Null), text)
+    serde_json::from_str::<Hashed>(row.decision.json.get()).ok()?.request_hash
 }
 
 fn canonical(result: &RawValue) -> Result<Canonical, GateError> {
     let value = json::parse(result.get().as_bytes(), MAX_BYTES).map_err(GateError::UnreadableResult)?;
     Ok(Canonical::of(&value))
-}
-
-fn text(text: &str) -> Canonical {
-    Canonical::of(&Value::from(text))
 }

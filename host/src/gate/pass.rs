@@ -6,47 +6,46 @@
 use std::borrow::Cow;
 use std::time::{Duration, Instant};
 
-use engine::action::Action;
 use engine::canonical::Canonical;
-use engine::decision::{ApprovalRequirement, Decision, Outcome, ReasonCode, RuleRef};
-use engine::hash::{PolicyHash, ProvenanceId, RawHash, RequestHash};
-use engine::json::MAX_BYTES;
+use engine::decided::Decided;
+use engine::decision::{Decision, Outcome, ReasonCode, RuleRef};
+use engine::hash::{EngineHash, PolicyHash};
+use engine::quorum::ApprovalRequirement;
+use engine::record::Ruling;
 use engine::risk::{RiskLevel, RiskScore};
 use engine::state::State;
-use engine::value::Value;
+use runtime::{Module, Pool, RuntimeError, Verdict};
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use store::{ActionRow, DecisionRow};
 
 use crate::policies::InForce;
-use crate::principal::Principal;
-use crate::runtime::{Module, Pool, RuntimeError, Verdict};
-use crate::store::{ActionRow, DecisionRow};
 
 use super::GateError;
 
-/// What the engine said of an action.
+/// The engine's answer for an action.
 #[derive(Debug)]
 pub struct Pass {
     /// The action; none when it could not be read.
     pub proposed: Option<Proposed>,
-    /// What is acted on; the whole decision stands in `row`.
+    /// The acted-on parts of the decision; the whole of it is in `row`.
     pub essentials: Essentials,
     /// The decision and the consulted state, in the engine's own bytes.
     pub row: DecisionRow,
-    /// What is wrong with an action that could not be read.
+    /// The fault of an unreadable action.
     pub error: Option<Box<RawValue>>,
     /// How long the engine took.
     pub duration: Duration,
     policy_version: String,
-    engine_hash: Canonical,
+    engine_hash: EngineHash,
 }
 
 /// The parts of a decision that the gate acts on.
 #[derive(Debug, Deserialize)]
 pub struct Essentials {
-    /// What may happen.
+    /// The outcome.
     pub outcome: Outcome,
-    /// What people must do first, when it is held.
+    /// The required approvals, if it is held.
     #[serde(default)]
     pub approval: Option<ApprovalRequirement>,
     /// The risk score.
@@ -60,7 +59,7 @@ pub struct Essentials {
 /// An action that was read.
 #[derive(Debug)]
 pub struct Proposed {
-    /// Who proposes it.
+    /// The agent that proposes it.
     pub agent_id: String,
     /// The tool's name.
     pub tool: String,
@@ -99,9 +98,9 @@ impl Pass {
         state: &State,
         decide: impl FnOnce(&Pool, &[u8], &[u8]) -> Result<Verdict, RuntimeError>,
     ) -> Self {
-        let state = state_json(state);
+        let json = state_json(state);
         let started = Instant::now();
-        let answer = decide(&set.pool, action, state.as_bytes());
+        let answer = decide(&set.pool, action, json.as_bytes());
         let duration = started.elapsed();
         let read = match answer {
             Ok(verdict) => read(verdict).map_err(|error| error.to_string()),
@@ -109,10 +108,10 @@ impl Pass {
         };
         let (proposed, essentials, row, error) = read.unwrap_or_else(|error| {
             tracing::error!(error, "the engine did not answer, so the action halts");
-            failure(set.policy_hash(), action, &state)
+            failure(set.policy_hash(), action, state.clone())
         });
         let policy_version = set.policy_version.clone();
-        let engine_hash = text(&module.hash().to_hex());
+        let engine_hash = module.hash();
         Pass { proposed, essentials, row, error, duration, policy_version, engine_hash }
     }
 
@@ -131,36 +130,18 @@ impl Pass {
             GateError::Failed(format!("a stored decision cannot be read: {error}"))
         };
         let permitted: Decision = serde_json::from_str(row.decision.json.get()).map_err(damaged)?;
-        let (outcome, policy_hash) = (Outcome::Halt, set.policy_hash());
-        let state = Canonical::printed_by_the_engine(row.decision.state.get());
-        let decision = Decision {
-            approval: None,
-            decision: outcome.effect(),
-            outcome,
-            policy_hash,
-            provenance_id: provenance_id(policy_hash, permitted.request_hash, &state),
-            reason,
-            reason_code,
-            runtime_version: engine::RUNTIME_VERSION.to_owned(),
-            shadow: Vec::new(),
-            ..permitted
-        };
-        let row = DecisionRow {
-            json: raw(Canonical::serialize(&decision).map(Canonical::into_string).unwrap_or_default()),
-            outcome: decision.outcome,
-            reason_code: decision.reason_code,
-            risk_level: decision.risk_level,
-            state: row.decision.state.clone(),
-        };
-        let Decision { outcome, approval, reason_code, risk_level, risk_score, rule, .. } = decision;
+        let state = State::parse(row.decision.state.get().as_bytes())
+            .map_err(|error| GateError::Failed(format!("a stored state cannot be read: {error}")))?;
+        let decision = permitted.lapsed(set.policy_hash(), &state, reason_code, reason);
+        let (essentials, row) = decided_by_the_host(decision, row.decision.state.clone());
         Ok(Pass {
             proposed: None,
-            essentials: Essentials { outcome, approval, reason_code, risk_level, risk_score, rule },
+            essentials,
             row,
             error: None,
             duration: Duration::ZERO,
             policy_version: set.policy_version.clone(),
-            engine_hash: text(&module.hash().to_hex()),
+            engine_hash: module.hash(),
         })
     }
 
@@ -178,27 +159,20 @@ impl Pass {
         u64::try_from(self.duration.as_micros()).unwrap_or(u64::MAX)
     }
 
-    /// What every record of a decision says.
-    pub fn fields(&self, principal: &Principal) -> Vec<(&'static str, Canonical)> {
-        #[expect(clippy::cast_precision_loss, reason = "no pass takes 2^53 microseconds")]
-        let duration_us = Canonical::of(&Value::Number(self.duration_us() as f64));
-        let mut fields = vec![
-            ("decision", Canonical::printed_by_the_engine(self.row.json.get())),
-            ("duration_us", duration_us),
-            ("engine_hash", self.engine_hash.clone()),
-            ("policy_version", text(&self.policy_version)),
-            ("state", Canonical::printed_by_the_engine(self.row.state.get())),
-        ];
-        fields.extend(principal.fields());
-        fields
+    /// The decision as records have it.
+    pub fn ruling(&self) -> Ruling {
+        Ruling {
+            decision: Canonical::printed_by_the_engine(self.row.json.get()),
+            duration_us: self.duration_us(),
+            engine_hash: self.engine_hash,
+            policy_version: Some(self.policy_version.clone()),
+            state: Canonical::printed_by_the_engine(self.row.state.get()),
+        }
     }
 
-    /// The canonical action, or null.
-    pub fn action_field(&self) -> Canonical {
-        self.proposed.as_ref().map_or_else(
-            || Canonical::of(&Value::Null),
-            |proposed| Canonical::printed_by_the_engine(proposed.json.get()),
-        )
+    /// The canonical action, if it could be read.
+    pub fn action(&self) -> Option<Canonical> {
+        self.proposed.as_ref().map(|proposed| Canonical::printed_by_the_engine(proposed.json.get()))
     }
 
     /// The version of the policy set that decided.
@@ -222,17 +196,12 @@ pub(super) type Parts = (Option<Proposed>, Essentials, DecisionRow, Option<Box<R
 /// The parts of an answer of the engine.
 ///
 /// # Errors
-/// When it is no answer.
+/// If it is not an answer.
 pub(super) fn read(verdict: Verdict) -> Result<Parts, serde_json::Error> {
     let essentials: Essentials = serde_json::from_str(verdict.decision.get())?;
     let proposed = match verdict.action {
         None => None,
-        Some(json) => {
-            let named: Named<'_> = serde_json::from_str(json.get())?;
-            let (agent_id, tool) = (named.agent_id.into_owned(), named.tool.into_owned());
-            let operation = named.operation.into_owned();
-            Some(Proposed { agent_id, tool, operation, json })
-        }
+        Some(json) => Some(proposed(json)?),
     };
     let row = DecisionRow {
         json: verdict.decision,
@@ -244,85 +213,51 @@ pub(super) fn read(verdict: Verdict) -> Result<Parts, serde_json::Error> {
     Ok((proposed, essentials, row, verdict.error))
 }
 
-/// The decision for an action about which the engine said nothing. What can be read of the action is kept.
-pub(super) fn failure(policy_hash: PolicyHash, bytes: &[u8], state: &str) -> Parts {
-    let action = Action::parse(bytes, MAX_BYTES).ok();
-    let request_hash = action.as_ref().map(Action::request_hash);
-    let state_value = engine::json::parse(state.as_bytes(), MAX_BYTES)
-        .unwrap_or_else(|_| Value::Object(Default::default()));
-    let state = Canonical::of(&state_value);
-    let outcome = Outcome::Halt;
-    let decision = Decision {
-        approval: None,
-        decision: outcome.effect(),
-        key_params: Vec::new(),
-        outcome,
-        policy_hash,
-        provenance_id: provenance_id(policy_hash, request_hash, &state),
-        raw_hash: action.is_none().then(|| RawHash::of(bytes)),
-        reason: "the engine did not answer".to_owned(),
-        reason_code: ReasonCode::EngineFailure,
-        request_hash,
-        risk_level: RiskLevel::Low,
-        risk_rules: Vec::new(),
-        risk_score: RiskScore::ZERO,
-        rule: None,
-        runtime_version: engine::RUNTIME_VERSION.to_owned(),
-        shadow: Vec::new(),
-    };
+fn proposed(json: Box<RawValue>) -> Result<Proposed, serde_json::Error> {
+    let named: Named<'_> = serde_json::from_str(json.get())?;
+    let (agent_id, tool) = (named.agent_id.into_owned(), named.tool.into_owned());
+    let operation = named.operation.into_owned();
+    Ok(Proposed { agent_id, tool, operation, json })
+}
+
+/// The parts of [`Decided::engine_failure`], the decision without an answer from the engine.
+pub(super) fn failure(policy_hash: PolicyHash, bytes: &[u8], state: State) -> Parts {
+    let Decided { action, decision, state, .. } = Decided::engine_failure(policy_hash, bytes, state);
+    let proposed = action.and_then(|action| proposed(raw(action.into_string())).ok());
+    let (essentials, row) = decided_by_the_host(decision, raw(state.canonical().into_string()));
+    (proposed, essentials, row, None)
+}
+
+/// A decision that is not the engine's, with the state that it rests on.
+fn decided_by_the_host(decision: Decision, state: Box<RawValue>) -> (Essentials, DecisionRow) {
     let row = DecisionRow {
         json: raw(Canonical::serialize(&decision).map(Canonical::into_string).unwrap_or_default()),
         outcome: decision.outcome,
         reason_code: decision.reason_code,
         risk_level: decision.risk_level,
-        state: raw(state.into_string()),
+        state,
     };
-    let proposed = action.map(|action| Proposed {
-        agent_id: action.agent_id().to_owned(),
-        tool: action.tool().to_owned(),
-        operation: action.operation().to_owned(),
-        json: raw(action.canonical().as_str().to_owned()),
-    });
     let Decision { outcome, approval, reason_code, risk_level, risk_score, rule, .. } = decision;
-    let essentials = Essentials { outcome, approval, reason_code, risk_level, risk_score, rule };
-    (proposed, essentials, row, None)
+    (Essentials { outcome, approval, reason_code, risk_level, risk_score, rule }, row)
 }
 
-fn provenance_id(
-    policy_hash: PolicyHash,
-    request_hash: Option<RequestHash>,
-    state: &Canonical,
-) -> ProvenanceId {
-    let provenance = Canonical::object(&[
-        ("policy_hash", &text(&policy_hash.to_hex())),
-        (
-            "request_hash",
-            &request_hash.map_or_else(|| Canonical::of(&Value::Null), |hash| text(&hash.to_hex())),
-        ),
-        ("runtime_version", &text(engine::RUNTIME_VERSION)),
-        ("state", state),
-    ]);
-    ProvenanceId::of(provenance.as_bytes())
-}
-
-/// Text that is JSON as JSON; `null` for what is not.
+/// JSON text as JSON; `null` for other text.
 pub fn raw(text: String) -> Box<RawValue> {
     RawValue::from_string(text).unwrap_or_else(|_| RawValue::NULL.to_owned())
 }
 
-fn text(text: &str) -> Canonical {
-    Canonical::text(text)
-}
-
 #[cfg(test)]
 mod tests {
+    use engine::hash::{ProvenanceId, RawHash};
+
     use super::*;
 
     #[test]
     fn an_engine_that_does_not_answer_halts() {
         let policy_hash = PolicyHash::of(b"{}");
         let bytes = br#"{"tool":"t","agent_id":"a","params":{"amount":4.5e1}}"#;
-        let (proposed, essentials, row, _) = failure(policy_hash, bytes, r#"{"now":1}"#);
+        let (proposed, essentials, row, _) =
+            failure(policy_hash, bytes, State { now: Some(1), approval: None });
         assert_eq!((essentials.outcome, essentials.reason_code), (Outcome::Halt, ReasonCode::EngineFailure));
         let decision: Decision = serde_json::from_str(row.json.get()).unwrap();
         assert_eq!((decision.outcome, decision.reason_code), (Outcome::Halt, ReasonCode::EngineFailure));
@@ -342,7 +277,7 @@ mod tests {
 
     #[test]
     fn an_unreadable_action_halts_too_when_the_engine_does_not_answer() {
-        let (proposed, _, row, _) = failure(PolicyHash::of(b"{}"), b"{", "");
+        let (proposed, _, row, _) = failure(PolicyHash::of(b"{}"), b"{", State::default());
         assert!(proposed.is_none());
         let decision: Decision = serde_json::from_str(row.json.get()).unwrap();
         assert_eq!((decision.outcome, decision.reason_code), (Outcome::Halt, ReasonCode::EngineFailure));

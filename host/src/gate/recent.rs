@@ -1,17 +1,16 @@
 //! The newest decisions as they are recorded, and which of them can be made again.
 //!
-//! Whoever tries another policy on them has to know on which it says nothing, and why. Nothing is decided here.
+//! To try another policy on them, a caller has to know which ones it cannot be tried on, and why. Nothing decides here.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-use engine::decision::ReasonCode;
+use engine::decision::{Decision, ReasonCode};
 use engine::hash::{EngineHash, PolicyHash};
-use serde::Deserialize;
-use serde_json::value::RawValue;
+use engine::record::{Record, RecordBody};
+use store::{DecisionRecord, StoreError};
 
 use super::{Gate, GateError};
-use crate::store::{DecisionRecord, StoreError};
 
 /// The most bytes of the records of one list, the last one left aside: an action may have a megabyte.
 const MOST_BYTES: usize = 16 * 1024 * 1024;
@@ -19,30 +18,13 @@ const MOST_BYTES: usize = 16 * 1024 * 1024;
 /// A recorded decision.
 #[derive(Debug)]
 pub struct Recent {
-    /// Its record, and where its action stands.
+    /// Its record, and the status of its action.
     pub decision: DecisionRecord,
     /// Why it cannot be made again; none when it can.
     pub why: Option<String>,
 }
 
-/// What a record must hold so that its decision can be made again.
-#[derive(Deserialize)]
-struct Recorded<'a> {
-    #[serde(borrow)]
-    action: Option<&'a RawValue>,
-    decision: Decided,
-    #[serde(borrow)]
-    state: Option<&'a RawValue>,
-    engine_hash: Option<EngineHash>,
-}
-
-#[derive(Deserialize)]
-struct Decided {
-    policy_hash: PolicyHash,
-    reason_code: ReasonCode,
-}
-
-/// What of the past is kept, asked for once.
+/// The stored policy sets and engines, looked up once.
 #[derive(Default)]
 struct Kept {
     policies: HashMap<PolicyHash, bool>,
@@ -67,21 +49,22 @@ impl Gate {
     }
 
     async fn why_not_again(&self, body: &str, kept: &mut Kept) -> Result<Option<String>, GateError> {
-        let Ok(recorded) = serde_json::from_str::<Recorded<'_>>(body) else {
-            return Ok(Some("the record cannot be read".to_owned()));
+        let unreadable = || Ok(Some("the record cannot be read".to_owned()));
+        let Ok(Record { body: RecordBody::Decision(body), .. }) = Record::parse(body.as_bytes()) else {
+            return unreadable();
         };
-        if let Some(why) = without_the_engine(recorded.decision.reason_code) {
+        let Ok(decision) = serde_json::from_str::<Decision>(body.ruling.decision.as_str()) else {
+            return unreadable();
+        };
+        if let Some(why) = without_the_engine(decision.reason_code) {
             return Ok(Some(why.to_owned()));
         }
-        if recorded.action.is_none() {
+        if body.action.is_none() {
             return Ok(Some(
                 "the action could not be read, and only the hash of its bytes is kept".to_owned(),
             ));
         }
-        let (Some(_), Some(engine_hash)) = (recorded.state, recorded.engine_hash) else {
-            return Ok(Some("the record does not say what the decision was made with".to_owned()));
-        };
-        let policy_hash = recorded.decision.policy_hash;
+        let (policy_hash, engine_hash) = (decision.policy_hash, body.ruling.engine_hash);
         let known_policies = match kept.policies.entry(policy_hash) {
             Entry::Occupied(known) => *known.get(),
             Entry::Vacant(new) => *new.insert(known(self.store.policy_set(policy_hash).await)?),
@@ -108,7 +91,7 @@ fn known<T>(found: Result<T, StoreError>) -> Result<bool, StoreError> {
     }
 }
 
-/// Why a decision with this reason is none of the engine's; none where it is one.
+/// Why a decision with this reason is not the engine's; none if it is.
 fn without_the_engine(code: ReasonCode) -> Option<&'static str> {
     match code {
         ReasonCode::EngineFailure => Some("the engine did not answer, so its host halted the action"),

@@ -5,86 +5,17 @@
 
 use std::collections::BTreeMap;
 
+use api::{Difference, Explained, Replay, ReplayedPass};
+use engine::canonical::Canonical;
 use engine::hash::{EngineHash, PolicyHash};
-use serde::{Deserialize, Serialize};
-use serde_json::Value as Json;
+use engine::policy::PolicySource;
+use engine::record::{Record, Ruling};
+use runtime::{Module, RuntimeError};
+use serde::Deserialize;
 use serde_json::value::RawValue;
+use store::{ActionRow, StoreError, StoredRecord};
 
 use super::{Gate, GateError};
-use crate::runtime::{Module, RuntimeError};
-use crate::store::{ActionRow, PolicySource, StoreError, StoredRecord};
-
-/// What deciding again gave.
-#[derive(Debug, Serialize)]
-pub struct Replay {
-    /// The action.
-    pub id: String,
-    /// Whether every pass gave the recorded bytes.
-    #[serde(rename = "match")]
-    pub matches: bool,
-    /// Whether every pass was decided by the engine that this server runs.
-    pub same_engine: bool,
-    /// One for each time the action was decided, oldest first.
-    pub passes: Vec<ReplayedPass>,
-}
-
-/// One decision, again.
-#[derive(Debug, Serialize)]
-pub struct ReplayedPass {
-    /// The record's kind.
-    pub kind: &'static str,
-    /// The record's stream.
-    pub stream: String,
-    /// The record's place.
-    pub seq: u64,
-    /// The policy set that decided.
-    pub policy_hash: PolicyHash,
-    /// The engine that decided.
-    pub engine_hash: EngineHash,
-    /// Whether this server runs the same.
-    pub same_engine: bool,
-    /// Whether the bytes are the recorded ones.
-    #[serde(rename = "match")]
-    pub matches: bool,
-    /// Where they differ.
-    pub differences: Vec<Difference>,
-    /// The decision as it is recorded.
-    pub recorded: Box<RawValue>,
-    /// The decision as it is now.
-    pub replayed: Box<RawValue>,
-}
-
-/// A field of a decision that is not what is recorded. A field that is missing is null.
-#[derive(Debug, Serialize)]
-pub struct Difference {
-    /// Its name.
-    pub field: String,
-    /// What is recorded.
-    pub recorded: Json,
-    /// What it is now.
-    pub replayed: Json,
-}
-
-/// The explanation of a decision.
-#[derive(Debug, Serialize)]
-pub struct Explained {
-    /// The action.
-    pub id: String,
-    /// The policy set that decided, and under which it is explained.
-    pub policy_hash: PolicyHash,
-    /// Its number.
-    pub policy_version: String,
-    /// The explanation, as the engine printed it.
-    pub explanation: Box<RawValue>,
-}
-
-/// What a record of a decision holds. Other records have no `decision`.
-#[derive(Deserialize)]
-struct Recorded {
-    decision: Option<Box<RawValue>>,
-    state: Option<Box<RawValue>>,
-    engine_hash: Option<EngineHash>,
-}
 
 #[derive(Deserialize)]
 struct Decided {
@@ -96,14 +27,14 @@ impl Gate {
     ///
     /// # Errors
     /// When the records or a policy set cannot be read, or the engine does not answer.
-    pub async fn replay(&self, row: &ActionRow) -> Result<Replay, GateError> {
+    pub async fn replay(&self, row: &ActionRow) -> Result<Replay<Box<RawValue>>, GateError> {
         let mut passes = Vec::new();
         for record in self.store.records_of(row.id.clone()).await? {
-            let Recorded { decision, state, engine_hash } = read(&record.body)?;
-            let (Some(recorded), Some(state)) = (decision, state) else { continue };
+            let told = parsed(&record)?;
+            let Some(Ruling { decision, state, engine_hash, .. }) = told.body.ruling() else { continue };
+            let (recorded, state, engine_hash) = (raw(decision), raw(state), *engine_hash);
             let Decided { policy_hash } = read(recorded.get())?;
             let sources = self.store.policy_set(policy_hash).await?;
-            let engine_hash = engine_hash.ok_or_else(|| GateError::UnknownEngine("none".to_owned()))?;
             let (ours, action) = (self.policies.module().clone(), row.action.clone());
             let same_engine = engine_hash == ours.hash();
             let other = if same_engine { None } else { Some(self.kept_engine(engine_hash).await?) };
@@ -129,10 +60,10 @@ impl Gate {
         }
     }
 
-    /// What a wrapper decided with an engine that was never here might have been decided otherwise by this one.
+    /// A wrapper's decision by an engine that was never here might differ under this one.
     async fn knows_engine_of(&self, row: &ActionRow) -> Result<(), GateError> {
         for record in self.store.records_of(row.id.clone()).await? {
-            let Recorded { engine_hash, .. } = read(&record.body)?;
+            let engine_hash = parsed(&record)?.body.ruling().map(|ruling| ruling.engine_hash);
             if let Some(hash) = engine_hash.filter(|hash| *hash != self.policies.module().hash()) {
                 self.kept_engine(hash).await?;
             }
@@ -144,7 +75,7 @@ impl Gate {
     ///
     /// # Errors
     /// As [`Gate::replay`].
-    pub async fn explain(&self, row: &ActionRow) -> Result<Explained, GateError> {
+    pub async fn explain(&self, row: &ActionRow) -> Result<Explained<Box<RawValue>>, GateError> {
         let Decided { policy_hash } = read(row.decision.json.get())?;
         let sources = self.store.policy_set(policy_hash).await?;
         if row.is_local() {
@@ -186,25 +117,26 @@ fn compare(
     same_engine: bool,
     recorded: Box<RawValue>,
     replayed: Option<Box<RawValue>>,
-) -> Result<ReplayedPass, GateError> {
+) -> Result<ReplayedPass<Box<RawValue>>, GateError> {
     let replayed = replayed.ok_or_else(refused)?;
     let matches = recorded.get() == replayed.get();
     let mut differences = Vec::new();
     if !matches {
-        let then: BTreeMap<String, Json> = read(recorded.get())?;
-        let now: BTreeMap<String, Json> = read(replayed.get())?;
+        let then: BTreeMap<String, Box<RawValue>> = read(recorded.get())?;
+        let now: BTreeMap<String, Box<RawValue>> = read(replayed.get())?;
         let fields: std::collections::BTreeSet<_> = then.keys().chain(now.keys()).collect();
         for field in fields {
-            let (recorded, replayed) = (then.get(field), now.get(field));
-            if recorded != replayed {
-                let (recorded, replayed) =
-                    (recorded.cloned().unwrap_or_default(), replayed.cloned().unwrap_or_default());
+            let value = |decision: &BTreeMap<_, Box<RawValue>>| {
+                decision.get(field).cloned().unwrap_or_else(|| RawValue::NULL.to_owned())
+            };
+            let (recorded, replayed) = (value(&then), value(&now));
+            if recorded.get() != replayed.get() {
                 differences.push(Difference { field: field.clone(), recorded, replayed });
             }
         }
     }
     Ok(ReplayedPass {
-        kind: record.kind.as_str(),
+        kind: record.kind,
         stream: record.stream,
         seq: record.seq,
         policy_hash,
@@ -230,6 +162,15 @@ pub(super) async fn blocking<T: Send + 'static>(
 
 fn read<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, GateError> {
     serde_json::from_str(text).map_err(|error| GateError::Failed(format!("a record cannot be read: {error}")))
+}
+
+fn parsed(record: &StoredRecord) -> Result<Record, GateError> {
+    Record::parse(record.body.as_bytes())
+        .map_err(|error| GateError::Failed(format!("a record cannot be read: {error}")))
+}
+
+fn raw(json: &Canonical) -> Box<RawValue> {
+    super::pass::raw(json.as_str().to_owned())
 }
 
 fn refused() -> GateError {

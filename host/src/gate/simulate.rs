@@ -1,21 +1,20 @@
-//! Looking ahead: what actions would get under other policies, beside what they get under those in force.
+//! Looking ahead: the decisions of actions under other policies, compared with those in force.
 //!
 //! Nothing is recorded and nothing changes.
 
-use std::collections::BTreeMap;
-
+use api::{Simulated, Simulation, SimulationCounts};
 use engine::decision::Outcome;
-use engine::hash::PolicyHash;
+use engine::policy::PolicySource;
+use engine::simulate::Comparison;
 use engine::state::State;
-use serde::{Deserialize, Serialize};
+use runtime::Pool;
+use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::Gate;
 use super::pass::state_json;
 use super::replay::blocking;
 use crate::policies::{PolicyError, compile};
-use crate::runtime::Pool;
-use crate::store::PolicySource;
 
 /// The most actions of one simulation, so that it ends soon.
 pub const MAX_ACTIONS: usize = 1000;
@@ -29,43 +28,6 @@ pub struct Sample {
     pub action: Box<RawValue>,
     /// The time at which it is tried.
     pub at_ms: i64,
-}
-
-/// What the actions would get.
-#[derive(Debug, Serialize)]
-pub struct Simulation {
-    /// The set that was tried.
-    pub policy_hash: PolicyHash,
-    /// The set in force.
-    pub in_force_policy_hash: PolicyHash,
-    /// One for each action, in order.
-    pub results: Vec<Simulated>,
-    /// How many actions get each outcome.
-    pub counts: Counts,
-    /// How many actions go from which outcome in force to which other one: `EXECUTE->HALT`.
-    pub transitions: BTreeMap<String, u64>,
-}
-
-/// How many actions get each outcome.
-#[derive(Debug, Default, Serialize)]
-pub struct Counts {
-    /// Under the set that was tried.
-    pub candidate: BTreeMap<&'static str, u64>,
-    /// Under the set in force.
-    pub in_force: BTreeMap<&'static str, u64>,
-}
-
-/// What one action would get.
-#[derive(Debug, Serialize)]
-pub struct Simulated {
-    /// Its id, where it is recorded.
-    pub id: Option<String>,
-    /// Whether the outcome differs.
-    pub changed: bool,
-    /// The decision under the set that was tried.
-    pub candidate: Box<RawValue>,
-    /// The decision under the set in force.
-    pub in_force: Box<RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -82,7 +44,7 @@ impl Gate {
         &self,
         candidate: Option<Vec<PolicySource>>,
         samples: Vec<Sample>,
-    ) -> Result<Simulation, PolicyError> {
+    ) -> Result<Simulation<Box<RawValue>>, PolicyError> {
         let in_force = self.policies.in_force();
         let candidate = match candidate {
             None => None,
@@ -97,42 +59,29 @@ impl Gate {
                 Some((pool, policy_hash)) => (pool, *policy_hash),
                 None => (&in_force.pool, in_force_policy_hash),
             };
-            let mut simulation = Simulation {
-                policy_hash,
-                in_force_policy_hash,
-                results: Vec::with_capacity(samples.len()),
-                counts: Counts::default(),
-                transitions: BTreeMap::new(),
-            };
+            let mut results = Vec::with_capacity(samples.len());
+            let mut compared = Comparison::default();
             for sample in samples {
                 let candidate = decide(pool, &sample)?;
                 let in_force = decide(&in_force.pool, &sample)?;
-                simulation.add(sample.id, candidate, in_force);
+                let (from, to) = (outcome(&in_force), outcome(&candidate));
+                compared.add(from, to);
+                results.push(Simulated { id: sample.id, changed: from != to, candidate, in_force });
             }
-            Ok(simulation)
+            let counts = SimulationCounts { candidate: compared.candidate(), in_force: compared.in_force() };
+            let transitions = compared.transitions();
+            Ok(Simulation { policy_hash, in_force_policy_hash, results, counts, transitions })
         });
         simulated.await.map_err(|error| PolicyError::Engine(error.to_string()))
     }
 }
 
-impl Simulation {
-    fn add(&mut self, id: Option<String>, candidate: Box<RawValue>, in_force: Box<RawValue>) {
-        let outcome = |decision: &RawValue| {
-            // What cannot be read counts as the strictest.
-            serde_json::from_str::<Decided>(decision.get()).map_or(Outcome::Halt, |decided| decided.outcome)
-        };
-        let (to, from) = (outcome(&candidate), outcome(&in_force));
-        *self.counts.candidate.entry(to.as_str()).or_default() += 1;
-        *self.counts.in_force.entry(from.as_str()).or_default() += 1;
-        let changed = to != from;
-        if changed {
-            *self.transitions.entry(format!("{}->{}", from.as_str(), to.as_str())).or_default() += 1;
-        }
-        self.results.push(Simulated { id, changed, candidate, in_force });
-    }
+/// The outcome of a decision; an unreadable one counts as the strictest.
+fn outcome(decision: &RawValue) -> Outcome {
+    serde_json::from_str::<Decided>(decision.get()).map_or(Outcome::Halt, |decided| decided.outcome)
 }
 
-fn decide(pool: &Pool, sample: &Sample) -> Result<Box<RawValue>, crate::runtime::RuntimeError> {
+fn decide(pool: &Pool, sample: &Sample) -> Result<Box<RawValue>, runtime::RuntimeError> {
     let state = state_json(&State { now: Some(sample.at_ms), approval: None });
     let (action, state) = (sample.action.get().as_bytes(), state.as_bytes());
     let verdict = match sample.id {

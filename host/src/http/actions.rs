@@ -1,113 +1,72 @@
 //! Actions: submitting one, finding them, waiting for one, and how one reads.
 
-use std::sync::Arc;
 use std::time::Duration;
 
+use api::{ActionQuery, Empty, PersonsAnswer, ProblemCode, Standing, WaitQuery};
 use axum::extract::{Path, State};
 use axum::response::Response;
-use engine::decision::{Outcome, ReasonCode};
 use engine::lifecycle::Status;
-use engine::risk::RiskLevel;
 use engine::time::rfc3339;
-use serde::{Deserialize, Serialize};
-use serde_json::json as object;
-use serde_json::value::RawValue;
+use store::time::parse_time;
+use store::{ActionRow, ApprovalRow, Filter};
 
 use super::auth::Caller;
 use super::error::Problem;
 use super::extract::{JsonBytes, Params, json, json_page, json_text};
 use super::{App, Shared};
-use crate::clock::parse_time;
+use crate::actor::{Actor, Permission};
 use crate::events::closed;
 use crate::gate::Answer;
-use crate::gate::approval::Answerable;
-use crate::principal::{Actor, Permission};
-use crate::store::{ActionRow, Answered, ApprovalRow, Filter, Receipt};
 
 /// The longest time that a request may wait.
 /// Proxies give up after 60 seconds.
 const MAX_WAIT: Duration = Duration::from_secs(50);
 const DEFAULT_WAIT: Duration = Duration::from_secs(30);
 /// The most actions of one list.
-const MAX_LIMIT: u32 = crate::store::LONGEST_PAGE;
+const MAX_LIMIT: u32 = store::LONGEST_PAGE;
 const DEFAULT_LIMIT: u32 = 50;
 
-/// What the server knows of an action beside the action and its decision.
-#[derive(Serialize)]
-struct Standing<'a> {
-    status: Status,
-    policy_version: &'a str,
-    /// Who sent it; shown to those who see all actions.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    principal: Option<&'a str>,
-    /// Shown to an approver whose approval would be enough, as long as the action waits for it.
-    approval_token: Option<String>,
-    approvals: Vec<Said<'a>>,
-    /// Whether an answer of the caller would count; null when it answers nothing here.
-    answerable: Option<Answerable>,
-    /// Whether a caller waits for the answer; null when it does not wait for one.
-    waiting: Option<bool>,
-    /// Signed permits are not made in this version; the answer to `start` is the permission.
-    permit: Option<()>,
-    /// Whether the wrapper that brought it decided otherwise than this server does; then the decision is this server's.
-    contradicted: bool,
-    receipt: &'a Receipt,
-    duration_us: u64,
-    created_at: String,
-    updated_at: String,
-    expires_at: Option<String>,
-    start_by: Option<String>,
-    /// Absent until there is one, because published clients take the mere name for a failure.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    result: Option<&'a RawValue>,
-}
-
-/// One person's answer, and whether it counts.
-#[derive(Serialize)]
-struct Said<'a> {
-    #[serde(flatten)]
-    said: &'a ApprovalRow,
-    /// Whether it counts toward what the policy asks for: not when its key was revoked, or a stream only claims it. Null
-    /// for a no, and when the action does not wait any more.
-    counts: Option<bool>,
-}
-
-impl<'a> Standing<'a> {
-    fn of(app: &App, row: &'a ActionRow, caller: Option<&Actor>) -> Self {
-        let waits = row.status == Status::PendingApproval;
-        let may_start = matches!(row.status, Status::Allowed | Status::Approved);
-        let said = |said: &'a ApprovalRow| Said {
-            said,
-            counts: (waits && said.approve).then(|| app.gate.counts(said)),
-        };
-        Standing {
-            status: row.status,
-            policy_version: &row.policy_version,
-            principal: caller.filter(|caller| caller.may(Permission::SeeAll)).map(|_| row.principal.name()),
-            approval_token: caller.and_then(|caller| app.gate.token(row, caller)),
-            approvals: row.approvals.iter().map(said).collect(),
-            answerable: caller.and_then(|caller| app.gate.answerable(row, caller)),
-            waiting: waits.then(|| app.presence.is_awaited(&row.id)),
-            permit: None,
-            contradicted: row.contradicted,
-            receipt: &row.receipt,
-            duration_us: row.duration_us,
-            created_at: rfc3339(row.created_at_ms),
-            updated_at: rfc3339(row.updated_at_ms),
-            expires_at: row.expires_at_ms.map(rfc3339),
-            start_by: row.start_by_ms.filter(|_| may_start).map(rfc3339),
-            error: row.error.as_deref(),
-            result: row.result.as_deref(),
-        }
+/// The server's data about an action, in addition to the action and its decision.
+fn standing(app: &App, row: &ActionRow, caller: Option<&Actor>) -> Standing {
+    let waits = row.status == Status::PendingApproval;
+    let may_start = matches!(row.status, Status::Allowed | Status::Approved);
+    let answer = |said: &ApprovalRow| PersonsAnswer {
+        principal: said.principal.name().to_owned(),
+        via: said.principal.via(),
+        key_id: said.principal.key_id().map(str::to_owned),
+        claimed_by: said.principal.claimed_by().map(str::to_owned),
+        roles: said.roles.clone(),
+        approve: said.approve,
+        reason: said.reason.clone(),
+        at: said.at.clone(),
+        counts: (waits && said.approve).then(|| app.gate.counts(said)),
+    };
+    let sees_all = caller.is_some_and(|caller| caller.may(Permission::SeeAll));
+    Standing {
+        status: row.status,
+        policy_version: row.policy_version.clone(),
+        principal: sees_all.then(|| row.principal.name().to_owned()),
+        approval_token: caller.and_then(|caller| app.gate.token(row, caller)),
+        approvals: row.approvals.iter().map(answer).collect(),
+        answerable: caller.and_then(|caller| app.gate.answerable(row, caller)),
+        waiting: waits.then(|| app.presence.is_awaited(&row.id)),
+        permit: None,
+        contradicted: row.contradicted,
+        receipt: row.receipt.clone(),
+        duration_us: row.duration_us,
+        created_at: rfc3339(row.created_at_ms),
+        updated_at: rfc3339(row.updated_at_ms),
+        expires_at: row.expires_at_ms.map(rfc3339),
+        start_by: row.start_by_ms.filter(|_| may_start).map(rfc3339),
+        error: row.error.clone(),
     }
 }
 
-/// The action as text, as `caller` sees it; no caller stands for somebody with an approval link.
+/// The action as text, as `caller` sees it; no caller means a person with an approval link.
 ///
 /// The members of the canonical action and of the decision are the engine's own bytes, put side by side without
 /// reading them again: an action and a decision have no name in common, neither with each other nor with [`Standing`].
+/// Together they are an [`api::Action`].
 ///
 /// # Errors
 /// When the stored action cannot be read.
@@ -118,7 +77,7 @@ pub fn render(app: &App, row: &ActionRow, caller: Option<&Actor>) -> Result<Stri
 fn written(app: &App, row: &ActionRow, caller: Option<&Actor>) -> Result<String, String> {
     let failed = |what: &str| format!("a stored action cannot be read: {what}");
     let standing =
-        serde_json::to_string(&Standing::of(app, row, caller)).map_err(|error| failed(&error.to_string()))?;
+        serde_json::to_string(&standing(app, row, caller)).map_err(|error| failed(&error.to_string()))?;
     let (action, decision) = (row.action.get(), row.decision.json.get());
     let mut text = String::with_capacity(action.len() + decision.len() + standing.len() + 48);
     // An id is a UUID, which needs no escapes.
@@ -129,20 +88,15 @@ fn written(app: &App, row: &ActionRow, caller: Option<&Actor>) -> Result<String,
         let members = object.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
         text.push(',');
         text.push_str(
-            members.filter(|members| !members.is_empty()).ok_or_else(|| failed("it is no object"))?,
+            members.filter(|members| !members.is_empty()).ok_or_else(|| failed("it is not an object"))?,
         );
+    }
+    if let Some(result) = &row.result {
+        text.push_str(",\"result\":");
+        text.push_str(result.get());
     }
     text.push('}');
     Ok(text)
-}
-
-/// Makes what is kept for a request that comes again, before anything is recorded.
-pub fn kept(
-    app: &Shared,
-    caller: Option<Actor>,
-) -> impl Fn(&ActionRow) -> Result<String, String> + Send + Sync + 'static {
-    let app = Arc::clone(app);
-    move |row| written(&app, row, caller.as_ref())
 }
 
 /// The answer to a request that changed an action.
@@ -150,16 +104,13 @@ pub fn kept(
 /// # Errors
 /// When the stored action cannot be read.
 pub fn answer(app: &App, answer: &Answer, caller: Option<&Actor>) -> Result<Response, Problem> {
-    match answer {
-        Answer::Action(row) => render(app, row, caller).map(json_text),
-        Answer::Again(text) => Ok(json_text(text.clone())),
-    }
+    render(app, answer.row(), caller).map(json_text)
 }
 
 /// `POST /v1/actions`
 pub async fn submit(State(app): State<Shared>, caller: Caller, body: JsonBytes) -> Result<Response, Problem> {
     let actor = caller.needs(Permission::Submit)?;
-    let once = body.once(&actor.principal.scope(), kept(&app, Some(actor.clone())))?;
+    let once = body.once(&actor.principal.scope())?;
     let _turn = app.load.turn_to_decide(&caller, body.bytes.len()).await?;
     answer(&app, &app.gate.submit(actor, &body.bytes, once).await?, Some(actor))
 }
@@ -169,8 +120,7 @@ pub async fn decide(State(app): State<Shared>, caller: Caller, body: JsonBytes) 
     let principal = caller.needs(Permission::SeeOwn)?;
     let _turn = app.load.turn_to_decide(&caller, body.bytes.len()).await?;
     let pass = app.gate.dry_run(principal, &body.bytes)?;
-    let version =
-        serde_json::to_string(pass.policy_version()).map_err(|error| Problem::failed(&error.to_string()))?;
+    let version = printed(pass.policy_version())?;
     // In its place, so that the answer is canonical like the decision in it. Quotes inside of texts are escaped, so
     // this is found nowhere else.
     let decision = pass.row.json.get();
@@ -180,89 +130,52 @@ pub async fn decide(State(app): State<Shared>, caller: Caller, body: JsonBytes) 
     Ok(json_text(format!("{before},\"policy_version\":{version}{behind}")))
 }
 
-/// Which actions to list.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ListParams {
-    status: Option<String>,
-    agent_id: Option<String>,
-    tool: Option<String>,
-    outcome: Option<Outcome>,
-    risk_level: Option<RiskLevel>,
-    since: Option<String>,
-    until: Option<String>,
-    answer: Option<Answered>,
-    answered_by: Option<String>,
-    rule: Option<String>,
-    reason_code: Option<ReasonCode>,
-    provenance_id: Option<String>,
-    q: Option<String>,
-    limit: Option<u32>,
-    offset: Option<u64>,
-    cursor: Option<String>,
-}
-
-impl ListParams {
-    fn filter(self, caller: &Actor) -> Result<Filter, Problem> {
-        let bad = |detail: String| Problem::bad_request("invalid_query", detail);
-        let time = |name: &str, text: Option<String>| match text {
-            None => Ok(None),
-            Some(text) => parse_time(&text)
-                .map(Some)
-                .ok_or_else(|| bad(format!("`{name}` must be an RFC 3339 time or Unix milliseconds"))),
-        };
-        let status = match self.status {
-            None => None,
-            Some(word) => {
-                Some(Status::from_word(&word).ok_or_else(|| bad(format!("there is no status `{word}`")))?)
-            }
-        };
-        let provenance_id = match self.provenance_id {
-            None => None,
-            Some(text) => {
-                Some(text.parse().map_err(|_| bad("`provenance_id` must be a SHA-256".to_owned()))?)
-            }
-        };
-        let limit = self.limit.unwrap_or(DEFAULT_LIMIT);
-        if !(1..=MAX_LIMIT).contains(&limit) {
-            return Err(bad(format!("`limit` must be 1 to {MAX_LIMIT}")));
-        }
-        Ok(Filter {
-            status,
-            agent_ids: self.agent_id.into_iter().collect(),
-            tool: self.tool,
-            outcome: self.outcome,
-            risk_level: self.risk_level,
-            principal: (!caller.may(Permission::SeeAll)).then(|| caller.principal.clone()),
-            since_ms: time("since", self.since)?,
-            until_ms: time("until", self.until)?,
-            answer: self.answer,
-            answered_by: self.answered_by,
-            rule: self.rule,
-            reason_code: self.reason_code,
-            provenance_id,
-            q: self.q,
-            limit,
-            offset: self.offset.unwrap_or_default(),
-            cursor: self.cursor,
-        })
+fn filter(query: ActionQuery) -> Result<Filter, Problem> {
+    let bad = |detail: String| Problem::new(ProblemCode::InvalidQuery, detail);
+    let time = |name: &str, text: Option<String>| match text {
+        None => Ok(None),
+        Some(text) => parse_time(&text)
+            .map(Some)
+            .ok_or_else(|| bad(format!("`{name}` must be an RFC 3339 time or Unix milliseconds"))),
+    };
+    let limit = query.limit.unwrap_or(DEFAULT_LIMIT);
+    if !(1..=MAX_LIMIT).contains(&limit) {
+        return Err(bad(format!("`limit` must be 1 to {MAX_LIMIT}")));
     }
+    Ok(Filter {
+        status: query.status,
+        agent_ids: query.agent_id.into_iter().collect(),
+        tool: query.tool,
+        outcome: query.outcome,
+        risk_level: query.risk_level,
+        since_ms: time("since", query.since)?,
+        until_ms: time("until", query.until)?,
+        answer: query.answer,
+        answered_by: query.answered_by,
+        rule: query.rule,
+        reason_code: query.reason_code,
+        provenance_id: query.provenance_id,
+        q: query.q,
+        limit,
+        offset: query.offset.unwrap_or_default(),
+        cursor: query.cursor,
+    })
 }
 
 /// `GET /v1/actions`: a page ends early, with a cursor, when it has as many bytes as one answer may have.
 pub async fn list(
     State(app): State<Shared>,
     caller: Caller,
-    Params(params): Params<ListParams>,
+    Params(query): Params<ActionQuery>,
 ) -> Result<Response, Problem> {
     let principal = caller.needs(Permission::SeeOwn)?;
-    let filter = params.filter(principal)?;
+    let filter = filter(query)?;
     let room = app.load.room_for_a_page(&caller).await?;
     let _turn = match &filter.q {
         Some(_) => Some(app.load.turn_to_search(caller.counted_as()).await?),
         None => None,
     };
-    let page = app.store.actions(filter).await?;
+    let page = app.seen_by(principal).actions(filter).await?;
     let mut text = "{\"actions\":[".to_owned();
     for (index, row) in page.actions.into_iter().enumerate() {
         if index > 0 {
@@ -271,10 +184,16 @@ pub async fn list(
         // Each row goes when its text is made, so that the page is not kept twice.
         text.push_str(&render(&app, &row, Some(principal))?);
     }
-    let end = object!({ "next_cursor": page.next_cursor, "total": page.total }).to_string();
-    text.push_str("],");
-    text.push_str(end.trim_start_matches('{'));
+    text.push_str("],\"next_cursor\":");
+    text.push_str(&printed(&page.next_cursor)?);
+    text.push_str(",\"total\":");
+    text.push_str(&printed(&page.total)?);
+    text.push('}');
     Ok(json_page(text, room))
+}
+
+fn printed<T: serde::Serialize + ?Sized>(value: &T) -> Result<String, Problem> {
+    serde_json::to_string(value).map_err(|error| Problem::failed(&error.to_string()))
 }
 
 /// `GET /v1/actions/{id}`
@@ -318,17 +237,10 @@ pub async fn replay(
     body: JsonBytes,
 ) -> Result<Response, Problem> {
     let principal = caller.needs(Permission::SeeAll)?;
-    let super::extract::Nothing {} = body.parse()?;
+    let Empty {} = body.parse()?;
     let row = app.gate.visible(principal, &id).await?;
     let _turn = app.load.turn_to_compile(&caller).await?;
     json(&app.gate.replay(&row).await?)
-}
-
-/// How long to wait.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct WaitParams {
-    timeout: Option<String>,
 }
 
 /// `GET /v1/actions/{id}/wait`: answers when the action has left `pending_approval`, or as it is when time is up.
@@ -336,13 +248,15 @@ pub async fn wait(
     State(app): State<Shared>,
     caller: Caller,
     Path(id): Path<String>,
-    Params(params): Params<WaitParams>,
+    Params(WaitQuery { timeout }): Params<WaitQuery>,
 ) -> Result<Response, Problem> {
-    let timeout = match params.timeout.as_deref() {
+    let timeout = match timeout.as_deref() {
         None => DEFAULT_WAIT,
-        Some(text) => crate::config::duration(text)
-            .or_else(|| text.parse().ok().map(Duration::from_secs))
-            .ok_or_else(|| Problem::bad_request("invalid_query", "`timeout` must be a time such as `30s`"))?,
+        Some(text) => {
+            crate::config::duration(text).or_else(|| text.parse().ok().map(Duration::from_secs)).ok_or_else(
+                || Problem::new(ProblemCode::InvalidQuery, "`timeout` must be a time such as `30s`"),
+            )?
+        }
     };
     let deadline = tokio::time::Instant::now() + timeout.min(MAX_WAIT);
     let row = app.gate.visible(&caller.actor, &id).await?;
@@ -359,9 +273,9 @@ pub async fn wait(
         tokio::pin!(next);
         next.as_mut().enable();
         if !caller.still_stands(&app) {
-            return Err(Problem::unauthorized("wrong_key", "this key stopped working while it waited"));
+            return Err(Problem::new(ProblemCode::WrongKey, "this key stopped working while it waited"));
         }
-        // Read again when time is up: the answer is how the action stands then.
+        // Read again when time is up: the answer is the current state of the action.
         let row = app.gate.visible(&caller.actor, &row.id).await?;
         if over || row.status != Status::PendingApproval {
             return render(&app, &row, Some(&caller.actor)).map(json_text);

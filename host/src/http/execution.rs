@@ -1,26 +1,16 @@
-//! What happens to an action after it was decided: people answer, it starts, it ends.
+//! The steps after a decision: people answer, the action starts, it ends.
 
+use api::{ApprovalRequest, Empty, ProblemCode, ResultReport, WithdrawRequest};
 use axum::extract::{Path, State};
 use axum::response::Response;
-use serde::Deserialize;
-use serde_json::value::RawValue;
+use engine::principal::APPROVAL_LINK;
 
 use super::Shared;
-use super::actions::{answer, kept};
+use super::actions::answer;
 use super::auth::{Caller, MaybeCaller};
 use super::error::Problem;
-use super::extract::{JsonBytes, Nothing};
-use crate::gate::approval::PersonsAnswer;
-use crate::gate::execution::Report;
-use crate::principal::{APPROVAL_LINK, Permission};
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ApprovalBody {
-    approve: bool,
-    reason: Option<String>,
-    token: Option<String>,
-}
+use super::extract::JsonBytes;
+use crate::actor::Permission;
 
 /// `POST /v1/actions/{id}/approval`: with the key of an approver, or with the action's token and no key at all.
 pub async fn approval(
@@ -29,17 +19,17 @@ pub async fn approval(
     Path(id): Path<String>,
     body: JsonBytes,
 ) -> Result<Response, Problem> {
-    let ApprovalBody { approve, reason, token } = body.parse()?;
-    if caller.is_none() && token.is_none() {
+    let request: ApprovalRequest = body.parse()?;
+    if caller.is_none() && request.token.is_none() {
         let detail = "an approval needs the key of an approver, or the action's `token`";
-        return Err(Problem::unauthorized("key_required", detail));
+        return Err(Problem::new(ProblemCode::KeyRequired, detail));
     }
     let actor = caller.as_ref().map(|caller| &caller.actor);
-    // A caller without the approver's role who holds the token sees what the holder of a link sees.
+    // A caller with the token but without the approver's role sees the same as the holder of a link.
     let approver = actor.filter(|actor| actor.may(Permission::Approve));
     let scope = approver.map_or_else(|| APPROVAL_LINK.to_owned(), |approver| approver.principal.scope());
-    let once = body.once(&scope, kept(&app, approver.cloned()))?;
-    let answered = app.gate.answer(actor, &id, PersonsAnswer { approve, reason, token }, once).await?;
+    let once = body.once(&scope)?;
+    let answered = app.gate.answer(actor, &id, request, once).await?;
     answer(&app, &answered, approver)
 }
 
@@ -51,15 +41,9 @@ pub async fn start(
     body: JsonBytes,
 ) -> Result<Response, Problem> {
     let actor = caller.needs(Permission::Submit)?;
-    let Nothing {} = body.parse()?;
-    let once = body.once(&actor.principal.scope(), kept(&app, Some(actor.clone())))?;
+    let Empty {} = body.parse()?;
+    let once = body.once(&actor.principal.scope())?;
     answer(&app, &app.gate.start(actor, &id, once).await?, Some(actor))
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct WithdrawBody {
-    reason: Option<String>,
 }
 
 /// `POST /v1/actions/{id}/withdraw`
@@ -70,17 +54,9 @@ pub async fn withdraw(
     body: JsonBytes,
 ) -> Result<Response, Problem> {
     let actor = caller.needs(Permission::Submit)?;
-    let WithdrawBody { reason } = body.parse()?;
-    let once = body.once(&actor.principal.scope(), kept(&app, Some(actor.clone())))?;
+    let WithdrawRequest { reason } = body.parse()?;
+    let once = body.once(&actor.principal.scope())?;
     answer(&app, &app.gate.withdraw(actor, &id, reason, once).await?, Some(actor))
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ResultBody {
-    success: bool,
-    error: Option<String>,
-    result: Option<Box<RawValue>>,
 }
 
 /// `POST /v1/actions/{id}/result`
@@ -91,8 +67,7 @@ pub async fn result(
     body: JsonBytes,
 ) -> Result<Response, Problem> {
     let actor = caller.needs(Permission::Submit)?;
-    let ResultBody { success, error, result } = body.parse()?;
-    let once = body.once(&actor.principal.scope(), kept(&app, Some(actor.clone())))?;
-    let report = Report { success, error, result };
+    let report: ResultReport = body.parse()?;
+    let once = body.once(&actor.principal.scope())?;
     answer(&app, &app.gate.report(actor, &id, report, once).await?, Some(actor))
 }

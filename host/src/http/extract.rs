@@ -1,30 +1,29 @@
-//! Reading requests: bodies, queries, and requests that may come twice. What cannot be read has a problem.
+//! Reads requests: bodies, queries, and repeated requests. An unreadable part is a problem document.
 
 use std::fmt::Display;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::time::Duration;
 
+use api::ProblemCode;
 use axum::body::{Body, Bytes, HttpBody as _};
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{FromRequest, FromRequestParts, Query, Request};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use engine::decision::ReasonCode;
 use engine::hash::Digest;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use store::IdempotentRequest;
 use tokio::time::Instant;
 
 use super::Shared;
 use super::error::Problem;
 use super::load::{FREE_BODY, Load};
-use crate::gate::Once;
 use crate::quota::Part;
-use crate::store::ActionRow;
 
-/// The bytes of a body that is JSON, or says nothing of what it is.
+/// The bytes of a body that is declared as JSON, or not declared.
 #[derive(Debug)]
 pub struct JsonBytes {
     /// The bytes.
@@ -40,7 +39,7 @@ impl FromRequest<Shared> for JsonBytes {
     async fn from_request(request: Request, app: &Shared) -> Result<Self, Problem> {
         if !is_json(request.headers()) {
             let detail = "the body must be JSON: send `Content-Type: application/json`";
-            return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail));
+            return Err(Problem::new(ProblemCode::UnsupportedMediaType, detail));
         }
         let idempotency_key = request.headers().get("idempotency-key").cloned();
         let target = match idempotency_key {
@@ -56,31 +55,25 @@ impl JsonBytes {
     /// The body as `T`.
     ///
     /// # Errors
-    /// 400 with what is wrong and where; fields that `T` does not have are wrong too.
+    /// 400 with the fault and its position; unknown fields are a fault too.
     pub fn parse<T: DeserializeOwned>(&self) -> Result<T, Problem> {
         let body: &[u8] = if self.bytes.is_empty() { b"{}" } else { &self.bytes };
         serde_json::from_slice(body).map_err(|error| {
-            Problem::bad_request("invalid_body", format!("the body cannot be read: {error}"))
-                .with("line", error.line())
-                .with("column", error.column())
+            Problem::new(ProblemCode::InvalidBody, format!("the body cannot be read: {error}"))
+                .with(|body| (body.line, body.column) = (Some(error.line()), Some(error.column())))
         })
     }
 
-    /// The same request under the same `Idempotency-Key` counts once; none without the header.
+    /// The request as one that counts once under its `Idempotency-Key`; none without the header.
     ///
     /// # Errors
     /// 400 for a key that cannot be one.
-    pub fn once(
-        &self,
-        principal: &str,
-        render: impl Fn(&ActionRow) -> Result<String, String> + Send + Sync + 'static,
-    ) -> Result<Option<Once>, Problem> {
+    pub fn once(&self, principal: &str) -> Result<Option<IdempotentRequest>, Problem> {
         let Some(key) = self.idempotency_key()? else { return Ok(None) };
-        Ok(Some(Once {
+        Ok(Some(IdempotentRequest {
             scope: format!("{principal} {}", self.target),
             key: key.to_owned(),
             body_hash: Digest::of(&self.bytes).to_hex(),
-            render: Arc::new(render),
         }))
     }
 
@@ -92,8 +85,8 @@ impl JsonBytes {
         let Some(key) = &self.idempotency_key else { return Ok(None) };
         match key.to_str() {
             Ok(key) if (1..=255).contains(&key.len()) => Ok(Some(key)),
-            _ => Err(Problem::bad_request(
-                "invalid_idempotency_key",
+            _ => Err(Problem::new(
+                ProblemCode::InvalidIdempotencyKey,
                 "`Idempotency-Key` has 1 to 255 visible ASCII characters",
             )),
         }
@@ -125,10 +118,9 @@ pub async fn take_in(
     let deadline = Instant::now() + BODY_TIME;
     let too_large = || {
         let detail = format!("the body has more than {most} bytes");
-        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail)
-            .halting(ReasonCode::InvalidAction)
+        Problem::new(ProblemCode::BodyTooLarge, detail).halting(ReasonCode::InvalidAction)
     };
-    // INVARIANT: what is kept is what came, in one buffer: the pieces in which it came may be a byte each.
+    // INVARIANT: the body is stored in one buffer with exactly its bytes: it may arrive one byte at a time.
     let mut taken = Vec::new();
     let (mut room, mut part) = (FREE_BODY.min(most), None);
     if body.size_hint().lower() > most as u64 {
@@ -172,11 +164,11 @@ async fn next_piece(body: &mut Body, deadline: Instant) -> Result<Option<Bytes>,
             }
             Ok(Some(Err(_))) => {
                 let detail = "the body could not be read to its end";
-                return Err(Problem::bad_request("incomplete_body", detail));
+                return Err(Problem::new(ProblemCode::IncompleteBody, detail));
             }
             Err(_) => {
                 let detail = "the body did not come in time";
-                return Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "request_timeout", detail));
+                return Err(Problem::new(ProblemCode::RequestTimeout, detail));
             }
         }
     }
@@ -196,11 +188,11 @@ pub async fn discard(mut body: Body) {
 /// The body that [`super::guard`] has taken in.
 ///
 /// # Errors
-/// 400 when there is none, which does not happen behind the guard.
+/// 400 if there is none, which does not happen behind the guard.
 pub async fn read(request: Request, app: &Shared) -> Result<Bytes, Problem> {
     Bytes::from_request(request, app)
         .await
-        .map_err(|_| Problem::bad_request("incomplete_body", "the body could not be read to its end"))
+        .map_err(|_| Problem::new(ProblemCode::IncompleteBody, "the body could not be read to its end"))
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
@@ -224,7 +216,7 @@ impl<T: DeserializeOwned> FromRequestParts<Shared> for Params<T> {
         query.map(|Query(params)| Params(params)).map_err(|rejection| {
             let reason = rejection.body_text();
             let reason = reason.strip_prefix("Failed to deserialize query string: ").unwrap_or(&reason);
-            Problem::bad_request("invalid_query", format!("the query cannot be read: {reason}"))
+            Problem::new(ProblemCode::InvalidQuery, format!("the query cannot be read: {reason}"))
         })
     }
 }
@@ -234,8 +226,8 @@ pub fn json_text(text: String) -> Response {
     ([(header::CONTENT_TYPE, "application/json")], text).into_response()
 }
 
-/// Text that is JSON already, and what it takes of the room for pages. The room is taken until the last byte is written,
-/// however slowly its reader reads.
+/// JSON text, and its share of the memory for pages. The share is held until the last byte is written, however slowly
+/// its reader reads.
 pub fn json_page(text: String, mut room: Part) -> Response {
     struct Page {
         text: String,
@@ -259,12 +251,7 @@ pub fn json<T: Serialize>(value: &T) -> Result<Response, Problem> {
     serde_json::to_string(value).map(json_text).map_err(|error| Problem::failed(&error.to_string()))
 }
 
-/// The body of a request that says all it has to say in its path.
-#[derive(Debug, Clone, Copy, serde::Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Nothing {}
-
-/// The answer with the digest of what it shows as its `ETag` (RFC 9110 §8.8.3).
+/// The answer with the digest of its content as its `ETag` (RFC 9110 §8.8.3).
 pub fn with_etag(mut response: Response, digest: impl Display) -> Response {
     // 64 hexadecimal digits in quotes are always a header value.
     if let Ok(etag) = HeaderValue::from_str(&format!("\"{digest}\"")) {
@@ -273,7 +260,7 @@ pub fn with_etag(mut response: Response, digest: impl Display) -> Response {
     response
 }
 
-/// Whether `If-None-Match` names this digest, RFC 9110 §13.1.2: whoever asks has what the answer would show.
+/// Whether `If-None-Match` names this digest, RFC 9110 §13.1.2: the caller then has the content already.
 pub fn is_unchanged(headers: &HeaderMap, digest: impl Display) -> bool {
     let etag = format!("\"{digest}\"");
     headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok()).any(|value| {

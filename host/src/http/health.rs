@@ -2,26 +2,28 @@
 
 use std::time::{Duration, Instant};
 
+use api::{
+    Health, HealthStatus, PartStatus, PendingEdit, PolicyStatus, ProblemCode, Ready, ReadyStatus, Trouble,
+};
 use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use engine::lifecycle::Status;
-use serde_json::{Value, json};
+use store::intake::is_local;
 use tokio::sync::Mutex;
 
 use super::auth::{Caller, MaybeCaller};
 use super::error::Problem;
 use super::extract::json;
 use super::{App, Shared};
-use crate::principal::Permission;
-use crate::store::intake::is_local;
+use crate::actor::Permission;
 
 /// `GET /health`: alive.
 pub async fn health() -> Result<Response, Problem> {
-    json(&json!({ "status": "ok", "version": env!("CARGO_PKG_VERSION") }))
+    json(&Health { status: HealthStatus::Ok, version: env!("CARGO_PKG_VERSION").to_owned() })
 }
 
-/// Whether the store could write when it was last asked: asking is a write, and anybody may ask for readiness.
+/// Whether the store could write at the last check: the check is a write, and any caller may ask for readiness.
 #[derive(Debug, Default)]
 pub struct Probe(Mutex<Option<(Instant, bool)>>);
 
@@ -46,53 +48,48 @@ impl Probe {
 }
 
 /// `GET /ready`: a policy is in force, the store writes and the engine answers. `degraded` means that all of it
-/// works, but what is in the policy folder was refused. `pending` is a change of the folder that waits to be finished.
+/// works, but the content of the policy folder was refused. `pending` is an unfinished change of the folder.
 pub async fn ready(State(app): State<Shared>, MaybeCaller(caller): MaybeCaller) -> Result<Response, Problem> {
     let set = app.policies.in_force();
     let store = app.probe.store_writes(&app).await;
-    // The bytes are no action, so any engine that lives says so.
+    // The bytes do not form an action, so any working engine says so.
     let engine = set.pool.decide(b"", b"").is_ok();
     let policy = !set.sources.is_empty();
     let trouble = app.policies.trouble();
     let status = match (policy && store && engine, &trouble) {
-        (false, _) => "unavailable",
-        (true, Some(_)) => "degraded",
-        (true, None) => "ready",
+        (false, _) => ReadyStatus::Unavailable,
+        (true, Some(_)) => ReadyStatus::Degraded,
+        (true, None) => ReadyStatus::Ready,
     };
-    let details = caller.is_some_and(|caller| caller.actor.may(Permission::SeeAll));
-    let trouble = trouble.map(|trouble| match details {
-        true => json!(trouble),
-        false => json!({ "reason": trouble.reason }),
-    });
-    let pending = app.policies.pending().map(|pending| match details {
-        true => json!(pending),
-        false => json!({ "reason": pending.reason }),
-    });
-    let word = |well: bool| if well { "ok" } else { "failed" };
-    let mut response = json(&json!({
-        "status": status,
-        "store": word(store),
-        "engine": word(engine),
-        "policy": if policy { "in_force" } else { "none" },
-        "policy_hash": set.policy_hash(),
-        "policy_version": set.policy_version,
-        "trouble": trouble.unwrap_or(Value::Null),
-        "pending": pending.unwrap_or(Value::Null),
-    }))?;
-    if status == "unavailable" {
+    let (trouble, pending) = match caller.is_some_and(|caller| caller.actor.may(Permission::SeeAll)) {
+        true => (trouble, app.policies.pending()),
+        false => (trouble.map(Trouble::for_anyone), app.policies.pending().map(PendingEdit::for_anyone)),
+    };
+    let part = |works: bool| if works { PartStatus::Ok } else { PartStatus::Failed };
+    let mut response = json(&Ready {
+        status,
+        store: part(store),
+        engine: part(engine),
+        policy: if policy { PolicyStatus::InForce } else { PolicyStatus::None },
+        policy_hash: set.policy_hash(),
+        policy_version: set.policy_version.clone(),
+        trouble,
+        pending,
+    })?;
+    if status == ReadyStatus::Unavailable {
         *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
     }
     Ok(response)
 }
 
-/// `GET /metrics`: for whoever may see everything; for anybody on this machine while no key was made.
+/// `GET /metrics`: for callers who may see everything; for every caller on this machine until a key is made.
 pub async fn metrics(
     State(app): State<Shared>,
     MaybeCaller(caller): MaybeCaller,
 ) -> Result<Response, Problem> {
     let anybody = app.listening.loopback && !app.keys.configured();
     if !anybody {
-        let required = || Problem::unauthorized("key_required", "metrics need the key of a viewer");
+        let required = || Problem::new(ProblemCode::KeyRequired, "metrics need the key of a viewer");
         caller.as_ref().ok_or_else(required).and_then(|caller: &Caller| caller.needs(Permission::SeeAll))?;
     }
     let counts = app.store.counts().await?;

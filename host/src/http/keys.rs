@@ -3,82 +3,46 @@
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 
+use api::{Key, KeyList, ProblemCode};
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use engine::time::rfc3339;
-use serde::{Deserialize, Serialize};
+use store::KeyRow;
+use store::time::parse_time;
 
 use super::Shared;
 use super::auth::Caller;
 use super::error::Problem;
 use super::extract::{JsonBytes, json};
-use crate::clock::parse_time;
+use crate::actor::Permission;
 use crate::keys::NewKey;
-use crate::principal::{Permission, Role};
-use crate::store::KeyRow;
 
-/// A key as admins see it.
-#[derive(Serialize)]
-struct KeyView<'a> {
-    id: &'a str,
-    name: &'a str,
-    role: &'a str,
-    agents: &'a [String],
-    approver_roles: &'a [String],
-    created_at: &'a str,
-    expires_at: Option<String>,
-    revoked_at: Option<String>,
-    /// The text, once.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    key: Option<&'a str>,
-}
-
-impl<'a> KeyView<'a> {
-    fn of(row: &'a KeyRow, key: Option<&'a str>) -> Self {
-        KeyView {
-            id: &row.id,
-            name: &row.name,
-            role: &row.role,
-            agents: &row.agents,
-            approver_roles: &row.approver_roles,
-            created_at: &row.created_at,
-            expires_at: row.expires_at_ms.map(rfc3339),
-            revoked_at: row.revoked_at_ms.map(rfc3339),
-            key,
-        }
+/// A key as admins see it. `text` is its text, once.
+fn shown(row: KeyRow, text: Option<String>) -> Key {
+    Key {
+        id: row.id,
+        name: row.name,
+        role: row.role,
+        agents: row.agents,
+        approver_roles: row.approver_roles,
+        created_at: row.created_at,
+        expires_at: row.expires_at_ms.map(rfc3339),
+        revoked_at: row.revoked_at_ms.map(rfc3339),
+        key: text,
     }
-}
-
-#[derive(Serialize)]
-struct List<'a> {
-    keys: Vec<KeyView<'a>>,
 }
 
 /// `GET /v1/keys`
 pub async fn list(State(app): State<Shared>, caller: Caller) -> Result<Response, Problem> {
     caller.needs(Permission::ManageKeys)?;
-    let rows = app.keys.list();
-    json(&List { keys: rows.iter().map(|row| KeyView::of(row, None)).collect() })
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct CreateBody {
-    name: String,
-    role: Role,
-    #[serde(default)]
-    agents: Vec<String>,
-    #[serde(default)]
-    approver_roles: Vec<String>,
-    expires_in: Option<String>,
-    expires_at: Option<String>,
+    json(&KeyList { keys: app.keys.list().into_iter().map(|row| shown(row, None)).collect() })
 }
 
 /// `POST /v1/keys`
 pub async fn create(State(app): State<Shared>, caller: Caller, body: JsonBytes) -> Result<Response, Problem> {
     let actor = caller.needs(Permission::ManageKeys)?;
-    let CreateBody { name, role, agents, approver_roles, expires_in, expires_at } = body.parse()?;
+    let api::NewKey { name, role, agents, approver_roles, expires_in, expires_at } = body.parse()?;
     let now_ms = app.clock.now_ms();
     let expires_at_ms = match (expires_in, expires_at) {
         (None, None) => None,
@@ -89,14 +53,14 @@ pub async fn create(State(app): State<Shared>, caller: Caller, body: JsonBytes) 
     let requested = body.idempotency_key()?.map(|key| format!("{} {key}", actor.principal.scope()));
     if requested.as_ref().is_some_and(|requested| app.created.contains(requested)) {
         let detail = "this request has made a key already, and its text is shown only once";
-        return Err(Problem::new(StatusCode::CONFLICT, "key_already_created", detail));
+        return Err(Problem::new(ProblemCode::KeyAlreadyCreated, detail));
     }
     let new = NewKey { name, role, agents, approver_roles, expires_at_ms };
     let (row, text) = app.keys.create(new, &actor.principal).await?;
     if let Some(requested) = requested {
         app.created.add(requested);
     }
-    let mut response = json(&KeyView::of(&row, Some(&text)))?;
+    let mut response = json(&shown(row, Some(text)))?;
     *response.status_mut() = StatusCode::CREATED;
     Ok(response)
 }
@@ -108,7 +72,7 @@ pub async fn revoke(
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
     let actor = caller.needs(Permission::ManageKeys)?;
-    json(&KeyView::of(&app.keys.revoke(&id, &actor.principal).await?, None))
+    json(&shown(app.keys.revoke(&id, &actor.principal).await?, None))
 }
 
 fn from_now(now_ms: i64, text: &str) -> Option<i64> {
@@ -119,7 +83,7 @@ fn from_now(now_ms: i64, text: &str) -> Option<i64> {
 fn bad_expiry() -> Problem {
     let detail =
         "a key has either `expires_in`, such as `30d`, or `expires_at`, an RFC 3339 time in the future";
-    Problem::bad_request("invalid_key", detail)
+    Problem::new(ProblemCode::InvalidKey, detail)
 }
 
 /// Which requests with an `Idempotency-Key` have made a key lately. It need not outlive the server: the names of

@@ -1,17 +1,17 @@
-//! The tests of a policy, as the file beside it. They are run by whoever has the engine: the command line, a browser.
+//! The tests of a policy, as the file next to it. Clients with the engine run them: the command line, a browser.
 
+use api::{DeletedTests, PolicyTests};
 use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
-use serde_json::json;
+use engine::policy::PolicySource;
 
 use super::Shared;
 use super::auth::Caller;
 use super::error::Problem;
 use super::extract::{json, read, with_etag};
-use super::policies::precondition;
-use crate::principal::Permission;
-use crate::store::PolicySource;
+use super::policies::{precondition, text_of};
+use crate::actor::Permission;
 
 /// `GET /v1/policies/{name}/tests`: the file as it is in the folder, with its hash as `ETag`.
 pub async fn one(
@@ -50,11 +50,11 @@ pub async fn delete(
 ) -> Result<Response, Problem> {
     caller.needs(Permission::EditPolicies)?;
     let name = app.policies.delete_tests(&policy, precondition(&headers)?).await?;
-    json(&json!({ "name": name, "policy": policy, "hash": null }))
+    json(&DeletedTests { name, policy, hash: None })
 }
 
 fn view(policy: &str, file: &PolicySource) -> Result<Response, Problem> {
-    let (hash, text) = (file.hash(), String::from_utf8_lossy(&file.content));
-    let response = json(&json!({ "name": file.name, "policy": policy, "text": text, "hash": hash }))?;
-    Ok(with_etag(response, hash))
+    let hash = file.hash();
+    let (name, policy, text) = (file.name.clone(), policy.to_owned(), text_of(file));
+    Ok(with_etag(json(&PolicyTests { name, policy, text, hash })?, hash))
 }

@@ -1,8 +1,8 @@
 //! All routes, in one table.
 
+use api::ProblemCode;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::http::StatusCode;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodRouter, delete, get, post, put};
 
@@ -90,7 +90,7 @@ pub fn app(state: Shared) -> Router {
         .fallback(|| async { Problem::not_found() })
         .method_not_allowed_fallback(|| async {
             let detail = "this resource does not have that method";
-            Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail)
+            Problem::new(ProblemCode::MethodNotAllowed, detail)
         })
         // The guard has taken in the whole body and knows the limit.
         .layer(DefaultBodyLimit::disable())

@@ -3,38 +3,20 @@
 //! The secret of a session is in a cookie that no script can read. Every request that changes something also names
 //! the page's `Origin` and the session's CSRF token, which [`super::auth`] asks for.
 
+use api::{Empty, Login, ProblemCode, ServerInfo, Session, SessionLink};
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use engine::time::rfc3339;
-use serde::{Deserialize, Serialize};
 
 use super::auth::{Caller, MaybeCaller, Source};
+use super::cookie::{cookie, set_cookie};
 use super::error::Problem;
 use super::extract::{JsonBytes, json};
-use super::guard::reached_at;
+use super::origin::reached_at;
 use super::{App, Shared};
-use crate::principal::{Actor, Permission, Role};
+use crate::actor::{Actor, Permission, Role};
 use crate::sessions::{LONGEST, NoRandomness, csrf_token};
-
-/// Who is logged in, as the pages need it.
-#[derive(Serialize)]
-struct SessionView<'a> {
-    principal: &'a str,
-    role: &'a str,
-    agents: &'a [String],
-    approver_roles: &'a [String],
-    permissions: Vec<&'static str>,
-    csrf_token: Option<String>,
-    expires_at: Option<String>,
-    server: ServerView,
-}
-
-#[derive(Serialize)]
-struct ServerView {
-    version: &'static str,
-    engine_hash: String,
-}
 
 fn view(
     app: &App,
@@ -42,31 +24,21 @@ fn view(
     csrf_token: Option<String>,
     ends_ms: Option<i64>,
 ) -> Result<Response, Problem> {
-    // Everybody may see their own, so nothing on a page depends on it.
+    // Every key may see its own, so nothing on a page depends on it.
     let permissions = Permission::ALL.into_iter().filter(|permission| *permission != Permission::SeeOwn);
-    json(&SessionView {
-        principal: actor.name(),
-        role: actor.role.as_str(),
-        agents: actor.agents.globs(),
-        approver_roles: &actor.approver_roles,
-        permissions: permissions.filter(|what| actor.may(*what)).map(Permission::as_str).collect(),
+    json(&Session {
+        principal: actor.name().to_owned(),
+        role: actor.role,
+        agents: actor.agents.globs().to_vec(),
+        approver_roles: actor.approver_roles.clone(),
+        permissions: permissions.filter(|what| actor.may(*what)).collect(),
         csrf_token,
         expires_at: ends_ms.map(rfc3339),
-        server: ServerView {
-            version: env!("CARGO_PKG_VERSION"),
-            engine_hash: app.policies.module().hash().to_hex(),
+        server: ServerInfo {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            engine_hash: app.policies.module().hash(),
         },
     })
-}
-
-/// What somebody logs in with: exactly one of the two.
-#[derive(Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Login {
-    /// An API key.
-    Key(String),
-    /// The token of a one-time link.
-    Link(String),
 }
 
 /// `POST /v1/session`
@@ -81,29 +53,33 @@ pub async fn begin(
     let (holder, code, detail) = match login {
         Login::Key(text) => {
             let holder = app.keys.authenticate(text.trim()).ok();
-            (holder, "wrong_key", "this key is not one of this server's, or not any more")
+            (holder, ProblemCode::WrongKey, "this key is not one of this server's, or not any more")
         }
         Login::Link(token) => {
             let holder = app.sessions.redeem(&token, now_ms).and_then(|key_id| app.keys.holder(&key_id));
-            (holder, "link_used", "this link was used already, has expired, or is not one of this server's")
+            (
+                holder,
+                ProblemCode::LinkUsed,
+                "this link was used already, has expired, or is not one of this server's",
+            )
         }
     };
     let Some(holder) = holder else {
         app.keys.login_failed(source).await;
-        return Err(Problem::unauthorized(code, detail));
+        return Err(Problem::new(code, detail));
     };
     if holder.actor.role == Role::Agent {
         let detail = "the key of an agent does not log a person in";
-        return Err(Problem::new(StatusCode::FORBIDDEN, "forbidden", detail));
+        return Err(Problem::new(ProblemCode::Forbidden, detail));
     }
-    // Whoever logs in anew leaves nothing behind.
+    // A new login leaves no old session behind.
     if let Some(before) = cookie(&headers, app.listening.port) {
         app.sessions.end(before);
     }
     let secret = app.sessions.begin(&holder.key_id, now_ms).map_err(no_randomness)?;
     let standing = app.sessions.peek(&secret, &app.keys, now_ms);
     let standing =
-        standing.ok_or_else(|| Problem::unauthorized("wrong_key", "this key has just stopped working"))?;
+        standing.ok_or_else(|| Problem::new(ProblemCode::WrongKey, "this key has just stopped working"))?;
     let csrf_token = Some(csrf_token(&secret));
     let mut response = view(&app, &standing.holder.actor, csrf_token, Some(standing.ends_ms))?;
     set_cookie(&mut response, &app, &headers, &secret, LONGEST.as_secs())?;
@@ -132,13 +108,7 @@ pub async fn end(
     Ok(response)
 }
 
-#[derive(Serialize)]
-struct LinkView {
-    url: String,
-    expires_at: String,
-}
-
-/// `POST /v1/session/links`: whoever opens the link is logged in as its maker.
+/// `POST /v1/session/links`: a person who opens the link is logged in as its maker.
 pub async fn link(
     State(app): State<Shared>,
     caller: Caller,
@@ -146,10 +116,10 @@ pub async fn link(
     body: JsonBytes,
 ) -> Result<Response, Problem> {
     caller.needs(Permission::ManageKeys)?;
-    let super::extract::Nothing {} = body.parse()?;
+    let Empty {} = body.parse()?;
     let key_id = caller.key_id().ok_or_else(required)?;
     let (token, expires_at_ms) = app.sessions.link(key_id, app.clock.now_ms()).map_err(no_randomness)?;
-    let mut response = json(&LinkView {
+    let mut response = json(&SessionLink {
         url: login_url(&reached_at(&app, &headers), &token),
         expires_at: rfc3339(expires_at_ms),
     })?;
@@ -157,70 +127,16 @@ pub async fn link(
     Ok(response)
 }
 
-/// The address that logs in with a one-time token. What stands behind the `#` stays in the browser: it is in no log,
-/// and nothing that only looks at the address uses it up.
+/// The address that logs in with a one-time token. The part after the `#` stays in the browser: it is in no log, and a
+/// program that only previews the address does not use it up.
 pub fn login_url(server: &str, token: &str) -> String {
     format!("{server}/ui/login#{token}")
 }
 
 fn required() -> Problem {
-    Problem::unauthorized("session_required", "nobody is logged in")
+    Problem::new(ProblemCode::SessionRequired, "not logged in")
 }
 
 fn no_randomness(error: NoRandomness) -> Problem {
     Problem::failed(&format!("the machine gives no random bytes: {error}"))
-}
-
-/// The name of the cookie. Browsers do not keep the cookies of two ports apart, so it has the port in it.
-fn cookie_name(port: u16) -> String {
-    format!("faramesh_session_{port}")
-}
-
-/// The secret that the cookie of this server brings, if there is one. Of two different ones, one is not from this
-/// server, so neither counts: what is returned then is the secret of no session.
-pub fn cookie(headers: &HeaderMap, port: u16) -> Option<&str> {
-    let name = cookie_name(port);
-    let lines = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
-    let pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    let mut ours = pairs.filter(|(given, _)| *given == name).map(|(_, value)| value);
-    let first = ours.next()?;
-    Some(if ours.all(|other| other == first) { first } else { "" })
-}
-
-fn set_cookie(
-    response: &mut Response,
-    app: &App,
-    headers: &HeaderMap,
-    secret: &str,
-    max_age: u64,
-) -> Result<(), Problem> {
-    let name = cookie_name(app.listening.port);
-    let origin = headers.get(header::ORIGIN).and_then(|origin| origin.to_str().ok());
-    let secure = if origin.is_some_and(|origin| origin.starts_with("https://")) { "; Secure" } else { "" };
-    let cookie = format!("{name}={secret}; Path=/; HttpOnly; SameSite=Strict; Max-Age={max_age}{secure}");
-    let cookie = HeaderValue::from_str(&cookie).map_err(|error| Problem::failed(&error.to_string()))?;
-    response.headers_mut().insert(header::SET_COOKIE, cookie);
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_the_cookie_of_this_server_counts_and_only_one() {
-        let of = |lines: &[&'static str]| {
-            let mut headers = HeaderMap::new();
-            for line in lines {
-                headers.append(header::COOKIE, HeaderValue::from_static(line));
-            }
-            cookie(&headers, 8000).map(str::to_owned)
-        };
-        assert_eq!(of(&["a=b; faramesh_session_8000=x;faramesh_session_8001=y"]).as_deref(), Some("x"));
-        assert_eq!(of(&["faramesh_session_8000=x; faramesh_session_8000=x"]).as_deref(), Some("x"));
-        assert_eq!(of(&["faramesh_session_8000=x", "faramesh_session_8000=z"]).as_deref(), Some(""));
-        for lines in [&["faramesh_session_8001=y"][..], &["faramesh_session_80000=y"], &["a"], &[]] {
-            assert_eq!(of(lines), None);
-        }
-    }
 }

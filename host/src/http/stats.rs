@@ -1,16 +1,16 @@
-//! Statistics: what the actions of a span of time got. What is counted is in [`crate::store::stats`].
+//! Statistics: the outcomes of actions over a period. [`store::stats`] defines the counts.
 
+use api::{ProblemCode, StatsQuery};
 use axum::extract::State;
 use axum::response::Response;
-use serde::Deserialize;
+use store::stats::Span;
+use store::time::parse_time;
 
 use super::Shared;
 use super::auth::Caller;
 use super::error::Problem;
 use super::extract::{Params, json};
-use crate::clock::parse_time;
-use crate::principal::Permission;
-use crate::store::stats::Span;
+use crate::actor::Permission;
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 const MAX_BUCKETS: u32 = 200;
@@ -18,46 +18,35 @@ const DEFAULT_BUCKETS: u32 = 48;
 /// 9999-12-31T23:59:59.999Z: later times have no RFC 3339 form.
 const LAST_MS: i64 = 253_402_300_799_999;
 
-/// What to count.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct StatsParams {
-    since: Option<String>,
-    until: Option<String>,
-    buckets: Option<u32>,
-}
-
-impl StatsParams {
-    fn span(self, now_ms: i64) -> Result<Span, Problem> {
-        let bad = |detail: &str| Problem::bad_request("invalid_query", detail);
-        let time = |name: &str, text: &str| {
-            parse_time(text).filter(|ms| (0..=LAST_MS).contains(ms)).ok_or_else(|| {
-                bad(&format!("`{name}` must be an RFC 3339 time or Unix milliseconds, from 1970 on"))
-            })
-        };
-        // What comes at this very moment counts.
-        let end = now_ms.saturating_add(1);
-        let until_ms = self.until.map_or(Ok(end), |text| time("until", &text))?;
-        let since_ms = self
-            .since
-            .map_or_else(|| Ok(until_ms.saturating_sub(DAY_MS).max(0)), |text| time("since", &text))?;
-        let buckets = self.buckets.unwrap_or(DEFAULT_BUCKETS);
-        if !(1..=MAX_BUCKETS).contains(&buckets) {
-            return Err(bad(&format!("`buckets` must be 1 to {MAX_BUCKETS}")));
-        }
-        if since_ms >= until_ms {
-            return Err(bad("`since` must be before `until`"));
-        }
-        Ok(Span { since_ms, until_ms, buckets })
+fn span(query: StatsQuery, now_ms: i64) -> Result<Span, Problem> {
+    let bad = |detail: &str| Problem::new(ProblemCode::InvalidQuery, detail);
+    let time = |name: &str, text: &str| {
+        parse_time(text).filter(|ms| (0..=LAST_MS).contains(ms)).ok_or_else(|| {
+            bad(&format!("`{name}` must be an RFC 3339 time or Unix milliseconds, from 1970 on"))
+        })
+    };
+    // An action created at this very moment counts.
+    let end = now_ms.saturating_add(1);
+    let until_ms = query.until.map_or(Ok(end), |text| time("until", &text))?;
+    let since_ms = query
+        .since
+        .map_or_else(|| Ok(until_ms.saturating_sub(DAY_MS).max(0)), |text| time("since", &text))?;
+    let buckets = query.buckets.unwrap_or(DEFAULT_BUCKETS);
+    if !(1..=MAX_BUCKETS).contains(&buckets) {
+        return Err(bad(&format!("`buckets` must be 1 to {MAX_BUCKETS}")));
     }
+    if since_ms >= until_ms {
+        return Err(bad("`since` must be before `until`"));
+    }
+    Ok(Span { since_ms, until_ms, buckets })
 }
 
 /// `GET /v1/stats`
 pub async fn stats(
     State(app): State<Shared>,
     caller: Caller,
-    Params(params): Params<StatsParams>,
+    Params(query): Params<StatsQuery>,
 ) -> Result<Response, Problem> {
     caller.needs(Permission::SeeAll)?;
-    json(&app.store.stats(params.span(app.clock.now_ms())?).await?)
+    json(&app.store.stats(span(query, app.clock.now_ms())?).await?)
 }

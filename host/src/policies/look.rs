@@ -1,24 +1,26 @@
-//! A look at the folder: what is finished there comes into force, what has errors is refused, the rest waits.
+//! A look at the folder: finished edits are activated, faulty ones are refused, the rest waits.
 
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::PoisonError;
 use std::time::{Duration, Instant, SystemTime};
 
+use api::{PendingEdit, Trouble};
+use engine::policy::PolicySource;
+use engine::principal::Principal;
 use engine::tighten::only_tightens;
+use store::Store;
 
 use super::folder::{Listing, Stamp};
 use super::places::Places;
 use super::reader::Reader;
 use super::samples::{self, Samples};
-use super::settle::{Pending, Settling, Writers};
+use super::settle::{Settling, Writers, pending};
 use super::watch::{Shared, Watching};
-use super::{Policies, PolicyError, Trouble, blocking, compile, unreadable};
+use super::{Policies, PolicyError, blocking, compile, unreadable};
 use crate::metrics::Reload;
-use crate::principal::Principal;
-use crate::store::{PolicySource, Store};
 
-/// What came of a look at the folder.
+/// The result of a look at the folder.
 #[derive(Debug, Default)]
 pub struct Look {
     /// When to look again, because something waits.
@@ -28,7 +30,7 @@ pub struct Look {
 }
 
 impl Policies {
-    /// Looks at the folder, and brings into force what is finished there and has no errors.
+    /// Looks at the folder, and activates finished edits without errors.
     pub async fn look(&self, told: &Shared) -> Look {
         let mut settling = self.turn.lock().await;
         let before = told.so_far();
@@ -58,8 +60,8 @@ impl Policies {
         if let Ok(listing) = &seen
             && let Err(error) = self.tighten(listing, &settling, &writers, now).await
         {
-            // It is tried again when the folder has stood still.
-            tracing::error!(%error, "a policy set that only tightens could not come into force at once");
+            // It is tried again once the folder is unchanged for long enough.
+            tracing::error!(%error, "a policy set that only tightens could not be activated at once");
         }
         // Some of it may be in force by now.
         let waiting = match &seen {
@@ -67,12 +69,12 @@ impl Policies {
             Err(_) => changed,
         };
         let all_in_force = waiting.is_empty() && seen.is_ok_and(|listing| listing.mistakes.is_empty());
-        self.wait_for((!all_in_force).then(|| Pending::of(waiting, &writers)));
-        // What waits for its writer waits for an event.
+        self.wait_for((!all_in_force).then(|| pending(waiting, &writers)));
+        // A file that is still being written waits for an event.
         Look { next: Some(left).filter(|left| !left.is_zero()), places }
     }
 
-    /// Brings a folder that stands still into force, or refuses it.
+    /// Activates a folder that is not changing, or refuses it.
     pub(super) async fn settle(&self, seen: Result<Listing, String>) {
         let listing = match seen {
             Ok(listing) => listing,
@@ -92,17 +94,16 @@ impl Policies {
             Err(PolicyError::Invalid(loaded)) => self.refuse_invalid(&loaded, &sources).await,
             // It is tried again when the folder is next looked at.
             Err(error) => {
-                tracing::error!(%error, "a policy set could not come into force");
+                tracing::error!(%error, "a policy set could not be activated");
                 self.metrics.reloaded(Reload::Failed);
-                let trouble =
-                    Trouble { reason: error.to_string(), policy_hash: None, diagnostics: Vec::new() };
+                let trouble = Trouble::new(error.to_string(), None, Vec::new());
                 *self.trouble.write().unwrap_or_else(PoisonError::into_inner) = Some(trouble);
             }
         }
     }
 
-    /// Brings the finished files into force beside the others as they were, where that only tightens: what is being
-    /// written elsewhere in the folder, or is a mistake there, must not hold up a rule that denies.
+    /// Activates the finished files together with the old versions of the others, if that only tightens: a file that is
+    /// still being written, or a mistake elsewhere in the folder, must not delay a rule that denies.
     async fn tighten(
         &self,
         listing: &Listing,
@@ -116,7 +117,7 @@ impl Policies {
         };
         let finished: Vec<_> = listing.sources.iter().filter(is_finished).cloned().collect();
         let mut next = in_force.sources.clone();
-        // Each by itself: one that permits more must not hold up another one that denies.
+        // Each separately: one that permits more must not delay another one that denies.
         let next = blocking(move || {
             for source in finished {
                 let mut with = next.clone();
@@ -150,17 +151,21 @@ impl Policies {
     }
 
     /// Remembers what waits, and says so once.
-    fn wait_for(&self, pending: Option<Pending>) {
+    fn wait_for(&self, pending: Option<PendingEdit>) {
         let mut waiting = self.pending.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(new) = pending.as_ref().filter(|new| waiting.as_ref() != Some(new)) {
-            tracing::info!(reason = new.reason, files = new.files.join(", "), "a policy set is pending");
+            tracing::info!(
+                reason = new.reason,
+                files = new.files.as_deref().unwrap_or_default().join(", "),
+                "a policy set is pending"
+            );
         }
         *waiting = pending;
     }
 }
 
-/// The first listing, once it has stood still for `settled`, or is the one that was in force last; none where it does
-/// not stand still. Then it is looked at again and again, as every edit is.
+/// The first listing, once it has been unchanged for `settled`, or is the one that was in force last; none if it keeps
+/// changing. Then later looks handle it, like every edit.
 pub(super) async fn first_listing(
     reader: &Reader,
     folder: &Path,

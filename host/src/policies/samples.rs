@@ -1,18 +1,19 @@
 //! Whether actions that are known would be permitted more by another policy set: the newest recorded ones, and those
 //! in the files of tests.
 //!
-//! It is a second look beside [`engine::tighten`], which looks at the files: a set that is seen to only tighten, and
-//! permits a known action all the same, is not put in force at once.
+//! It is a second check after [`engine::tighten`], which compares the files: a set that seems to only tighten, but
+//! permits a known action, is not activated at once.
 
 use engine::canonical::Canonical;
 use engine::decision::Outcome;
+use engine::record::{Record, RecordBody};
 use engine::state::State;
 use engine::suite;
 use serde::Deserialize;
-use serde_json::value::RawValue;
 
-use crate::runtime::{Pool, RuntimeError};
-use crate::store::{DecisionRecord, PolicySource};
+use engine::policy::PolicySource;
+use runtime::{Pool, RuntimeError};
+use store::DecisionRecord;
 
 /// The most recorded actions that are tried.
 pub(super) const MAX_RECORDED: u32 = 100;
@@ -26,21 +27,15 @@ const MAX_TESTS: usize = 500;
 pub(super) struct Samples(Vec<Vec<u8>>);
 
 #[derive(Deserialize)]
-struct Recorded<'r> {
-    #[serde(borrow)]
-    action: Option<&'r RawValue>,
-}
-
-#[derive(Deserialize)]
 struct Decided {
     outcome: Outcome,
 }
 
 impl Samples {
     pub(super) fn of(recorded: &[DecisionRecord], tests: &[PolicySource]) -> Self {
-        let action = |body: &str| {
-            let recorded: Recorded<'_> = serde_json::from_str(body).ok()?;
-            Some(recorded.action?.get().as_bytes().to_vec())
+        let action = |body: &str| match Record::parse(body.as_bytes()).ok()?.body {
+            RecordBody::Decision(body) => Some(body.action?.into_string().into_bytes()),
+            _ => None,
         };
         let recorded = recorded.iter().filter_map(|decision| action(&decision.record.body));
         let read =
@@ -60,7 +55,7 @@ impl Samples {
         let outcome = |pool: &Pool, action: &[u8]| {
             let verdict = pool.decide(action, state.as_bytes())?;
             let decided = serde_json::from_str::<Decided>(verdict.decision.get());
-            decided.map(|decided| decided.outcome).map_err(|error| RuntimeError::Garbled(error.to_string()))
+            decided.map(|decided| decided.outcome).map_err(|error| RuntimeError::Garbled(error.into()))
         };
         for action in &self.0 {
             if outcome(after, action)? < outcome(before, action)? {

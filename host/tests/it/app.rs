@@ -8,23 +8,25 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use host::audit::Audit;
-use host::clock::HandClock;
+use host::clock::ManualClock;
 use host::config::{Config, Settings};
 use host::server::{Server, StartError};
-use host::store::Store as _;
-use host::store::sqlite::SqliteStore;
 use serde_json::{Value, json};
+use store::Store as _;
+use store::audit::Audit;
+use store::sqlite::SqliteStore;
 use tempfile::TempDir;
 use tokio::sync::oneshot;
+
+use crate::described::Exchange;
 
 /// 2026-11-22T12:00:00Z
 pub const NOON: i64 = 1_795_348_800_000;
 
-/// How long the policy folder must have stood still; a second would be too long for hundreds of tests.
+/// How long the policy folder must be unchanged; a second would be too long for hundreds of tests.
 pub const SETTLED: Duration = Duration::from_millis(40);
 
-/// The policy of the tutorial, and what the tests need beside it.
+/// The policy of the tutorial, and further rules for the tests.
 pub const POLICY: &str = r#"
 rules:
   - id: small-refunds
@@ -49,7 +51,7 @@ rules:
 
 pub struct TestApp {
     pub port: u16,
-    pub clock: Arc<HandClock>,
+    pub clock: Arc<ManualClock>,
     pub store: Arc<SqliteStore>,
     pub folder: TempDir,
     pub admin: String,
@@ -96,7 +98,7 @@ impl TestApp {
         TestApp::open(folder, now_ms, config, Duration::from_millis(20))
     }
 
-    /// The same server again, for which the policy folder never stands still for long enough.
+    /// The same server again, for which the policy folder is never unchanged for long enough.
     pub fn never_settled(self) -> Self {
         let folder = self.stop();
         let mut config = config(folder.path(), |_| {});
@@ -116,7 +118,7 @@ impl TestApp {
 
     fn open(folder: TempDir, now_ms: i64, mut config: Config, sweep: Duration) -> Result<Self, StartError> {
         config.reader_patience = Duration::from_millis(300);
-        let clock = Arc::new(HandClock::at(now_ms));
+        let clock = Arc::new(ManualClock::at(now_ms));
         let (opened, answer) = std::sync::mpsc::channel();
         let (stop, stopped) = oneshot::channel::<()>();
         let (of_server, of_config) = (Arc::clone(&clock), config.clone());
@@ -151,7 +153,7 @@ impl TestApp {
         drop(self.stop.take());
         if let Some(server) = self.server.take() {
             server.join().unwrap();
-            // Whatever a test did, every row follows from the records.
+            // After any test, every row follows from the records.
             if !self.edited.load(Ordering::Relaxed) && !std::thread::panicking() {
                 assert_eq!(audit(&self.store).problems, []);
             }
@@ -162,8 +164,12 @@ impl TestApp {
         self.folder.path().join("policies").join(name)
     }
 
+    fn origin(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
     pub fn ask(&self, method: &'static str, path: &str) -> Ask<'_> {
-        let url = format!("http://127.0.0.1:{}{path}", self.port);
+        let url = format!("{}{path}", self.origin());
         Ask { app: self, method, url, headers: Vec::new(), body: None }
     }
 
@@ -236,7 +242,7 @@ fn folder(policies: &[(&str, &str)]) -> TempDir {
     folder
 }
 
-/// What an audit of the store finds.
+/// The findings of an audit of the store.
 pub fn audit(store: &SqliteStore) -> Audit {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime.block_on(store.audit()).unwrap()
@@ -285,12 +291,12 @@ impl Ask<'_> {
     }
 
     pub fn send(self) -> Reply {
-        let mut request = ureq::http::Request::builder().method(self.method).uri(self.url);
-        for (name, value) in self.headers {
+        let mut request = ureq::http::Request::builder().method(self.method).uri(&self.url);
+        for (name, value) in &self.headers {
             request = request.header(name, value);
         }
-        let answered = match self.body {
-            Some(body) => self.app.http.run(request.body(body).unwrap()),
+        let answered = match &self.body {
+            Some(body) => self.app.http.run(request.body(body.clone()).unwrap()),
             None if self.method == "POST" || self.method == "PUT" => {
                 self.app.http.run(request.body(Vec::new()).unwrap())
             }
@@ -299,7 +305,19 @@ impl Ask<'_> {
         let mut response = answered.unwrap();
         let headers = response.headers().clone();
         let body = response.body_mut().with_config().limit(1 << 30).read_to_string().unwrap();
-        Reply { status: response.status().as_u16(), headers, body }
+        let status = response.status().as_u16();
+        Exchange {
+            method: self.method,
+            target: self.url.strip_prefix(&self.app.origin()).unwrap(),
+            headers: &self.headers,
+            body: self.body.as_deref().unwrap_or_default(),
+            status,
+            answer_type: headers.get("content-type").map(|kind| kind.to_str().unwrap()),
+            etag: headers.contains_key("etag"),
+            answer: &body,
+        }
+        .check();
+        Reply { status, headers, body }
     }
 }
 

@@ -1,4 +1,4 @@
-//! The signed bundle: what it holds, how long it stays the same, and who can check it.
+//! The signed bundle: its content, how long it stays the same, and its verification.
 
 use std::fs;
 
@@ -131,7 +131,7 @@ fn a_server_does_not_start_with_a_key_that_is_not_private_or_no_key() {
     let shown = file.display();
     assert_eq!(
         error.to_string(),
-        format!("cannot use the signing key `{shown}`: others than its owner can read it")
+        format!("cannot use the signing key `{shown}`: the file is readable by other users")
     );
     assert!(error.help().starts_with(&format!("`chmod 600 {shown}`")), "{}", error.help());
 

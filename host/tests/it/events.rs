@@ -66,6 +66,7 @@ impl Stream {
                 event_id = text.to_owned();
             } else if let Some(text) = line.strip_prefix("data: ") {
                 let mut record: Value = serde_json::from_str(text).unwrap();
+                crate::described::check_event(&record);
                 let kind = record.as_object_mut().unwrap().remove("type").unwrap();
                 assert_eq!(kind, record["kind"]);
                 return Some((event_id, kind.as_str().unwrap().to_owned(), record));

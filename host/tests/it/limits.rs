@@ -1,4 +1,4 @@
-//! What one caller can take of the server: bodies, connections, streams, pages.
+//! The limits of one caller: bodies, connections, streams, pages.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -164,7 +164,7 @@ fn one_caller_holds_no_more_streams_and_waits_than_its_share() {
     let mut start = [0; 12];
     others.read_exact(&mut start).unwrap();
     assert_eq!(&start, b"HTTP/1.1 200");
-    // Who leaves makes room.
+    // A caller that leaves makes room.
     drop(open);
     app.until("a stream to be free", || {
         let mut again = begin(&app, stream);
@@ -212,25 +212,26 @@ fn pages_of_large_actions_end_early_and_lead_on() {
 
 #[test]
 fn a_server_proves_that_it_knows_a_key() {
-    use host::identity::Identity;
+    use api::Identity;
+    use host::identity::{is_proven, listens_at};
     let app = TestApp::start();
     let (key_id, secret) = host::identity::parts(&app.admin).unwrap();
     let ask =
         |key_id: &str, nonce: &str| app.get(&format!("/v1/identity?key_id={key_id}&nonce={nonce}")).send();
     let nonce = "0123456789abcdefghijkl";
     let identity: Identity = serde_json::from_value(ask(key_id, nonce).ok()).unwrap();
-    assert!(identity.is_proven(key_id, secret, nonce));
-    assert!(identity.listens_at(format!("127.0.0.1:{}", app.port).parse().unwrap()));
-    assert!(!identity.listens_at("127.0.0.1:1".parse().unwrap()));
+    assert!(is_proven(&identity, key_id, secret, nonce));
+    assert!(listens_at(&identity, format!("127.0.0.1:{}", app.port).parse().unwrap()));
+    assert!(!listens_at(&identity, "127.0.0.1:1".parse().unwrap()));
     // About a key that is not there, or not any more, it proves nothing, and does not say so.
     let unknown: Identity = serde_json::from_value(ask("ffffffff", nonce).ok()).unwrap();
-    assert!(!unknown.is_proven("ffffffff", secret, nonce));
+    assert!(!is_proven(&unknown, "ffffffff", secret, nonce));
     assert_eq!(unknown.proof.len(), identity.proof.len());
     let bot = app.key("bot", "viewer");
     let (bot_id, bot_secret) = host::identity::parts(&bot).unwrap();
     app.ask("DELETE", "/v1/keys/bot").key(&app.admin).send();
     let revoked: Identity = serde_json::from_value(ask(bot_id, nonce).ok()).unwrap();
-    assert!(!revoked.is_proven(bot_id, bot_secret, nonce));
+    assert!(!is_proven(&revoked, bot_id, bot_secret, nonce));
     for nonce in ["", "short", "0123456789abcdefghijk%0A"] {
         ask(key_id, nonce).problem(400, "invalid_query");
     }

@@ -6,11 +6,12 @@ use engine::action::Action;
 use engine::canonical::Canonical;
 use engine::hash::Digest;
 use engine::json::MAX_BYTES;
-use engine::record::{Draft, Head, RecordKind};
+use engine::record::{Head, RecordKind, seal_json};
+use engine::time::rfc3339;
 use engine::value::Value as EngineValue;
-use host::runtime::Module;
-use host::store::Store as _;
+use runtime::Module;
 use serde_json::{Value, json};
+use store::Store as _;
 
 use crate::app::{NOON, Reply, TestApp};
 
@@ -74,8 +75,21 @@ impl Local {
         fields: Vec<(&'static str, Canonical)>,
     ) {
         self.at_ms += 1;
-        let draft = Draft { kind, at_ms: self.at_ms, action_id: action_id.map(str::to_owned), fields };
-        self.records.push(draft.seal(&mut self.head).body.into_string());
+        let mut members = vec![
+            ("action_id", action_id.map_or_else(|| Canonical::of(&EngineValue::Null), text)),
+            ("at", text(&rfc3339(self.at_ms))),
+            ("kind", text(kind.as_str())),
+            ("prev_hash", text(&self.head.record_hash.to_hex())),
+            ("seq", canonical(&json!(self.head.size))),
+            ("stream", text(&self.head.stream)),
+        ];
+        members.extend(fields);
+        let members: Vec<_> = members.iter().map(|(key, value)| (*key, value)).collect();
+        // As a wrapper does it, which may write anything into the members of a kind.
+        let (record, record_hash) = seal_json(Canonical::object(&members).as_bytes()).unwrap();
+        self.head.size += 1;
+        self.head.record_hash = record_hash;
+        self.records.push(record.into_string());
     }
 
     /// The time of the records from here on.
@@ -95,14 +109,14 @@ impl Local {
         self.seal(RecordKind::Policy, None, fields);
     }
 
-    /// Records what the engine of the server decides, as a wrapper with the same module would.
+    /// Records the decision of the server's engine, as a wrapper with the same module would.
     pub fn decide(&mut self, app: &TestApp, id: &str, action: &Value) -> Value {
         let decision = app.dry_run(action.to_string().as_bytes());
         self.decision(id, action, &decision, &json!({}));
         decision
     }
 
-    /// Records what the engine decides from this state, as a wrapper does that asked people itself.
+    /// Records the engine's decision from this state, as a wrapper does that asked people itself.
     pub fn pass(&mut self, app: &TestApp, id: &str, action: &Value, state: &Value) -> Value {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let set = runtime.block_on(app.store.policy_set(self.policy_hash.parse().unwrap())).unwrap();

@@ -11,6 +11,7 @@ mod bundle;
 mod contradicted;
 mod dashboard;
 mod decisions;
+mod described;
 mod events;
 mod execution;
 mod failure;

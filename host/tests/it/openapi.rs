@@ -1,4 +1,5 @@
-//! The description of the API is what the server does: the same routes, and answers with the described fields.
+//! The description of the API matches the server: the same routes here, and every request and answer of these tests in
+//! [`crate::described`].
 
 use std::collections::BTreeSet;
 
@@ -6,6 +7,7 @@ use host::http::router::routes;
 use serde_json::{Value, json};
 
 use crate::app::{TestApp, id};
+use crate::described::Exchange;
 use crate::local::Local;
 
 fn document() -> Value {
@@ -30,72 +32,15 @@ fn every_route_is_described_and_nothing_else() {
 }
 
 #[test]
-fn every_reference_leads_somewhere() {
-    fn walk(value: &Value, root: &Value) {
-        match value {
-            Value::Object(object) => {
-                if let Some(Value::String(reference)) = object.get("$ref") {
-                    let found = root.pointer(reference.strip_prefix('#').unwrap());
-                    assert!(found.is_some(), "{reference}");
-                }
-                object.values().for_each(|member| walk(member, root));
-            }
-            Value::Array(items) => items.iter().for_each(|item| walk(item, root)),
-            _ => {}
-        }
-    }
-    let document = document();
-    walk(&document, &document);
-}
-
-/// Holds `answer` against the described schema: the same fields, each of a described type.
-fn check(document: &Value, schema: &Value, answer: &Value, at: &str) {
-    if let Some(Value::String(reference)) = schema.get("$ref") {
-        return check(document, document.pointer(&reference[1..]).unwrap(), answer, at);
-    }
-    let kind = match answer {
-        Value::Null => "null",
-        Value::Bool(_) => "boolean",
-        Value::Number(number) if number.is_u64() || number.is_i64() => "integer",
-        Value::Number(_) => "number",
-        Value::String(_) => "string",
-        Value::Array(_) => "array",
-        Value::Object(_) => "object",
-    };
-    let allowed = match &schema["type"] {
-        Value::String(one) => vec![one.as_str()],
-        Value::Array(many) => many.iter().map(|one| one.as_str().unwrap()).collect(),
-        _ => return,
-    };
-    assert!(allowed.contains(&kind) || (kind == "integer" && allowed.contains(&"number")), "{at} is {kind}");
-    if let Value::Array(words) = &schema["enum"] {
-        assert!(words.contains(answer), "{at} is {answer}");
-    }
-    if let (Value::Object(answer), Value::Object(properties)) = (answer, &schema["properties"]) {
-        for (key, value) in answer {
-            let schema = properties.get(key).unwrap_or_else(|| panic!("{at}.{key} is not described"));
-            check(document, schema, value, &format!("{at}.{key}"));
-        }
-        for key in schema["required"].as_array().into_iter().flatten() {
-            assert!(answer.contains_key(key.as_str().unwrap()), "{at} has no {key}");
-        }
-    }
-    if let Value::Array(items) = answer {
-        for (index, item) in items.iter().enumerate() {
-            check(document, &schema["items"], item, &format!("{at}[{index}]"));
-        }
-    }
-}
-
-#[test]
-fn answers_have_the_described_fields() {
+fn the_document_is_served_as_it_is() {
     let app = TestApp::start();
-    let document = document();
-    assert_eq!(app.get("/openapi.json").send().ok(), document);
-    let schema_of = |method: &str, path: &str, status: &str| {
-        let content = &document["paths"][path][method]["responses"][status]["content"];
-        content["application/json"]["schema"].clone()
-    };
+    assert_eq!(app.get("/openapi.json").send().ok(), document());
+}
+
+/// Every operation that answers in JSON is asked once, so that [`crate::described`] has seen each of them.
+#[test]
+fn every_operation_is_asked() {
+    let app = TestApp::start();
     let held = app.refund(340.0);
     let done = app.refund(45.0);
     let action = json!({ "agent_id": "a", "tool": "send_email" });
@@ -109,56 +54,84 @@ fn answers_have_the_described_fields() {
     };
     let tests = "tests: [{ name: n, action: {}, expect: { outcome: HALT } }]\n";
     assert_eq!(put_tests(tests, "if-none-match").status, 201);
-    let answers = [
-        ("post", "/v1/actions", held.clone()),
-        ("get", "/v1/actions", get("/v1/actions")),
-        ("get", "/v1/actions/{id}", get(&one)),
-        ("get", "/v1/actions/{id}/wait", get(&format!("{one}/wait"))),
-        ("post", "/v1/actions/{id}/approval", post(&approval, json!({ "approve": true }))),
-        ("post", "/v1/actions/{id}/start", post(&format!("{one}/start"), json!({}))),
-        (
-            "post",
-            "/v1/actions/{id}/result",
-            post(&format!("{one}/result"), json!({ "success": true, "result": 1 })),
-        ),
-        ("get", "/v1/actions/{id}/events", get(&format!("{one}/events"))),
-        ("get", "/v1/actions/{id}/explain", get(&format!("{one}/explain"))),
-        ("post", "/v1/actions/{id}/replay", post(&format!("{one}/replay"), json!({}))),
-        ("post", "/v1/gate/decide", post("/v1/gate/decide", action.clone())),
-        ("get", "/v1/decisions", get("/v1/decisions")),
-        ("get", "/v1/stats", get("/v1/stats")),
-        ("get", "/v1/policies", get("/v1/policies")),
-        ("get", "/v1/policies/{name}", get("/v1/policies/support-agent.yaml")),
-        ("put", "/v1/policies/{name}/tests", put_tests(tests, "if-match").ok()),
-        ("get", "/v1/policies/{name}/tests", get(tests_path)),
-        ("delete", "/v1/policies/{name}/tests", {
-            app.ask("DELETE", tests_path).key(&app.admin).header("if-match", "*").send().ok()
-        }),
-        ("post", "/v1/policies/check", post("/v1/policies/check", json!({ "text": "rules: 1" }))),
-        ("post", "/v1/policies/simulate", post("/v1/policies/simulate", json!({ "actions": [action] }))),
-        ("get", "/v1/policies/history", get("/v1/policies/history")),
-        ("get", "/v1/records", get("/v1/records")),
-        ("get", "/v1/records/audit", get("/v1/records/audit")),
-        ("get", "/v1/records/heads", get("/v1/records/heads")),
-        ("get", "/v1/records/head", get("/v1/records/head?stream=local-one")),
-        ("post", "/v1/records", Local::begin(&app, "local-one").send(&app, &app.admin, 0).ok()),
-        ("get", "/v1/keys", get("/v1/keys")),
-        ("get", "/v1/session", get("/v1/session")),
-        ("post", "/v1/session", post("/v1/session", json!({ "key": app.admin }))),
-        ("get", "/health", get("/health")),
-        ("get", "/ready", get("/ready")),
-    ];
-    for (method, path, answer) in &answers {
-        let schema = schema_of(method, path, "200");
-        assert!(schema.is_object(), "{method} {path} has no schema");
-        check(&document, &schema, answer, &format!("{method} {path}"));
+    post(&approval, json!({ "approve": true, "reason": "fine" }));
+    post(&format!("{one}/start"), json!({}));
+    post(&format!("{one}/result"), json!({ "success": true, "result": 1 }));
+    post(&format!("{one}/replay"), json!({}));
+    post("/v1/gate/decide", action.clone());
+    put_tests(tests, "if-match").ok();
+    let hash = get("/v1/policies")["policy_hash"].as_str().unwrap().to_owned();
+    for path in [
+        "/v1/actions?status=pending_approval&limit=2".to_owned(),
+        one.clone(),
+        format!("{one}/wait?timeout=1s"),
+        format!("{one}/events"),
+        format!("{one}/explain"),
+        "/v1/decisions?limit=5".to_owned(),
+        "/v1/stats?buckets=3".to_owned(),
+        "/v1/policies/support-agent.yaml".to_owned(),
+        format!("/v1/policies/by-hash/{hash}"),
+        tests_path.to_owned(),
+        "/v1/policies/history?limit=1".to_owned(),
+        "/v1/records?from=1".to_owned(),
+        "/v1/records/audit".to_owned(),
+        "/v1/records/heads".to_owned(),
+        "/v1/records/head?stream=local-one".to_owned(),
+        "/v1/keys".to_owned(),
+        "/v1/session".to_owned(),
+        "/v1/bundle".to_owned(),
+        "/.well-known/jwks.json".to_owned(),
+        "/health".to_owned(),
+        "/ready".to_owned(),
+    ] {
+        get(&path);
     }
-    let problem = app.get("/nowhere").send().problem(404, "not_found");
-    check(&document, &document["components"]["schemas"]["Problem"], &problem, "a problem");
-    let invalid = app.post("/v1/actions").raw(b"{").send().problem(422, "invalid_action");
-    check(&document, &document["components"]["schemas"]["Problem"], &invalid, "an invalid action");
+    app.ask("DELETE", tests_path).key(&app.admin).header("if-match", "*").send().ok();
+    post("/v1/policies/check", json!({ "text": "rules: 1" }));
+    post("/v1/policies/simulate", json!({ "actions": [action], "recorded": { "limit": 2 } }));
+    Local::begin(&app, "local-one").send(&app, &app.admin, 0).ok();
+    post("/v1/session", json!({ "key": app.admin }));
+    assert_eq!(app.post("/v1/session/links").key(&app.admin).json(&json!({})).send().status, 201);
+    app.get("/nowhere").send().problem(404, "not_found");
+    app.post("/v1/actions").raw(b"{").send().problem(422, "invalid_action");
     let broken = Local::begin(&app, "local-two");
     let broken = crate::local::body("local-two", &[broken.records[0].replace("\"seq\":0", "\"seq\":1")]);
-    let broken = app.post("/v1/records").key(&app.admin).raw(&broken).send().problem(422, "chain_broken");
-    check(&document, &document["components"]["schemas"]["Problem"], &broken, "a chain that is broken");
+    app.post("/v1/records").key(&app.admin).raw(&broken).send().problem(422, "chain_broken");
+}
+
+#[test]
+#[should_panic(expected = "is not described")]
+fn a_query_that_is_not_described_is_noticed() {
+    exchange("/health?mood=good", "", r#"{"status":"ok","version":"1"}"#).check();
+}
+
+#[test]
+#[should_panic(expected = "Additional properties are not allowed")]
+fn a_member_of_an_answer_that_is_not_described_is_noticed() {
+    exchange("/health", "", r#"{"status":"ok","version":"1","mood":"good"}"#).check();
+}
+
+#[test]
+#[should_panic(expected = "is a required property")]
+fn a_member_that_an_answer_lacks_is_noticed() {
+    exchange("/health", "", r#"{"status":"ok"}"#).check();
+}
+
+#[test]
+#[should_panic(expected = "a body is not described")]
+fn a_body_that_is_not_described_is_noticed() {
+    exchange("/health", "{}", r#"{"status":"ok","version":"1"}"#).check();
+}
+
+fn exchange<'a>(target: &'a str, body: &'a str, answer: &'a str) -> Exchange<'a> {
+    Exchange {
+        method: "GET",
+        target,
+        headers: &[],
+        body: body.as_bytes(),
+        status: 200,
+        answer_type: Some("application/json"),
+        etag: false,
+        answer,
+    }
 }

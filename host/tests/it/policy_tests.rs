@@ -1,4 +1,4 @@
-//! The tests of a policy: a file beside it, written whole or not at all, and never in force.
+//! The tests of a policy: a file next to it, written whole or not at all, and never in force.
 
 use std::fs;
 
@@ -153,6 +153,6 @@ fn only_editors_change_tests_and_agents_do_not_see_them() {
     }
     assert_eq!(
         get(&app, PATH).problem(404, "not_found")["detail"],
-        Value::from("there is no file of tests of `support-agent.yaml`")
+        Value::from("`support-agent.yaml` has no test file")
     );
 }

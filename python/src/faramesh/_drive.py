@@ -1,7 +1,7 @@
-"""The two drivers of a road: one that blocks and one that awaits.
+"""The two drivers of a flow: one that blocks and one that awaits.
 
-A driver sends what the road asks for and hands back the answer or the error. One that is interrupted or cancelled
-tells the road, which may say last words. Where a road leads is not known here.
+A driver sends the requests of the flow and passes back the answer or the error. When it is interrupted or cancelled, it
+tells the flow, which may make final requests. The steps of a flow are not known here.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from types import FrameType
 from typing import Any, Final, Protocol, TypeVar, cast
 
-from faramesh._held import Pause, Road
+from faramesh._held import Flow, Pause
 from faramesh._wire import Request
 
 T = TypeVar("T")
@@ -27,43 +27,43 @@ LOOK_UP: Final = 0.2
 
 
 class Sender(Protocol):
-    """What sends requests, and blocks meanwhile."""
+    """A sender of requests that blocks."""
 
     def _send(self, request: Request[T]) -> T: ...
 
 
 class AsyncSender(Protocol):
-    """What sends requests, and is awaited."""
+    """A sender of requests that is awaited."""
 
     async def _send(self, request: Request[T]) -> T: ...
 
 
-def drive(sender: Sender, road: Road[T]) -> T:
-    """Walk a road to its end, in this thread."""
+def drive(sender: Sender, flow: Flow[T]) -> T:
+    """Run a flow to its end, in this thread."""
     try:
-        step = next(road)
+        step = next(flow)
         while True:
             try:
                 answer = _step(sender, step)
-            except BaseException as error:  # noqa: BLE001 - the road raises it again, unless it knows better
-                step = road.throw(error)
+            except BaseException as error:  # noqa: BLE001 - the flow raises it again, unless it knows better
+                step = flow.throw(error)
             else:
-                step = road.send(answer)
+                step = flow.send(answer)
     except StopIteration as end:
         return cast("T", end.value)
 
 
-async def adrive(sender: AsyncSender, road: Road[T]) -> T:
+async def adrive(sender: AsyncSender, flow: Flow[T]) -> T:
     """`drive` for an event loop."""
     try:
-        step = next(road)
+        step = next(flow)
         while True:
             try:
                 answer = await (asyncio.sleep(step.seconds) if isinstance(step, Pause) else sender._send(step))
-            except BaseException as error:  # noqa: BLE001 - the road raises it again, unless it knows better
-                step = road.throw(error)
+            except BaseException as error:  # noqa: BLE001 - the flow raises it again, unless it knows better
+                step = flow.throw(error)
             else:
-                step = road.send(answer)
+                step = flow.send(answer)
     except StopIteration as end:
         return cast("T", end.value)
 
@@ -133,7 +133,7 @@ def _room_for_others() -> Iterator[None]:
     with _growing:
         pool._max_workers += 1
     try:
-        # What queued up before there was room is not looked at again by the pool itself.
+        # The pool itself does not check again for items that were queued before it had room.
         with contextlib.suppress(RuntimeError, AttributeError):
             if pool._work_queue.qsize():
                 grow()

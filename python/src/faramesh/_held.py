@@ -33,23 +33,23 @@ UNSAID_EXPIRY: Final = 3600.0
 GRACE: Final = 30.0
 """Seconds beyond the end of an approval that a server which is away is still asked: it may have been restarting."""
 LAST_WORDS: Final = 0.5
-"""Seconds that a withdrawal may take which somebody waits for, who cancelled the call."""
+"""Seconds for a withdrawal while the code that cancelled the call waits for it."""
 
 log = logging.getLogger("faramesh")
 
 
 @dataclass(frozen=True)
 class Pause:
-    """A step of the road on which nothing is asked."""
+    """A step of the flow on which nothing is asked."""
 
     seconds: float
 
 
-Road = Generator[Request[Any] | Pause, Any, T]
+Flow = Generator[Request[Any] | Pause, Any, T]
 
 
-def answer(held: Action, patience: float | None, check: Callable[[Action], None]) -> Road[Action]:
-    """The action once it does not wait any more, or as it stands when `patience` seconds are over.
+def answer(held: Action, patience: float | None, check: Callable[[Action], None]) -> Flow[Action]:
+    """The action once it is no longer held, or in its state after `patience` seconds.
 
     Without `patience` the approval's own end is waited for. `check` raises for an answer about something else.
     """
@@ -81,7 +81,7 @@ def answer(held: Action, patience: float | None, check: Callable[[Action], None]
     return action
 
 
-def persistently(request: Request[T], patience: float) -> Road[T]:
+def persistently(request: Request[T], patience: float) -> Flow[T]:
     """The answer to a request, which is sent again, as the same one, while the server is away."""
     deadline, pause = time.monotonic() + patience, SHORTEST_POLL
     while True:
@@ -96,7 +96,7 @@ def persistently(request: Request[T], patience: float) -> Road[T]:
         pause = min(2 * pause, LONGEST_PAUSE)
 
 
-def fate(action_id: str, patience: float | None) -> Road[Action]:
+def fate(action_id: str, patience: float | None) -> Flow[Action]:
     """The action of this id once it does not wait any more, as `answer` does it."""
     action: Action = yield _wire.get(action_id)
 
@@ -115,10 +115,10 @@ def check_id(action: Action, action_id: str) -> None:
         )
 
 
-def given_up(held: Action, reason: str) -> Road[Action]:
-    """Withdraw an action that is not waited for any more; give it back as it stands then.
+def given_up(held: Action, reason: str) -> Flow[Action]:
+    """Withdraw an action that is no longer waited for; return its state after that.
 
-    It may stand approved: a person was faster than the caller's patience.
+    It may be approved: a person was faster than the caller's patience.
     """
     try:
         action: Action = yield _wire.get(held.id)
@@ -138,7 +138,7 @@ def given_up(held: Action, reason: str) -> Road[Action]:
     return withdrawn
 
 
-def abandoned(action: Action, reason: str) -> Road[None]:
+def abandoned(action: Action, reason: str) -> Flow[None]:
     """Withdraw an action on the way out of a call that ends for another reason, which is the one to be told."""
     try:
         yield _wire.withdraw(action.id, reason, within=LAST_WORDS)

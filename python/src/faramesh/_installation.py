@@ -1,7 +1,7 @@
 """Whether this package is whole: the distribution `faramesh-sdk` owns the same import name.
 
-Installing both mixes their files in one folder, and removing one takes away files of the other. A gate of which parts
-are another's is none, so it is not imported. Imported by `_types`, without which nothing here works.
+Installing both mixes their files in one folder, and removing one deletes files of the other. A gate with parts of
+another package is not safe, so it is not imported. Imported by `_types`, without which nothing here works.
 """
 
 from __future__ import annotations
@@ -26,13 +26,14 @@ FILES: Final = frozenset(
         "_engine.py",
         "_errors.py",
         "_files.py",
+        "_generated.py",
         "_govern.py",
         "_held.py",
         "_installation.py",
         "_local.py",
         "_names.py",
         "_policy.py",
-        "_road.py",
+        "_flow.py",
         "_settings.py",
         "_settle.py",
         "_terms.py",

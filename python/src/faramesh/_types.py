@@ -1,4 +1,4 @@
-"""What the server and the engine answer with, as frozen dataclasses under the names of the wire.
+"""The answers of the server and the engine, as frozen dataclasses under the names of the wire.
 
 Nothing here decides. A word that this version does not know is read as its strictest neighbour, so that a newer
 server can never make an older client run something.
@@ -7,137 +7,55 @@ server can never make an older client run something.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Final, Literal, get_args
+from dataclasses import dataclass
+from typing import Any, Final, get_args
 
 import faramesh._installation  # noqa: F401 - the modules below look too, whatever `__init__.py` is there
+from faramesh import _generated
+from faramesh._generated import (
+    Action,
+    ApprovalRequirement,
+    Decision,
+    Effect,
+    Outcome,
+    Quorum,
+    Receipt,
+    RiskLevel,
+    Rule,
+    Severity,
+    ShadowOpinion,
+    Span,
+    Status,
+)
 
-Outcome = Literal["EXECUTE", "ABSTAIN", "HALT"]
-"""What becomes of an action, from the loosest to the strictest."""
-
-Effect = Literal["allow", "require_approval", "deny"]
-"""The outcome as a rule would say it."""
-
-RiskLevel = Literal["low", "medium", "high", "critical"]
-
-Status = Literal[
-    "allowed",
-    "pending_approval",
-    "approved",
-    "executing",
-    "succeeded",
-    "failed",
-    "timeout",
-    "withdrawn",
-    "lapsed",
-    "denied",
-    "unknown",
+__all__ = [
+    "UNKNOWN_OUTCOME",
+    "Action",
+    "ActionPage",
+    "ApprovalRequirement",
+    "Decision",
+    "Diagnostic",
+    "Effect",
+    "MalformedAnswerError",
+    "Outcome",
+    "PoliciesInForce",
+    "Quorum",
+    "Receipt",
+    "RiskLevel",
+    "Rule",
+    "Severity",
+    "ShadowOpinion",
+    "Span",
+    "Status",
+    "parse_action",
+    "parse_decision",
+    "parse_diagnostics",
+    "parse_page",
+    "parse_policies",
 ]
-"""Where an action stands in its life; `unknown` stands for a word that this version does not know."""
-
-Severity = Literal["error", "warning"]
-"""How bad a diagnostic is; policies with an error never come into force."""
 
 UNKNOWN_OUTCOME: Final = "unknown_outcome"
 """The reason code of an action whose outcome this version does not know; such an action is `HALT`."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Rule:
-    """The rule that made the outcome: the file, the rule's id, and the 1-based line of its first key."""
-
-    policy: str
-    id: str
-    line: int | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Quorum:
-    """So many different people, each with one of these roles; no role means anybody who may approve."""
-
-    approvers: int
-    roles: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True)
-class ApprovalRequirement:
-    """What people must do before a held action may run: every quorum, within `expires_ms` where a policy says so."""
-
-    requires: tuple[Quorum, ...]
-    expires_ms: int | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class ShadowOpinion:
-    """What a file in shadow mode would have said; `outcome` and `reason_code` are nothing when it has no opinion."""
-
-    policy: str
-    outcome: Outcome | None
-    reason_code: str | None
-    risk_score: int
-    rule: Rule | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Receipt:
-    """Where the decision stands in the chain of records."""
-
-    stream: str
-    seq: int
-    record_hash: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Decision:
-    """What was decided about an action, and why."""
-
-    outcome: Outcome
-    decision: Effect
-    reason_code: str
-    reason: str
-    rule: Rule | None
-    risk_level: RiskLevel
-    risk_score: int
-    request_hash: str | None
-    policy_hash: str | None
-    runtime_version: str | None
-    provenance_id: str | None
-    risk_rules: tuple[str, ...] = ()
-    approval: ApprovalRequirement | None = None
-    shadow: tuple[ShadowOpinion, ...] = ()
-    raw_hash: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Action(Decision):
-    """An action as the server holds it: what was asked, what was decided, and where it stands."""
-
-    id: str
-    agent_id: str
-    tool: str
-    operation: str
-    status: Status
-    params: Mapping[str, Any] = field(default_factory=dict)
-    context: Mapping[str, Any] = field(default_factory=dict)
-    policy_version: str | None = None
-    approvals: tuple[Mapping[str, Any], ...] = ()
-    approval_token: str | None = field(default=None, repr=False)
-    receipt: Receipt | None = None
-    error: str | None = None
-    result: Any = None
-    duration_us: int | None = None
-    created_at: str | None = None
-    updated_at: str | None = None
-    expires_at: str | None = None
-    """Until when people may answer."""
-    start_by: str | None = None
-    """Until when `start` is accepted."""
-    waiting: bool | None = None
-    """Whether a caller waits for the answer; nothing when none is awaited."""
-    principal: str | None = None
-    """Who proposed it, where the server tells this caller."""
-    answerable: Mapping[str, Any] | None = None
-    """Whether an answer of this very caller would count, where it may answer at all."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,30 +76,11 @@ class PoliciesInForce:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Span:
-    """A range of bytes of a file: `start` is in it, `end` is not."""
-
-    start: int
-    end: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class Diagnostic:
-    """A finding about a policy: what, how bad, where, and what to do about it.
+class Diagnostic(_generated.Diagnostic):
+    """A finding about a policy: its kind, severity and place, and how to mend it.
 
     Lines and columns count from 1, columns in characters; `end_line` and `end_column` are those behind the last one.
     """
-
-    code: str
-    severity: Severity
-    message: str
-    help: str | None
-    file: str
-    line: int
-    column: int
-    end_line: int
-    end_column: int
-    span: Span
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}:{self.column}: {self.message} ({self.code})"
@@ -212,6 +111,7 @@ def parse_action(value: object) -> Action:
         policy_version=_text_or_none(body, "policy_version"),
         approvals=tuple(_mapping(one, "an approval") for one in _list(body.get("approvals") or [], "`approvals`")),
         approval_token=_text_or_none(body, "approval_token"),
+        contradicted=body.get("contradicted") is True,
         receipt=_receipt(body.get("receipt")),
         error=_text_or_none(body, "error"),
         result=body.get("result"),
@@ -246,6 +146,7 @@ def _decided(body: Mapping[str, Any]) -> dict[str, Any]:
         "risk_level": _word(body.get("risk_level"), RiskLevel, "critical"),
         "risk_score": _integer_or(body.get("risk_score"), 100),
         "risk_rules": _texts(body.get("risk_rules"), "`risk_rules`"),
+        "key_params": _texts(body.get("key_params"), "`key_params`"),
         "request_hash": _text_or_none(body, "request_hash"),
         "raw_hash": _text_or_none(body, "raw_hash"),
         "policy_hash": _text_or_none(body, "policy_hash"),

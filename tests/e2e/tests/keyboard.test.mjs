@@ -57,7 +57,7 @@ test("log in, skip the navigation, and go through the pages", async () => {
   await page.reload();
   await arrived(page, "Actions");
   await press(page, "Tab");
-  await until(() => page.evaluate(() => document.activeElement?.textContent), "skip to the content");
+  await until(() => page.evaluate(() => document.activeElement?.textContent), "Skip to the content");
   assert.ok(await focusIsVisible(page));
   await press(page, "Enter");
   await until(() => page.evaluate(() => document.activeElement?.localName), "main");
@@ -196,7 +196,7 @@ test("edit a policy, save it, and leave the editor with Tab", async () => {
   await press(page, "Control+s");
   await seen(page.getByText("saved; it is in force"));
   assert.match(server.readPolicy(NAME), /# by keyboard$/);
-  // Who wants to indent by Tab leaves with Escape and Tab.
+  // To indent with Tab, press Escape first to leave the field again.
   await press(page, "Escape", "Tab");
   assert.ok(!(await field(page).evaluate((element) => element.getRootNode().activeElement === element)));
   await person.leave();

@@ -1,7 +1,7 @@
 // Tabs of real Chromium that end, or meet, with records unsent: the server has every one of them in the end, once.
 //
-// The page is served under the strict policy of lib/serve.mjs with the packed package in it, and decides by itself. The
-// server is a process of its own. Every test has a browser profile, a server and an origin of its own.
+// The page is served under the strict policy of lib/serve.mjs with the packed package in it, and decides locally. The
+// server is a separate process. Every test has its own browser profile, server and origin.
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -13,7 +13,7 @@ import { launch, serve } from "../lib/serve.mjs";
 import { Steps } from "../lib/steps.mjs";
 import { packed, project } from "../packaging/pack.mjs";
 import { binary, Server } from "../worker/server.mjs";
-import { loseAnswer, pass, Road } from "./road.mjs";
+import { loseAnswer, pass, Relay } from "./relay.mjs";
 import { Tab } from "./tab.mjs";
 import { until } from "./until.mjs";
 
@@ -22,11 +22,11 @@ const RUN = ["decision", "start", "result"];
 const DENIED = ["decision"];
 
 const tests = {
-  "what a closed tab has not sent comes with the next one": async ({ open, road, server, local }) => {
+  "what a closed tab has not sent comes with the next one": async ({ open, relay, server, local }) => {
     const first = await open("first");
     await first.refund(1, 2, 5000, 3);
     assert.deepEqual(await first.ran(), [1, 2, 3]);
-    await road.arrived(({ answer }) => answer?.status === 502);
+    await relay.arrived(({ answer }) => answer?.status === 502);
     const left = await first.stored();
     assert.deepEqual(left.map(({ kind }) => kind), ["policy", ...RUN, ...RUN, ...DENIED, ...RUN]);
     await first.close();
@@ -48,10 +48,10 @@ const tests = {
     assert.equal((await third.status()).waiting, 0, "nothing is left to send");
   },
 
-  "what a crashed tab has not sent comes with the next one": async ({ open, road, server, local }) => {
+  "what a crashed tab has not sent comes with the next one": async ({ open, relay, server, local }) => {
     const first = await open("first");
     await first.refund(1, 2);
-    await road.arrived(({ answer }) => answer?.status === 502);
+    await relay.arrived(({ answer }) => answer?.status === 502);
     const left = await first.stored();
     assert.equal(left.length, 7);
     await first.crash();
@@ -63,12 +63,12 @@ const tests = {
     await server.holds({ 1: "succeeded", 2: "succeeded" });
   },
 
-  "a tab that is closed while it sends loses and doubles nothing": async ({ open, road, server, local }) => {
+  "a tab that is closed while it sends loses and doubles nothing": async ({ open, relay, server, local }) => {
     await server.start();
-    road.rule = loseAnswer;
+    relay.rule = loseAnswer;
     const first = await open("first");
     await first.refund(1, 2);
-    const batch = await road.arrived(({ lost }) => lost !== undefined);
+    const batch = await relay.arrived(({ lost }) => lost !== undefined);
     assert.equal(batch.lost.status, 200, batch.lost.text);
     // The server has these, and the tab does not know. More comes while it waits for the answer.
     await first.refund(3);
@@ -78,14 +78,14 @@ const tests = {
     assert.deepEqual(had, left.slice(0, batch.records.length));
     assert.ok(had.length < left.length);
     await first.close();
-    assert.equal(road.seen.length, 1);
+    assert.equal(relay.seen.length, 1);
 
-    road.rule = pass;
+    relay.rule = pass;
     const second = await open("second");
     await second.refund(4);
     await second.sent();
     assert.deepEqual(await second.errors(), []);
-    const again = await road.arrived(({ tab }) => tab === "second");
+    const again = await relay.arrived(({ tab }) => tab === "second");
     assert.deepEqual(again.records, left, "what the server had came a second time");
     const { [stream]: old, ...others } = Object.fromEntries(await local());
     assert.deepEqual(old, left);
@@ -93,17 +93,17 @@ const tests = {
     await server.holds({ 1: "succeeded", 2: "succeeded", 3: "succeeded", 4: "succeeded" });
   },
 
-  "two tabs that send the same records at once lose and double nothing": async ({ open, road, server, local }) => {
+  "two tabs that send the same records at once lose and double nothing": async ({ open, relay, server, local }) => {
     const first = await open("first");
     await first.refund(1, 2);
     const { stream } = await first.status();
     // Both have the same records on their way before either is let through.
-    const both = () => new Set(road.seen.filter((seen) => seen.rule === together && seen.stream === stream).map(({ tab }) => tab)).size === 2;
+    const both = () => new Set(relay.seen.filter((seen) => seen.rule === together && seen.stream === stream).map(({ tab }) => tab)).size === 2;
     const together = async (_, ask) => {
       await until("the same records from both tabs", both);
       return ask();
     };
-    road.rule = together;
+    relay.rule = together;
     await server.start();
     const second = await open("second");
     await Promise.all([first.refund(3, 4, 5000), second.refund(5, 6, 6000)]);
@@ -120,21 +120,21 @@ const tests = {
     assert.deepEqual(await second.errors(), []);
   },
 
-  "a tab that comes late with another's records does no harm": async ({ open, road, server, local }) => {
+  "a tab that comes late with another's records does no harm": async ({ open, relay, server, local }) => {
     const first = await open("first");
     await first.refund(1);
     const { stream } = await first.status();
     const ofSecond = ({ tab }) => tab === "second";
     let release;
     const released = new Promise((resolve) => (release = resolve));
-    // What the second tab sends is on its way before anything of the first is let through, and arrives after all of it.
-    road.rule = async (seen, ask) => {
-      await (ofSecond(seen) ? released : road.arrived(ofSecond));
+    // The second tab's request is under way before any of the first's is let through, and arrives after all of them.
+    relay.rule = async (seen, ask) => {
+      await (ofSecond(seen) ? released : relay.arrived(ofSecond));
       return ask();
     };
     await server.start();
     const second = await open("second");
-    const late = await road.arrived(ofSecond);
+    const late = await relay.arrived(ofSecond);
     assert.deepEqual([late.stream, late.records.length], [stream, 4]);
     await first.sent();
     await first.refund(2);
@@ -153,7 +153,7 @@ const tests = {
 async function tried(test, place, browser) {
   const folder = mkdtempSync(join(tmpdir(), "faramesh-browser-"));
   const server = new Server(folder);
-  const road = new Road(server);
+  const relay = new Relay(server);
   const tabs = [];
   let origin;
   const context = await browser.newContext();
@@ -167,14 +167,14 @@ async function tried(test, place, browser) {
       "/policy.yaml": readFileSync(join(folder, "policies/policy.yaml")),
       "/api-key": key,
     };
-    const forward = (request, response) => road.answer(request, response);
+    const forward = (request, response) => relay.answer(request, response);
     origin = await serve({ files, folder: place, routes: { "/v1/": forward } });
     const open = async (name) => {
       const tab = await Tab.open(context, `${origin.url}/?${name}`);
       tabs.push(tab);
       return tab;
     };
-    await test({ open, road, server, local: () => localRecords(server) });
+    await test({ open, relay, server, local: () => localRecords(server) });
     assert.deepEqual(tabs.flatMap(({ complaints }) => complaints), []);
     await server.stop();
     await verify(folder);
@@ -201,7 +201,7 @@ async function localRecords(server) {
   return found;
 }
 
-/** What `faramesh audit verify` says of every stream, and of the actions against them. */
+/** The report of `faramesh audit verify` on every stream, and on the actions against them. */
 async function verify(folder) {
   const given = ["audit", "verify", "--db", "data/faramesh.db", "-o", "json"];
   const { stdout } = await promisify(execFile)(binary, given, { cwd: folder });

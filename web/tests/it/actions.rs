@@ -1,15 +1,16 @@
 //! The page of actions, inside a browser: the URL and back, rows that stay, records that are checked, command lines.
 //!
-//! What a person sees on the page as a whole is shown by the end-to-end tests, against a real server.
+//! The page as a whole is tested end to end, against a real server.
 
+use api::{Action, ActionPage, ActionRecords, Receipt};
 use engine::hash::RequestHash;
 use engine::record::seal_json;
 use leptos::prelude::*;
 use serde_json::json;
 use wasm_bindgen::JsCast as _;
 use wasm_bindgen_test::wasm_bindgen_test;
-use web::api::types::{Action, Actions, Events, Receipt};
-use web::format::{pretty, visible};
+use web::components::isolated::parts;
+use web::format::{pretty, row_time, visible};
 use web::pages::actions::curl::{body, curl, quoted};
 use web::pages::actions::query::{Query, from_field, to_field};
 use web::pages::actions::records::{Records, check};
@@ -21,7 +22,7 @@ fn read(parameters: &[(&str, &str)]) -> Query {
     Query::read(|key| parameters.iter().find(|(name, _)| *name == key).map(|(_, value)| (*value).to_owned()))
 }
 
-/// What the browser itself makes of the parameters of a path.
+/// The browser's own parameters of a path.
 fn parsed(path: &str) -> Query {
     let url = web_sys::Url::new(&format!("http://localhost{path}")).unwrap();
     Query::read(|key| url.search_params().get(key))
@@ -78,11 +79,12 @@ fn action(id: &str, seq: u64, status: &str) -> Action {
     let hash = "0".repeat(64);
     let value = json!({
         "id": id, "agent_id": "it's \"a\"", "tool": "refund", "operation": "call", "status": status, "outcome": "HALT",
-        "reason_code": "policy_deny", "reason": "no", "rule": null, "risk_level": "low", "risk_score": 0,
+        "decision": "deny", "key_params": [], "reason_code": "policy_deny", "reason": "no", "rule": null,
+        "risk_level": "low", "risk_rules": [], "risk_score": 0, "shadow": [],
         "request_hash": null, "policy_hash": hash, "policy_version": "1", "runtime_version": "1", "provenance_id": hash,
         "approval": null, "approvals": [], "duration_us": 1,
         "created_at": format!("2026-11-22T19:06:0{}.000Z", seq % 2),
-        "updated_at": "", "expires_at": null, "error": null, "result": null,
+        "updated_at": "", "expires_at": null,
         "receipt": { "stream": "s", "seq": seq, "record_hash": format!("{seq:064}") },
     });
     let text = value.to_string();
@@ -92,12 +94,12 @@ fn action(id: &str, seq: u64, status: &str) -> Action {
     serde_json::from_str(&format!("{text},{params}}}")).unwrap()
 }
 
-fn list(actions: Vec<Action>) -> Actions {
-    Actions { total: 0, actions, next_cursor: None }
+fn list(actions: Vec<Action>) -> ActionPage {
+    ActionPage { total: 0, actions, next_cursor: None }
 }
 
 fn status(row: &Row) -> &'static str {
-    row.action.with_untracked(|action| action.status.as_str())
+    row.action.with_untracked(|action| action.standing.status.as_str())
 }
 
 #[wasm_bindgen_test]
@@ -109,7 +111,7 @@ fn rows_stay_while_what_they_show_changes() {
         &shown.rows,
     );
     assert_eq!(page.rows.iter().map(|row| row.id.as_str()).collect::<Vec<_>>(), ["b", "a"]);
-    // The row that was shown is the same signal, so what is on the screen has changed too.
+    // The visible row is the same signal, so the screen has changed too.
     assert_eq!(shown.rows.iter().map(status).collect::<Vec<_>>(), ["approved"]);
 }
 
@@ -197,8 +199,8 @@ fn a_record_that_was_sealed_anew_with_another_action_is_found() {
 fn the_page_says_which_records_hold() {
     let (record, record_hash) = record(20);
     let shown = |record: &str| {
-        let events = Events { events: vec![serde_json::from_str(record).unwrap()] };
-        let receipt = Receipt { stream: "s".to_owned(), seq: 4, record_hash: record_hash.clone() };
+        let events = ActionRecords { events: vec![serde_json::from_str(record).unwrap()] };
+        let receipt = Receipt { stream: "s".to_owned(), seq: 4, record_hash: record_hash.parse().unwrap() };
         let parent: web_sys::HtmlElement = document().create_element("div").unwrap().unchecked_into();
         let mounted = leptos::mount::mount_to(parent.clone(), move || view! { <Records events receipt /> });
         let text = parent.text_content().unwrap();
@@ -206,9 +208,12 @@ fn the_page_says_which_records_hold() {
         text
     };
     let sound = shown(&record);
-    assert!(sound.contains("✓ hash verified") && sound.contains("the receipt names this one"), "{sound}");
+    assert!(sound.contains("✓ Hash verified") && sound.contains("Named by the receipt"), "{sound}");
     let changed = shown(&record.replace("somebody", "nobody"));
-    assert!(changed.contains("1 of 1 records are not") && changed.contains("✕ not verified"), "{changed}");
+    assert!(
+        changed.contains("1 of 1 records do not match") && changed.contains("✕ Not verified"),
+        "{changed}"
+    );
 }
 
 #[wasm_bindgen_test]
@@ -219,4 +224,49 @@ fn nothing_hides_in_what_is_shown() {
     let read = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
     assert_eq!(read(&pretty(json)), read(json));
     assert!(pretty(json).contains(r"x\u2066y") && pretty(json).contains("1.50e1"));
+}
+
+#[wasm_bindgen_test]
+fn texts_from_right_to_left_are_isolated_and_move_nothing_beside_them() {
+    let line = r#"note="שלום \" 5" to=אבג amount=340"#;
+    let isolated: Vec<_> =
+        parts(line).into_iter().filter(|(isolated, _)| *isolated).map(|(_, part)| part).collect();
+    assert_eq!(isolated, [r#""שלום \" 5""#, "אבג"]);
+    assert_eq!(parts(line).into_iter().map(|(_, part)| part).collect::<String>(), line);
+    let list = r#"["אבג",1,"x"]"#;
+    assert_eq!(
+        parts(list),
+        [
+            (false, "["),
+            (true, r#""אבג""#),
+            (false, ","),
+            (false, "1"),
+            (false, ","),
+            (false, r#""x""#),
+            (false, "]")
+        ]
+    );
+    for text in ["", "\"", "\"\\", "a \"b"] {
+        assert_eq!(parts(text).into_iter().map(|(_, part)| part).collect::<String>(), text);
+    }
+}
+
+#[wasm_bindgen_test]
+fn json_spells_out_runs_of_marks_in_a_string() {
+    let marks = "\u{301}".repeat(5);
+    assert!(!pretty(&format!(r#"{{"a":"e{marks}"}}"#)).contains(&marks));
+    assert_eq!(pretty(r#"{"a\"b":"c\\","d":[]}"#), "{\n  \"a\\\"b\": \"c\\\\\",\n  \"d\": []\n}");
+}
+
+#[wasm_bindgen_test]
+fn the_time_of_a_row_is_short_on_any_day() {
+    let now = js_sys::Date::new_0();
+    assert_eq!(row_time(&String::from(now.to_iso_string())).len(), "11:14:18".len());
+    assert_eq!(row_time("2020-06-04T11:14:18Z").len(), "2020-06-04".len());
+    let other_day = if now.get_month() == 0 && now.get_date() < 3 { 1 } else { -1 };
+    let date = js_sys::Date::new_0();
+    date.set_date((now.get_date() as i32 + other_day).max(1) as u32);
+    if date.get_date() != now.get_date() {
+        assert_eq!(row_time(&String::from(date.to_iso_string())).len(), "06-04 11:14".len());
+    }
 }

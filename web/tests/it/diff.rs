@@ -1,4 +1,4 @@
-//! The difference of two texts: what is shown of it, and that large ones do not stop the page.
+//! The difference of two texts: its display, and that large ones do not block the page.
 
 use leptos::prelude::*;
 use similar::ChangeTag::{Delete, Equal, Insert};
@@ -59,7 +59,7 @@ async fn a_large_difference_is_shown_in_parts() {
     let rows = || place.query_selector_all("tbody tr").unwrap().length();
     assert_eq!(rows(), 500);
     let button: web_sys::HtmlElement = place.query_selector("button").unwrap().unwrap().unchecked_into();
-    assert_eq!(button.text_content().unwrap(), "show more: 500 of 120,000 lines are shown");
+    assert_eq!(button.text_content().unwrap(), "Show more: 500 of 120,000 lines are shown");
     button.click();
     leptos::task::tick().await;
     assert_eq!(rows(), 1000);

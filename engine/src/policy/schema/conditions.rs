@@ -2,11 +2,11 @@
 
 use super::{Json, Member, closed, described, keyed, parts, reference, required, small, text, texts, whole};
 use crate::policy::MAX_CONDITION_DEPTH;
+use crate::policy::keywords;
 use crate::policy::operator::{MAX_PATTERN_BYTES, SUFFIXES};
 use crate::policy::window::DAYS;
-use crate::policy::words;
 
-/// A path as [`crate::policy::path::Path::parse`] reads it: parts between dots, each with any number of `[]` behind
+/// A path as [`crate::policy::path::Path::parse`] reads it: parts between dots, each with any number of `[]` after
 /// it; only the first part must have a name.
 const PATH: &str = r"[^.\[\]]+(\[\])*(\.([^.\[\]]+(\[\])*|(\[\])+))*";
 const MINUTE_OF_DAY: &str = "([01][0-9]|2[0-3]):[0-5][0-9]";
@@ -31,16 +31,16 @@ fn matcher() -> Result<Json, String> {
             .with("items", reference("match"))
     };
     let operation =
-        "The action's operation: a text, a glob, or a list of them. `call` when the action does not say.";
+        "The action's operation: a string, a glob, or a list of them. `call` if the action names none.";
     let properties = keyed(
         "a match",
-        &words::MATCH,
+        &keywords::MATCH,
         vec![
             (
                 "tool",
                 texts(
                     "Tool",
-                    "The action's tool: a text, a glob, or a list of them. A name without `*` or `?` names the \
+                    "The action's tool: a string, a glob, or a list of them. A name without `*` or `?` names the \
                      tool exactly, and then a condition on a parameter that is missing is undetermined. Example: \
                      `tool: process_refund`",
                 ),
@@ -51,7 +51,7 @@ fn matcher() -> Result<Json, String> {
                 "agent_id",
                 texts(
                     "Agent",
-                    "Who proposes the action: a text, a glob, or a list of them. Example: `agent_id: \"ops-*\"`",
+                    "The agent that proposes the action: a string, a glob, or a list of them. Example: `agent_id: \"ops-*\"`",
                 ),
             ),
             (
@@ -75,13 +75,13 @@ fn matcher() -> Result<Json, String> {
                 "method",
                 texts(
                     "Method",
-                    "The parameter `method` is this text, or one of these, without ASCII case. Example: \
+                    "The parameter `method` is this string, or one of these, ignoring ASCII case. Example: \
                      `method: [GET, HEAD]`",
                 ),
             ),
             (
                 "branch",
-                texts("Branch", "The parameter `branch` is this text, or one of these. Example: `branch: main`"),
+                texts("Branch", "The parameter `branch` is this string, or one of these. Example: `branch: main`"),
             ),
             (
                 "field",
@@ -92,13 +92,13 @@ fn matcher() -> Result<Json, String> {
                 )
                 .with("pattern", whole_text(PATH)),
             ),
-            ("value", described("Value", "What the parameter that `field` names must equal. Any value.")),
+            ("value", described("Value", "The value that the parameter named by `field` must equal. Any value.")),
             (
                 "contains",
                 described(
                     "Contains",
-                    "This text, or one of these, occurs anywhere in the arguments: in some text or key at any \
-                     depth, or in their canonical JSON. Good for denying, a poor ground for an `allow`. Example: \
+                    "This string, or one of these, occurs anywhere in the arguments: in a string or key at any \
+                     depth, or in their canonical JSON. Good for denying, a poor basis for an `allow`. Example: \
                      `contains: BEGIN PRIVATE KEY`",
                 )
                 .with("type", Json::list(["string", "array"]))
@@ -110,8 +110,8 @@ fn matcher() -> Result<Json, String> {
                 "pattern",
                 described(
                     "Pattern",
-                    "This regex, or one of these, is found anywhere in the arguments: in some text or key at any \
-                     depth, or in their canonical JSON. Good for denying, a poor ground for an `allow`. Example: \
+                    "This regex, or one of these, matches anywhere in the arguments: in a string or key at any \
+                     depth, or in their canonical JSON. Good for denying, a poor basis for an `allow`. Example: \
                      `pattern: '\\bsk-[A-Za-z0-9]{8,}'`",
                 )
                 .with("anyOf", Json::list([reference("regex"), list_of("regex")])),
@@ -152,8 +152,8 @@ fn matcher() -> Result<Json, String> {
     )?;
     let about = described(
         "Match",
-        "Which actions are meant: all conditions must hold. `PARAM_OP: value` compares a parameter, such as \
-         `amount_lte: 150`. To speak of every action, write `tool: \"*\"`.",
+        "The actions that the rule matches: all conditions must hold. `PARAM_OP: value` compares a parameter, such as \
+         `amount_lte: 150`. To match every action, write `tool: \"*\"`.",
     );
     let by_suffix = words().into_iter().map(|word| (key_pattern(&word), operator_reference(&word)));
     let together = Json::object([("field", Json::list(["value"])), ("value", Json::list(["field"]))]);
@@ -198,8 +198,8 @@ fn conditions() -> Json {
             "additionalProperties",
             described(
                 "Condition",
-                "What the value at this path must be: a value that it equals, or a mapping of operators of which \
-                 all must hold. Paths: `amount`, `customer.tier`, `items.0.sku`, `items[].price`",
+                "The condition on the value at this path: a value that it equals, or a mapping of operators, all of \
+                 which must hold. Paths: `amount`, `customer.tier`, `items.0.sku`, `items[].price`",
             )
             .with("anyOf", Json::list([reference("operators"), plain])),
         )
@@ -207,13 +207,14 @@ fn conditions() -> Json {
 
 fn operators() -> Result<Json, String> {
     let number = |title: &str, meaning: &str, operator: &str| {
-        let example =
-            format!("{meaning} Undetermined for what is no number. Example: `amount_{operator}: 500`");
+        let example = format!(
+            "{meaning} Undetermined for a value that is not a number. Example: `amount_{operator}: 500`"
+        );
         described(title, &example).with("type", "number")
     };
     let length = |title: &str, meaning: &str, operator: &str| {
         let example = format!(
-            "The text has {meaning} so many code points, the list {meaning} so many elements. Example: \
+            "The string has {meaning} this many code points, the list {meaning} this many elements. Example: \
              `body_{operator}: 1000`"
         );
         whole(title, &example, 0, u32::MAX)
@@ -237,7 +238,7 @@ fn operators() -> Result<Json, String> {
                 "ne",
                 described(
                     "Does not equal",
-                    "The value is another one. A value of another type is undetermined, not unequal. Example: \
+                    "The value differs. A value of another type is undetermined, not unequal. Example: \
                      `country_ne: DE`",
                 ),
             ),
@@ -251,8 +252,8 @@ fn operators() -> Result<Json, String> {
                 "contains",
                 described(
                     "Contains",
-                    "The text has this part, or the list has this element; of a list of them any. A rule that \
-                     restricts looks for a text inside the elements of a list too. Example: \
+                    "The string has this part, or the list has this element; given a list, any of them. A rule that \
+                     restricts also looks for a string inside the elements of a list. Example: \
                      `body_contains: password`",
                 )
                 .with("minLength", 1)
@@ -261,26 +262,26 @@ fn operators() -> Result<Json, String> {
             ),
             (
                 "starts_with",
-                parts("Starts with", "The text begins with this, or with one of these. Example: `url_starts_with: \"https://\"`"),
+                parts("Starts with", "The string begins with this, or with one of these. Example: `url_starts_with: \"https://\"`"),
             ),
             (
                 "ends_with",
-                parts("Ends with", "The text ends with this, or with one of these. Example: `file_ends_with: [.key, .pem]`"),
+                parts("Ends with", "The string ends with this, or with one of these. Example: `file_ends_with: [.key, .pem]`"),
             ),
             (
                 "glob",
                 texts(
                     "Glob",
-                    "The glob, or one of these, covers the whole text: `*` stands for any run of characters, `?` \
-                     for one. Example: `path_glob: \"reports/*.csv\"`",
+                    "The glob, or one of these, matches the whole string: `*` any run of characters, `?` one \
+                     character. Example: `path_glob: \"reports/*.csv\"`",
                 ),
             ),
             (
                 "matches",
                 described(
                     "Matches",
-                    "The regex, or one of these, is found in the text. It is not anchored, so write `^` and `$` \
-                     where the whole value is meant. Example: `command_matches: '^git (status|log)$'`",
+                    "The regex, or one of these, matches somewhere in the string. It is not anchored: write `^` and \
+                     `$` to match the whole value. Example: `command_matches: '^git (status|log)$'`",
                 )
                 .with("anyOf", Json::list([reference("regex"), list_of("regex")])),
             ),
@@ -288,7 +289,7 @@ fn operators() -> Result<Json, String> {
                 "exists",
                 described(
                     "Exists",
-                    "The parameter is there, or is not; null is there. Never undetermined. Example: \
+                    "The parameter is present, or is not; null counts as present. Never undetermined. Example: \
                      `approved_by_exists: true`",
                 )
                 .with("type", "boolean"),
@@ -303,7 +304,7 @@ fn operators() -> Result<Json, String> {
                 "cidr",
                 texts(
                     "In a network",
-                    "The text is an IP address, or a URL whose host is one, in this network or in one of these. \
+                    "The string is an IP address, or a URL whose host is one, in this network or in one of these. \
                      Example: `ip_cidr: [10.0.0.0/8, \"fe80::/10\"]`",
                 ),
             ),
@@ -311,23 +312,23 @@ fn operators() -> Result<Json, String> {
                 "domain",
                 texts(
                     "Under a domain",
-                    "The text is a URL whose host is this domain, or one of these, or under it. Undetermined for a \
-                     text that readers read differently. Example: `url_domain: example.com`",
+                    "The string is a URL whose host is this domain, one of these, or a subdomain. Undetermined for a \
+                     string that parsers read differently. Example: `url_domain: example.com`",
                 ),
             ),
             (
                 "email_domain",
                 texts(
                     "Mailbox under a domain",
-                    "The text is a mailbox, such as `ann@example.com`, at this domain, or at one of these, or under \
-                     it. Example: `to_email_domain: example.com`",
+                    "The string is a mailbox, such as `ann@example.com`, at this domain, one of these, or a \
+                     subdomain. Example: `to_email_domain: example.com`",
                 ),
             ),
         ],
     )?;
     let about = described(
         "Operators",
-        "What is asked of the value; all must hold. Example: `amount: { gt: 150, lte: 1000 }`",
+        "The conditions on the value; all must hold. Example: `amount: { gt: 150, lte: 1000 }`",
     );
     let negations = words().into_iter().filter(|word| !SUFFIXES.contains(&word.as_str()));
     let negations: Vec<(String, Json)> = negations
@@ -349,24 +350,23 @@ fn regex() -> Json {
 }
 
 fn time() -> Result<Json, String> {
-    let days =
-        described("Days", "The days of the week. Every day when left out. Example: `days: [mon, fri]`");
+    let days = described("Days", "The days of the week. Defaults to every day. Example: `days: [mon, fri]`");
     let properties = keyed(
         "`time`",
-        &words::TIME,
+        &keywords::TIME,
         vec![
             ("days", days.with("anyOf", Json::list([reference("day"), list_of("day")]))),
             (
                 "from",
-                text("From", "The first minute of the window. Midnight when left out. Example: `from: \"09:00\"`")
+                text("From", "The first minute of the window. Defaults to midnight. Example: `from: \"09:00\"`")
                     .with("pattern", whole_text(MINUTE_OF_DAY)),
             ),
             (
                 "to",
                 text(
                     "To",
-                    "The first minute behind the window; before `from` when the window passes midnight. The end \
-                     of the day when left out. Example: `to: \"17:30\"`",
+                    "The first minute after the window; before `from` if the window spans midnight. Defaults to \
+                     the end of the day. Example: `to: \"17:30\"`",
                 )
                 .with("pattern", whole_text(&format!("{MINUTE_OF_DAY}|24:00"))),
             ),
@@ -374,8 +374,8 @@ fn time() -> Result<Json, String> {
                 "utc_offset",
                 text(
                     "UTC offset",
-                    "How far the times are ahead of UTC; it does not change with the season. `+00:00` when left \
-                     out. Example: `utc_offset: \"+02:00\"`",
+                    "The offset of the times from UTC; it does not follow daylight saving time. Defaults to \
+                     `+00:00`. Example: `utc_offset: \"+02:00\"`",
                 )
                 .with("pattern", whole_text(r"Z|[+\-](0[0-9]|1[0-3]):[0-5][0-9]|[+\-]14:00")),
             ),
@@ -386,7 +386,7 @@ fn time() -> Result<Json, String> {
         "The time of the decision falls into this window of the week. Example: \
          `time: { days: [mon, fri], from: \"09:00\", to: \"17:30\", utc_offset: \"+02:00\" }`",
     );
-    Ok(closed(about, properties).with("anyOf", Json::list(words::TIME_PARTS.map(|key| required(&[key])))))
+    Ok(closed(about, properties).with("anyOf", Json::list(keywords::TIME_PARTS.map(|key| required(&[key])))))
 }
 
 fn day() -> Json {

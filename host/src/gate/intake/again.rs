@@ -1,29 +1,31 @@
-//! Every decision that a wrapper made is made again on arrival, from the policies, the action and the state that its
-//! record names. What differs is kept and says so; it is never taken for what was permitted.
+//! Decides every decision of a wrapper again on arrival, from the policies, the action and the state that its record
+//! names. A record that differs is kept and marked; it never counts as a permission.
 
 use std::collections::BTreeMap;
 
 use engine::canonical::Canonical;
 use engine::decision::{Outcome, ReasonCode, RuleRef};
 use engine::hash::{EngineHash, PolicyHash};
-use engine::record::{Draft, RecordKind};
+use engine::policy::PolicySource;
+use engine::principal::Principal;
+use engine::record::{DecisionBody, Draft, RecordBody, RecordRef, Ruling};
 use engine::risk::{RiskLevel, RiskScore};
-use engine::value::Value;
+use engine::state::State;
+use engine::time::Timestamp;
+use runtime::{Module, RuntimeError};
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use store::intake::{Contradiction, Decided, NewRecord, What};
+use store::{DecisionRow, Receipt, StoreError};
 
 use crate::gate::pass::{Essentials, failure, read};
 use crate::gate::replay::blocking;
 use crate::gate::{Gate, GateError};
-use crate::principal::SYSTEM;
-use crate::runtime::{Module, RuntimeError};
-use crate::store::intake::{Contradiction, Decided, NewRecord, What};
-use crate::store::{DecisionRow, PolicySource, Receipt, StoreError};
 
 impl Gate {
-    /// Makes every decision again from the policies, the action and the state that its record names, in the engine
-    /// that it names or, where that was never here, in the server's own. Where this decides otherwise, the record
-    /// carries on what it decides.
+    /// Decides every decision again from the policies, the action and the state that its record names, in the engine
+    /// that it names or, if that was never here, in the server's own. If the result differs, the record carries this
+    /// server's decision.
     pub(super) async fn decide_again(
         &self,
         stream: &str,
@@ -38,7 +40,7 @@ impl Gate {
                 sets.entry((decided.policy_hash, decided.engine_hash)).or_default().push(index);
             }
         }
-        // One after the other, whoever asks: this is work that a caller can ask much of.
+        // One after the other for all callers: a caller can cause much of this work.
         let _turn = self.deciding_again.lock().await;
         for ((policy_hash, engine_hash), indexes) in sets {
             let sources = match self.store.policy_set(policy_hash).await {
@@ -73,8 +75,8 @@ impl Gate {
                         seq: record.seq,
                         record_hash: record.record_hash,
                     };
-                    let mut draft = contradiction(decided, &verdict, &receipt, engine_hash);
-                    (draft.at_ms, draft.action_id) = (now_ms, record.action_id.clone());
+                    let (at, about) = (Timestamp::from_ms(now_ms), record.action_id.clone());
+                    let draft = contradiction(decided, &verdict, &receipt, engine_hash, (at, about));
                     decided.contradiction = Some(Box::new(Contradiction {
                         decision: verdict.row,
                         risk_score: verdict.essentials.risk_score,
@@ -88,7 +90,7 @@ impl Gate {
     }
 }
 
-/// What is decided again: a canonical action, and the state that was consulted.
+/// The inputs of the second decision: a canonical action, and the state that was consulted.
 type Asked = (Box<RawValue>, Box<RawValue>);
 
 fn asked(record: &NewRecord) -> Option<Asked> {
@@ -96,7 +98,7 @@ fn asked(record: &NewRecord) -> Option<Asked> {
     Some((decided.action.as_ref()?.json.clone(), decided.decision.state.clone()))
 }
 
-/// What this server decides.
+/// This server's decision.
 struct Ours {
     essentials: Essentials,
     row: DecisionRow,
@@ -131,7 +133,8 @@ fn again(
             Some(Err(_)) | None => None,
         };
         let verdict = verdict.unwrap_or_else(|| {
-            let (_, essentials, row, _) = failure(policy_hash, action.get().as_bytes(), state.get());
+            let state = State::parse(state.get().as_bytes()).unwrap_or_default();
+            let (_, essentials, row, _) = failure(policy_hash, action.get().as_bytes(), state);
             Ours { essentials, row }
         });
         found.push((verdict, module.hash()));
@@ -139,8 +142,9 @@ fn again(
     Ok(found)
 }
 
-/// Whether both decide the same. An engine that is not here may print a reason in other words, and its version. Where the
-/// wrapper's engine or its disk failed, it halted without a decision; that permits nothing and cannot be made again.
+/// Whether both decide the same. An engine that is not here may print a reason in other words, and its version. Where
+/// the wrapper's engine or its disk failed, it halted without a decision; that permits nothing and cannot be made
+/// again.
 fn agrees(theirs: &DecisionRow, ours: &DecisionRow, exact: bool) -> bool {
     #[derive(Deserialize, PartialEq)]
     struct Essence {
@@ -162,36 +166,29 @@ fn agrees(theirs: &DecisionRow, ours: &DecisionRow, exact: bool) -> bool {
     essence(theirs).is_some() && essence(theirs) == essence(ours)
 }
 
-/// The record of this server that says what it decides instead.
+/// This server's record of its own decision.
 fn contradiction(
     decided: &Decided,
     ours: &Ours,
     Receipt { stream, seq, record_hash }: &Receipt,
     engine_hash: EngineHash,
+    (at, action_id): (Timestamp, Option<String>),
 ) -> Draft {
-    let number = |number: u64| {
-        #[expect(
-            clippy::cast_precision_loss,
-            reason = "no stream has 2^53 records, and no pass takes so long"
-        )]
-        Canonical::of(&Value::Number(number as f64))
-    };
     let printed = |raw: &RawValue| Canonical::printed_by_the_engine(raw.get());
-    let action =
-        decided.action.as_ref().map_or_else(|| Canonical::of(&Value::Null), |named| printed(&named.json));
-    let contradicts = Canonical::object(&[
-        ("record_hash", &Canonical::text(&record_hash.to_hex())),
-        ("seq", &number(*seq)),
-        ("stream", &Canonical::text(stream)),
-    ]);
-    let fields = vec![
-        ("action", action),
-        ("contradicts", contradicts),
-        ("decision", printed(&ours.row.json)),
-        ("duration_us", number(0)),
-        ("engine_hash", Canonical::text(&engine_hash.to_hex())),
-        ("principal", Canonical::text(SYSTEM)),
-        ("state", printed(&ours.row.state)),
-    ];
-    Draft { kind: RecordKind::Decision, at_ms: 0, action_id: None, fields }
+    let body = RecordBody::Decision(DecisionBody {
+        action: decided.action.as_ref().map(|named| printed(&named.json)),
+        approval_secret_hash: None,
+        contradicts: Some(RecordRef { record_hash: *record_hash, seq: *seq, stream: stream.clone() }),
+        expires_at: None,
+        principal: Principal::System,
+        ruling: Ruling {
+            decision: printed(&ours.row.json),
+            duration_us: 0,
+            engine_hash,
+            policy_version: None,
+            state: printed(&ours.row.state),
+        },
+        start_by: None,
+    });
+    Draft { at, action_id, body }
 }
