@@ -1,8 +1,6 @@
-//! Puts into the host what is built before it: the engine module and the dashboard.
+//! Embeds the dashboard, as a table of its files: `dashboard.rs` in `OUT_DIR`.
 //!
-//! The module is `include_bytes!(env!("FARAMESH_ENGINE_WASM"))`; the dashboard is a table of its files, `dashboard.rs`
-//! in `OUT_DIR`. Neither is built here: that is `cargo xtask wasm`, the only way to get the bytes that are the same
-//! everywhere, and `cargo xtask dashboard`. `FARAMESH_ENGINE_WASM` and `FARAMESH_DASHBOARD` name other places.
+//! It is not built here: that is `cargo xtask dashboard`. `FARAMESH_DASHBOARD` names another folder.
 
 use std::env;
 use std::ffi::OsStr;
@@ -12,36 +10,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 fn main() {
-    engine();
-    dashboard();
-}
-
-/// What `variable` names, else `standard` in the folder of all that is built.
-fn built(variable: &str, standard: &str) -> PathBuf {
-    println!("cargo::rerun-if-env-changed={variable}");
-    let path = env::var_os(variable).map_or_else(
-        || Path::new(&env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default()).join("../target").join(standard),
-        PathBuf::from,
-    );
-    println!("cargo::rerun-if-changed={}", path.display());
-    path
-}
-
-fn engine() {
-    let path = built("FARAMESH_ENGINE_WASM", "engine/engine.wasm");
-    match path.canonicalize() {
-        Ok(path) => println!("cargo::rustc-env=FARAMESH_ENGINE_WASM={}", path.display()),
-        Err(_) => {
-            println!(
-                "cargo::error=there is no engine module at `{}`; run `cargo xtask wasm` first",
-                path.display()
-            );
-        }
-    }
-}
-
-fn dashboard() {
-    let folder = built("FARAMESH_DASHBOARD", "dashboard");
+    println!("cargo::rerun-if-env-changed=FARAMESH_DASHBOARD");
+    let standard =
+        || Path::new(&env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default()).join("../target/dashboard");
+    let folder = env::var_os("FARAMESH_DASHBOARD").map_or_else(standard, PathBuf::from);
+    println!("cargo::rerun-if-changed={}", folder.display());
     let Some(root) = folder.canonicalize().ok().filter(|root| root.join("index.html").is_file()) else {
         println!(
             "cargo::error=there is no built dashboard in `{}`; run `cargo xtask dashboard` first",
@@ -54,7 +27,7 @@ fn dashboard() {
     }
 }
 
-/// Writes the table of all files in `root`: each with its brotli form, if that lies beside it.
+/// Writes the table of all files in `root`: each with its brotli form, if that exists.
 fn table(root: &Path) -> io::Result<()> {
     let mut files = Vec::new();
     collect(root, root, &mut files)?;
@@ -81,7 +54,7 @@ fn table(root: &Path) -> io::Result<()> {
 fn collect(root: &Path, folder: &Path, files: &mut Vec<(String, PathBuf)>) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
-        // Whoever builds the folder may leave notes in it, which are for nobody else.
+        // The build of the folder may leave notes in it, which are not served.
         if entry.file_name().as_encoded_bytes().starts_with(b".") {
             continue;
         }

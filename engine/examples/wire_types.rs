@@ -6,14 +6,14 @@
 #![expect(clippy::disallowed_macros, reason = "a program whose only work is to print")]
 
 use engine::abi::{Loaded, LoadedFile};
-use engine::decision::{
-    ApprovalRequirement, Decision, Effect, Outcome, Quorum, ReasonCode, RuleRef, ShadowOpinion,
-};
+use engine::decision::{Decision, Effect, Outcome, ReasonCode, RuleRef, ShadowOpinion};
 use engine::diagnostic::{Code, Diagnostic, Severity};
 use engine::explain::{ConditionTrace, Explanation, PolicyTrace, RiskTrace, RuleTrace};
 use engine::hash::{EngineHash, FileHash, PolicyHash, ProvenanceId, RawHash, RecordHash, RequestHash};
 use engine::json::{JsonError, JsonErrorCode};
 use engine::lifecycle::Status;
+use engine::policy::Mode;
+use engine::quorum::{ApprovalRequirement, Quorum};
 use engine::record::RecordKind;
 use engine::risk::{RiskLevel, RiskScore};
 use engine::span::Span;
@@ -50,6 +50,7 @@ fn main() {
         JsonErrorCode,
         Loaded,
         LoadedFile,
+        Mode,
         Outcome,
         PolicyHash,
         PolicyTrace,

@@ -26,16 +26,17 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::action::Action;
 use crate::canonical::{self, Canonical, NotJson};
-use crate::decide::{Answer, decide_bytes, decide_recorded};
+use crate::decide::{decide_bytes, decide_recorded};
+use crate::decided::Decided;
 use crate::diagnostic::Diagnostic;
 use crate::explain::{explain_bytes, explain_recorded};
 use crate::hash::{FileHash, PolicyHash};
 use crate::json::{self, JsonError};
-use crate::policy::{PolicySet, policy_hash};
+use crate::policy::{Mode, PolicySet, policy_hash};
 use crate::record::seal_json;
 use crate::state::State;
 
@@ -55,37 +56,37 @@ pub struct Engine {
 }
 
 /// What loading policy files leads to.
-#[derive(Debug, Serialize)]
-#[cfg_attr(feature = "types", derive(ts_rs::TS))]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "types", derive(schemars::JsonSchema, ts_rs::TS))]
 pub struct Loaded {
     /// All findings; with an error among them nothing is loaded.
-    diagnostics: Vec<Diagnostic>,
+    pub diagnostics: Vec<Diagnostic>,
     /// The files, when they were loaded.
-    files: Vec<LoadedFile>,
+    pub files: Vec<LoadedFile>,
     /// What to call the policies by; null when they have errors.
-    handle: Option<u32>,
+    pub handle: Option<u32>,
     /// The hash of these files.
-    policy_hash: PolicyHash,
+    pub policy_hash: PolicyHash,
 }
 
 /// One file of a loaded policy set.
-#[derive(Debug, Serialize)]
-#[cfg_attr(feature = "types", derive(ts_rs::TS))]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "types", derive(schemars::JsonSchema, ts_rs::TS))]
 pub struct LoadedFile {
     /// The agents it speaks of, as globs.
-    agents: Vec<String>,
+    pub agents: Vec<String>,
     /// What it says of itself.
-    description: Option<String>,
+    pub description: Option<String>,
     /// The file's name.
-    file: String,
+    pub file: String,
     /// The hash of its bytes.
-    hash: FileHash,
-    /// `enforce` or `shadow`.
-    mode: &'static str,
+    pub hash: FileHash,
+    /// Whether it takes part.
+    pub mode: Mode,
     /// The policy's name.
-    name: String,
+    pub name: String,
     /// How many rules it has.
-    rules: usize,
+    pub rules: usize,
 }
 
 impl Engine {
@@ -146,7 +147,7 @@ impl Engine {
         lines.unwrap_or_else(Canonical::into_string)
     }
 
-    fn decided(&self, handle: u32, action: &[u8], state: &[u8], form: u32) -> Result<Answer, Canonical> {
+    fn decided(&self, handle: u32, action: &[u8], state: &[u8], form: u32) -> Result<Decided, Canonical> {
         let (set, state) = self.prepared(handle, state)?;
         Ok(match form {
             AS_RECORDED => decide_recorded(set, action, &state),
@@ -213,7 +214,7 @@ fn loaded_file(policy: &crate::policy::Policy) -> LoadedFile {
         description: policy.description.clone(),
         file: policy.file.clone(),
         hash: policy.hash,
-        mode: policy.mode.as_str(),
+        mode: policy.mode,
         name: policy.name.clone(),
         rules: policy.rules.len(),
     }

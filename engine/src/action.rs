@@ -50,7 +50,7 @@ impl Action {
     /// # Errors
     /// As for [`Action::parse`], and when the bytes are not the canonical form of an action.
     pub fn parse_canonical(bytes: &[u8]) -> Result<Self, JsonError> {
-        let action = Action::from_value(json::parse_canonical(bytes, MAX_CANONICAL_BYTES)?)?;
+        let action = Action::from_value(canonical::parse(bytes, MAX_CANONICAL_BYTES)?)?;
         if action.canonical.as_bytes() == bytes {
             Ok(action)
         } else {
@@ -87,7 +87,7 @@ impl Action {
         if let Some(key) = unknown {
             return Err(JsonError::shape(format!("`{}` is not a field of an action", key.escape_debug())));
         }
-        let mut object = canonical::Members::new();
+        let mut object = canonical::ObjectWriter::new();
         object.text("agent_id", &agent_id);
         object.value("context", &context);
         object.text("operation", &operation);

@@ -3,16 +3,20 @@
 //! Keys stand in the order of their UTF-16 code units, numbers as ECMAScript prints them, strings with the
 //! fewest escapes, and there is no white space. This is the only code in the project that prints a float.
 
+mod print;
 mod ser;
 
 use std::cmp::Ordering;
-use std::fmt::{self, Display, Write as _};
+use std::fmt::{self, Display};
 
 use serde::Serialize;
 
+use crate::json::{self, JsonError};
+use crate::order;
 use crate::value::{Value, key_order};
-use crate::{order, text};
 
+pub use print::write;
+use print::write_string;
 pub use ser::NotJson;
 
 /// Text that is known to be canonical JSON, because only this module makes it.
@@ -125,24 +129,24 @@ impl Canonical {
 
 /// An object as it is written, member by member, by who knows the keys and gives them in canonical order.
 #[derive(Debug)]
-pub(crate) struct Members {
+pub(crate) struct ObjectWriter {
     out: String,
     last: &'static str,
 }
 
-impl Members {
+impl ObjectWriter {
     /// An object without members.
     pub(crate) fn new() -> Self {
         let mut out = String::with_capacity(512);
         out.push('{');
-        Members { out, last: "" }
+        ObjectWriter { out, last: "" }
     }
 
     /// The same members, with as much room for more.
     pub(crate) fn copied(&self) -> Self {
         let mut out = String::with_capacity(512);
         out.push_str(&self.out);
-        Members { out, last: self.last }
+        ObjectWriter { out, last: self.last }
     }
 
     /// Adds text.
@@ -200,75 +204,31 @@ pub(crate) fn append<T: Serialize + ?Sized>(out: &mut String, source: &T) -> Res
     source.serialize(ser::Printer(out))
 }
 
-/// Appends the canonical form of `value` to `out`.
-pub fn write(out: &mut String, value: &Value) {
-    match value {
-        Value::Null => out.push_str("null"),
-        Value::Bool(true) => out.push_str("true"),
-        Value::Bool(false) => out.push_str("false"),
-        Value::Number(number) => write_number(out, *number),
-        Value::String(text) => write_string(out, text),
-        Value::Array(items) => {
-            out.push('[');
-            for (index, item) in items.iter().enumerate() {
-                if index > 0 {
-                    out.push(',');
-                }
-                write(out, item);
-            }
-            out.push(']');
-        }
-        Value::Object(object) => {
-            out.push('{');
-            for (index, (key, member)) in object.iter().enumerate() {
-                if index > 0 {
-                    out.push(',');
-                }
-                write_string(out, key);
-                out.push(':');
-                write(out, member);
-            }
-            out.push('}');
-        }
+/// Reads a document that this module printed.
+///
+/// # Errors
+/// As for [`json::parse_printed`], and [`json::JsonErrorCode::Shape`] when the bytes are not in canonical form.
+pub fn parse(bytes: &[u8], max_bytes: usize) -> Result<Value, JsonError> {
+    let value = json::parse_printed(bytes, max_bytes)?;
+    if Canonical::of(&value).as_bytes() == bytes {
+        return Ok(value);
     }
+    Err(JsonError::shape("the document is not in canonical form"))
 }
 
-/// RFC 8785 §3.2.2.3: the shortest digits that read back as the same double, laid out as ECMAScript does.
-pub(crate) fn write_number(out: &mut String, number: f64) {
-    out.push_str(ryu_js::Buffer::new().format(number));
-}
-
-/// RFC 8785 §3.2.2.2: the two-character escapes where there is one, `\u00xx` for the other controls.
-pub(crate) fn write_string(out: &mut String, text: &str) {
-    out.push('"');
-    let mut rest = text;
-    // Runs without an escape, which is nearly all text, are copied whole.
-    while let Some(at) = text::first_special(rest.as_bytes()) {
-        let (plain, tail) = rest.split_at(at);
-        out.push_str(plain);
-        let mut chars = tail.chars();
-        match chars.next() {
-            Some('"') => out.push_str("\\\""),
-            Some('\\') => out.push_str("\\\\"),
-            Some('\u{8}') => out.push_str("\\b"),
-            Some('\t') => out.push_str("\\t"),
-            Some('\n') => out.push_str("\\n"),
-            Some('\u{c}') => out.push_str("\\f"),
-            Some('\r') => out.push_str("\\r"),
-            // Writing to a `String` does not fail.
-            Some(control) => _ = write!(out, "\\u{:04x}", u32::from(control)),
-            None => {}
-        }
-        rest = chars.as_str();
-    }
-    out.push_str(rest);
-    out.push('"');
+/// Anything serialisable as a value.
+///
+/// # Errors
+/// When it has no JSON form; see [`Canonical::serialize`].
+pub fn to_value<T: Serialize + ?Sized>(source: &T) -> Result<Value, NotJson> {
+    let printed = Canonical::serialize(source)?;
+    json::parse_printed(printed.as_bytes(), usize::MAX).map_err(serde::ser::Error::custom)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::json;
+    use crate::json::JsonErrorCode;
 
     #[test]
     fn parts_are_put_in_order() {
@@ -334,6 +294,19 @@ mod tests {
         ] {
             let value = json::parse(text.as_bytes(), json::MAX_BYTES).unwrap();
             assert_eq!(Canonical::of(&value).as_str(), canonical, "for {text}");
+        }
+    }
+
+    #[test]
+    fn printed_documents_are_read_back_and_others_are_refused() {
+        let value = json::parse(b"[1e20,-123456789012345680000.0]", 99).unwrap();
+        let printed = Canonical::of(&value);
+        assert_eq!(printed.as_str(), "[100000000000000000000,-123456789012345680000]");
+        let refused = json::parse(printed.as_bytes(), 99).unwrap_err();
+        assert_eq!(refused.code, JsonErrorCode::IntegerTooLarge);
+        assert_eq!(parse(printed.as_bytes(), 99).unwrap(), value);
+        for other in ["[1e20]", "[ 1]", "[100000000000000000001]", "{\"b\":1,\"a\":1}"] {
+            assert_eq!(parse(other.as_bytes(), 99).unwrap_err().code, JsonErrorCode::Shape, "{other}");
         }
     }
 }

@@ -7,9 +7,9 @@ use std::fmt::{self, Display};
 
 use serde::Serialize;
 
-use crate::canonical::Canonical;
+use crate::canonical::{self, Canonical};
 use crate::hash::RecordHash;
-use crate::json::{self, JsonErrorCode};
+use crate::json::JsonErrorCode;
 use crate::record::{Head, MAX_RECORD_BYTES};
 use crate::value::{Object, Value};
 
@@ -77,7 +77,7 @@ impl Verifier {
     pub fn next(&mut self, body: &[u8]) -> Result<(), Break> {
         let expected = self.head.size;
         let wrong = |kind, message: String| Err(Break { seq: expected, kind, message });
-        let record = match json::parse_canonical(body, MAX_RECORD_BYTES) {
+        let record = match canonical::parse(body, MAX_RECORD_BYTES) {
             Ok(Value::Object(record)) => record,
             Ok(_) => {
                 return wrong(BreakKind::Unreadable, format!("record {expected} is not a JSON object"));

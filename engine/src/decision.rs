@@ -5,13 +5,14 @@
 use serde::{Deserialize, Serialize};
 
 use crate::hash::{PolicyHash, ProvenanceId, RawHash, RequestHash};
+use crate::quorum::ApprovalRequirement;
 use crate::risk::{RiskLevel, RiskScore};
 
 /// What may happen to an action, in order of strictness.
 ///
 /// There is no default and no conversion from a boolean: an outcome is always somebody's answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[cfg_attr(feature = "types", derive(ts_rs::TS))]
+#[cfg_attr(feature = "types", derive(schemars::JsonSchema, ts_rs::TS))]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Outcome {
     /// It may run now.
@@ -53,7 +54,7 @@ impl Outcome {
 
 /// What a rule says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[cfg_attr(feature = "types", derive(ts_rs::TS))]
+#[cfg_attr(feature = "types", derive(schemars::JsonSchema, ts_rs::TS))]
 #[serde(rename_all = "snake_case")]
 pub enum Effect {
     /// The action may run.
@@ -86,7 +87,7 @@ impl Effect {
 
 /// Which of the possible reasons made the outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[cfg_attr(feature = "types", derive(ts_rs::TS))]
+#[cfg_attr(feature = "types", derive(schemars::JsonSchema, ts_rs::TS))]
 #[serde(rename_all = "snake_case")]
 pub enum ReasonCode {
     /// A rule allows it.
@@ -164,7 +165,7 @@ impl ReasonCode {
 
 /// Which rule of which file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "types", derive(ts_rs::TS))]
+#[cfg_attr(feature = "types", derive(schemars::JsonSchema, ts_rs::TS))]
 pub struct RuleRef {
     /// The rule's id.
     pub id: String,
@@ -174,29 +175,9 @@ pub struct RuleRef {
     pub policy: String,
 }
 
-/// What people must do before a held action may run.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "types", derive(ts_rs::TS))]
-pub struct ApprovalRequirement {
-    /// How long the approval may take, in milliseconds; null where no policy says (the host then has a default).
-    pub expires_ms: Option<u64>,
-    /// Every one of these must be met.
-    pub requires: Vec<Quorum>,
-}
-
-/// So many people, each with one of these roles.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[cfg_attr(feature = "types", derive(ts_rs::TS))]
-pub struct Quorum {
-    /// How many different people, at least one.
-    pub approvers: u32,
-    /// Who counts; empty means anybody who may approve.
-    pub roles: Vec<String>,
-}
-
 /// What a shadow file would have said. It has no part in the outcome.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "types", derive(ts_rs::TS))]
+#[cfg_attr(feature = "types", derive(schemars::JsonSchema, ts_rs::TS))]
 pub struct ShadowOpinion {
     /// The file's outcome, its own risk rules included; null when it has no opinion.
     pub outcome: Option<Outcome>,
@@ -218,11 +199,11 @@ pub struct ShadowOpinion {
 ///  "rule":{"id":"large","line":7,"policy":"support-agent.yaml"},"runtime_version":"0.1.0"}
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "types", derive(ts_rs::TS))]
+#[cfg_attr(feature = "types", derive(schemars::JsonSchema, ts_rs::TS))]
 pub struct Decision {
     /// Set when the outcome is `ABSTAIN`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "types", ts(optional))]
+    #[cfg_attr(feature = "types", schemars(with = "ApprovalRequirement"), ts(optional))]
     pub approval: Option<ApprovalRequirement>,
     /// The effect that corresponds to the outcome.
     pub decision: Effect,
@@ -238,7 +219,7 @@ pub struct Decision {
     pub provenance_id: ProvenanceId,
     /// The action's bytes as they came; set only when they could not be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "types", ts(optional))]
+    #[cfg_attr(feature = "types", schemars(with = "RawHash"), ts(optional))]
     pub raw_hash: Option<RawHash>,
     /// The reason, for people.
     pub reason: String,

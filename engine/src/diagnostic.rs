@@ -8,11 +8,13 @@ use crate::span::{LineIndex, Span};
 
 /// The kind of a diagnostic, stable for programs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[cfg_attr(feature = "types", derive(ts_rs::TS))]
+#[cfg_attr(feature = "types", derive(schemars::JsonSchema, ts_rs::TS))]
 #[serde(rename_all = "snake_case")]
 pub enum Code {
     /// The file is not YAML, or uses a part of YAML that policies do not.
     YamlSyntax,
+    /// A text in quotes that are part of it.
+    TypographicQuotes,
     /// The file is not UTF-8.
     NotUtf8,
     /// The file has too many bytes or values.
@@ -69,6 +71,8 @@ pub enum Code {
     AmbiguousScalar,
     /// Numbers of a parameter that no rule speaks of.
     NumericGap,
+    /// A rule whose conditions contradict each other.
+    NeverMatches,
     /// A rule whose patterns take more work than a decision may, over the largest action.
     ExpensiveRule,
     /// A rule that permits numbers without a least one.
@@ -85,7 +89,7 @@ pub enum Code {
 
 /// How bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[cfg_attr(feature = "types", derive(ts_rs::TS))]
+#[cfg_attr(feature = "types", derive(schemars::JsonSchema, ts_rs::TS))]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
     /// The policy cannot come into force.
@@ -96,7 +100,7 @@ pub enum Severity {
 
 /// One finding in one file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "types", derive(ts_rs::TS))]
+#[cfg_attr(feature = "types", derive(schemars::JsonSchema, ts_rs::TS))]
 pub struct Diagnostic {
     /// The kind.
     pub code: Code,
@@ -154,6 +158,11 @@ impl Finding {
     }
 }
 
+/// Whether a character is a quote of typography, which is a letter like any other to YAML.
+pub(crate) fn is_typographic_quote(c: char) -> bool {
+    matches!(c, '\u{2018}'..='\u{201f}' | '\u{ab}' | '\u{bb}')
+}
+
 fn error(code: Code, span: Span, message: String, help: Option<String>) -> Finding {
     Finding { code, severity: Severity::Error, message, help, span }
 }
@@ -174,6 +183,25 @@ pub fn alternatives(words: &[&str]) -> String {
 
 pub(crate) fn yaml_syntax(span: Span, what: &str) -> Finding {
     error(Code::YamlSyntax, span, format!("this is not valid YAML: {what}"), None)
+}
+
+/// Text that is no YAML by a slip with a name, and what to write instead.
+pub(crate) fn yaml_slip(span: Span, what: &str, help: String) -> Finding {
+    error(Code::YamlSyntax, span, what.to_owned(), Some(help))
+}
+
+pub(crate) fn odd_space(span: Span, found: char) -> Finding {
+    let name = if found == '\u{a0}' { "no-break space" } else { "space" };
+    let message =
+        format!("this is a {name} (U+{:04X}), which does not separate anything in YAML", u32::from(found));
+    error(Code::YamlSyntax, span, message, some("replace it by a space of the keyboard"))
+}
+
+pub(crate) fn typographic_quotes(span: Span, text: &str) -> Finding {
+    let bare = text.trim_matches(is_typographic_quote);
+    let message = format!("the typographic quotes of {text} are part of the text");
+    let help = format!("write `\"{bare}\"`; quotes that belong to the text go into quotes: `'{text}'`");
+    error(Code::TypographicQuotes, span, message, Some(help))
 }
 
 pub(crate) fn yaml_feature(span: Span, what: &str, help: &str) -> Finding {
@@ -210,7 +238,7 @@ pub(crate) fn alias_limit(span: Span, limit: usize) -> Finding {
 
 pub(crate) fn duplicate_key(span: Span, key: &str, first_line: usize) -> Finding {
     let message = format!("the key `{key}` is repeated");
-    error(Code::DuplicateKey, span, message, Some(format!("it stands on line {first_line} already")))
+    error(Code::DuplicateKey, span, message, Some(format!("it is on line {first_line} already")))
 }
 
 pub(crate) fn unknown_key(span: Span, key: &str, place: &str, help: Option<String>) -> Finding {
@@ -231,6 +259,11 @@ pub(crate) fn wrong_type(span: Span, key: &str, takes: &str, found: &str) -> Fin
 
 pub(crate) fn wrong_type_with_help(span: Span, key: &str, takes: &str, found: &str, help: String) -> Finding {
     error(Code::WrongType, span, format!("`{key}` takes {takes}, found {found}"), Some(help))
+}
+
+pub(crate) fn not_a_policy(span: Span, found: &str) -> Finding {
+    let message = format!("a policy is a mapping with `rules`, found {found}");
+    error(Code::WrongType, span, message, some("begin with `rules:`; `rules: []` denies everything"))
 }
 
 pub(crate) fn invalid_value(span: Span, key: &str, value: &str, takes: &str) -> Finding {
@@ -341,7 +374,7 @@ pub(crate) fn impossible_type(span: Span, tool: &str, param: &str, declared: &st
 }
 
 pub(crate) fn unknown_operator(span: Span, key: &str, path: &str, help: String) -> Finding {
-    let message = format!("`{key}` would read a parameter `{path}`, whose end is no operator");
+    let message = format!("`{key}` would read a parameter `{path}`, whose end is not an operator");
     error(Code::UnknownOperator, span, message, Some(help))
 }
 
@@ -382,7 +415,11 @@ fn warning(code: Code, span: Span, message: String, help: String) -> Finding {
 
 pub(crate) fn ambiguous_scalar(span: Span, written: &str, read: &str, elsewhere: &str) -> Finding {
     let message = format!("`{written}` is {read} here, and {elsewhere} to readers of YAML 1.1");
-    let help = "put text into quotes, and write booleans as `true` or `false` and numbers in plain decimal";
+    let help = if elsewhere == "a boolean" {
+        "write `true` or `false`, or put it into quotes if it is text"
+    } else {
+        "write the number in plain decimal, or put it into quotes if it is text"
+    };
     warning(Code::AmbiguousScalar, span, message, help.to_owned())
 }
 
@@ -390,6 +427,12 @@ pub(crate) fn numeric_gap(span: Span, tool: &str, param: &str, gap: &str) -> Fin
     let message = format!("no rule speaks of `{tool}` with `{param}` {gap}");
     let help = "such a call is denied by default; add a rule for it, or one that says why not";
     warning(Code::NumericGap, span, message, help.to_owned())
+}
+
+pub(crate) fn never_matches(span: Span, param: &str) -> Finding {
+    let message = format!("this rule never matches: no number is what it asks of `{param}`");
+    let help = "correct the bounds; to match either of them, write a rule for each or put them under `any`";
+    warning(Code::NeverMatches, span, message, help.to_owned())
 }
 
 pub(crate) fn expensive_rule(span: Span) -> Finding {
@@ -409,7 +452,7 @@ pub(crate) fn absent_under_glob(span: Span, param: &str, one: bool) -> Finding {
     let message = format!("this rule does not restrict a call without `{param}`");
     let (negation, equality) = if one { ("ne", "eq") } else { ("not_in", "in") };
     let help = format!(
-        "to restrict it too, write `not` around `{equality}`; if that is not meant, write `exists: true` beside \
+        "to restrict it too, write `not` around `{equality}`; if that is not meant, write `exists: true` next to \
          `{negation}`"
     );
     warning(Code::AbsentUnderGlob, span, message, help)
@@ -425,7 +468,7 @@ pub(crate) fn undeclared_length(span: Span, param: &str) -> Finding {
 
 pub(crate) fn agent_id_in_params(span: Span) -> Finding {
     let message = "this reads an argument `agent_id`, which the agent writes itself".to_owned();
-    let help = "write `agent_id: NAME` beside `tool` for the agent that proposes the action";
+    let help = "write `agent_id: NAME` next to `tool` for the agent that proposes the action";
     warning(Code::AgentIdInParams, span, message, help.to_owned())
 }
 

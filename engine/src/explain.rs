@@ -4,7 +4,7 @@
 //! It asks the same conditions as [`mod@crate::decide`] and adds nothing to the answer. It costs time and space,
 //! so it is made only when somebody asks.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::action::Action;
 use crate::canonical::Canonical;
@@ -14,7 +14,7 @@ use crate::json::{self, JsonError};
 use crate::meter::LIMIT;
 use crate::policy::condition::{Asked, Condition, ConditionKind, Input, Match, Scope};
 use crate::policy::path::Found;
-use crate::policy::{Policy, PolicySet};
+use crate::policy::{Mode, Policy, PolicySet};
 use crate::risk::RiskScore;
 use crate::state::State;
 use crate::truth::Truth;
@@ -28,13 +28,13 @@ const COPY_STEPS: u64 = LIMIT >> 24;
 const VALUE_BYTES: u64 = 32;
 
 /// Why an action got its decision.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[cfg_attr(feature = "types", derive(ts_rs::TS))]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "types", derive(schemars::JsonSchema, ts_rs::TS))]
 pub struct Explanation {
     /// The decision.
     pub decision: Decision,
     /// Whether the trace ends early, because all of it would take more work or space than an explanation may.
-    #[serde(skip_serializing_if = "is_false")]
+    #[serde(default, skip_serializing_if = "is_false")]
     #[cfg_attr(feature = "types", ts(optional, as = "Option<bool>"))]
     pub incomplete: bool,
     /// What each file says, in the order of their names.
@@ -47,11 +47,11 @@ fn is_false(value: &bool) -> bool {
 }
 
 /// What one file says.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[cfg_attr(feature = "types", derive(ts_rs::TS))]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "types", derive(schemars::JsonSchema, ts_rs::TS))]
 pub struct PolicyTrace {
-    /// `enforce` or `shadow`.
-    pub mode: &'static str,
+    /// Whether the file takes part.
+    pub mode: Mode,
     /// The file's name.
     pub policy: String,
     /// The risk rules, all of them.
@@ -65,8 +65,8 @@ pub struct PolicyTrace {
 }
 
 /// One rule that was looked at.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[cfg_attr(feature = "types", derive(ts_rs::TS))]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "types", derive(schemars::JsonSchema, ts_rs::TS))]
 pub struct RuleTrace {
     /// Its conditions.
     pub conditions: Vec<ConditionTrace>,
@@ -81,8 +81,8 @@ pub struct RuleTrace {
 }
 
 /// One risk rule.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[cfg_attr(feature = "types", derive(ts_rs::TS))]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "types", derive(schemars::JsonSchema, ts_rs::TS))]
 pub struct RiskTrace {
     /// Its conditions.
     pub conditions: Vec<ConditionTrace>,
@@ -97,8 +97,8 @@ pub struct RiskTrace {
 }
 
 /// One condition.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[cfg_attr(feature = "types", derive(ts_rs::TS))]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "types", derive(schemars::JsonSchema, ts_rs::TS))]
 pub struct ConditionTrace {
     /// What it compares with, as it is written.
     #[cfg_attr(feature = "types", ts(type = "unknown"))]
@@ -106,7 +106,7 @@ pub struct ConditionTrace {
     /// The key, as it is written.
     pub key: String,
     /// For `any`, `all` and `not`: the conditions of each match inside.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(feature = "types", ts(optional, as = "Option<_>"))]
     pub matches: Vec<Vec<ConditionTrace>>,
     /// The values that it looked at; none where a parameter is missing.
@@ -153,7 +153,7 @@ pub fn explain(policies: &PolicySet, action: &Action, state: &State) -> Explanat
 
 fn policy_trace(policy: &Policy, input: &Input<'_>) -> PolicyTrace {
     let mut trace = PolicyTrace {
-        mode: policy.mode.as_str(),
+        mode: policy.mode,
         policy: policy.file.clone(),
         risk_rules: Vec::new(),
         rules: Vec::new(),

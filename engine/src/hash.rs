@@ -119,11 +119,26 @@ impl<'de> Deserialize<'de> for Digest {
     }
 }
 
+#[cfg(feature = "types")]
+impl schemars::JsonSchema for Digest {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Digest".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({ "type": "string", "pattern": "^[0-9a-f]{64}$" })
+    }
+}
+
 macro_rules! digest_of {
     ($(#[doc = $doc:literal] $name:ident;)*) => {$(
         #[doc = $doc]
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-        #[cfg_attr(feature = "types", derive(ts_rs::TS), ts(type = "string"))]
+        #[cfg_attr(feature = "types", derive(schemars::JsonSchema, ts_rs::TS), ts(type = "string"))]
         #[serde(transparent)]
         pub struct $name(Digest);
 

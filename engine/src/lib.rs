@@ -9,7 +9,7 @@
 //! 2. [`action`] makes an [`action::Action`] of it;
 //! 3. [`canonical`] prints it as RFC 8785 says and [`hash`] gives its `request_hash`;
 //! 4. [`policy`] reads and checks policy files into a [`policy::PolicySet`];
-//! 5. [`mod@decide`] asks the set and adds [`risk`], giving a [`decision::Decision`];
+//! 5. [`mod@decide`] asks the set and adds [`risk`], giving a [`decision::Decision`] in a [`decided::Decided`];
 //! 6. [`record`] seals it into the chain that [`chain`] verifies, and [`lifecycle`] says what may happen next.
 //!
 //! [`abi`] offers the same to a host of the wasm module, and `js` offers it to JavaScript.
@@ -18,9 +18,13 @@
 
 pub mod abi;
 pub mod action;
+mod arguments;
+mod assessment;
+mod basis;
 pub mod canonical;
 pub mod chain;
 pub mod decide;
+pub mod decided;
 pub mod decision;
 pub mod diagnostic;
 pub mod explain;
@@ -33,9 +37,12 @@ pub mod meter;
 mod opinion;
 pub mod order;
 pub mod policy;
+pub mod principal;
 mod provenance;
+pub mod quorum;
 pub mod record;
 pub mod risk;
+mod shadow;
 pub mod shown;
 pub mod span;
 pub mod state;

@@ -1,6 +1,6 @@
-//! The life of an action as a table: which event may follow which status, and what it leads to.
+//! The life of an action as a table: which transition may follow which status, and what it leads to.
 //!
-//! Who may cause an event, and that only one of two concurrent ones wins, is the store's business.
+//! Who may cause a transition, and that only one of two concurrent ones wins, is the store's business.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,7 +8,7 @@ use crate::decision::Outcome;
 
 /// Where an action stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[cfg_attr(feature = "types", derive(ts_rs::TS))]
+#[cfg_attr(feature = "types", derive(schemars::JsonSchema, ts_rs::TS))]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
     /// It may start.
@@ -78,39 +78,43 @@ impl Status {
         Status::ALL.into_iter().find(|status| status.as_str() == word)
     }
 
-    /// Where `event` leads from here; none when it may not happen here.
-    pub fn after(self, event: Event) -> Option<Status> {
-        match (self, event) {
+    /// The status after `transition`; none when it may not happen here.
+    pub fn after(self, transition: Transition) -> Option<Status> {
+        match (self, transition) {
             // A new pass over a held action, with an approval in the state: it may still be held, when the
             // policy wants more people than have said yes so far.
-            (Status::PendingApproval, Event::Resolve(Outcome::Execute)) => Some(Status::Approved),
-            (Status::PendingApproval, Event::Resolve(Outcome::Abstain)) => Some(Status::PendingApproval),
-            (Status::PendingApproval, Event::Resolve(Outcome::Halt)) => Some(Status::Denied),
-            (Status::Allowed | Status::Approved, Event::Start) => Some(Status::Executing),
-            (Status::Allowed | Status::Approved, Event::Lapse) => Some(Status::Lapsed),
-            (Status::PendingApproval | Status::Allowed | Status::Approved, Event::Withdraw) => {
+            (Status::PendingApproval, Transition::Resolve(Outcome::Execute)) => Some(Status::Approved),
+            (Status::PendingApproval, Transition::Resolve(Outcome::Abstain)) => Some(Status::PendingApproval),
+            (Status::PendingApproval, Transition::Resolve(Outcome::Halt)) => Some(Status::Denied),
+            (Status::Allowed | Status::Approved, Transition::Start) => Some(Status::Executing),
+            (Status::Allowed | Status::Approved, Transition::Lapse) => Some(Status::Lapsed),
+            (Status::PendingApproval | Status::Allowed | Status::Approved, Transition::Withdraw) => {
                 Some(Status::Withdrawn)
             }
             // A tool that takes longer than its caller was given has still done what it did.
-            (Status::Executing | Status::Timeout, Event::Result { success: true }) => Some(Status::Succeeded),
-            (Status::Executing | Status::Timeout, Event::Result { success: false }) => Some(Status::Failed),
-            (Status::Executing, Event::Lost) => Some(Status::Timeout),
+            (Status::Executing | Status::Timeout, Transition::Result { success: true }) => {
+                Some(Status::Succeeded)
+            }
+            (Status::Executing | Status::Timeout, Transition::Result { success: false }) => {
+                Some(Status::Failed)
+            }
+            (Status::Executing, Transition::Lost) => Some(Status::Timeout),
             (
                 _,
-                Event::Resolve(_)
-                | Event::Start
-                | Event::Lapse
-                | Event::Withdraw
-                | Event::Result { .. }
-                | Event::Lost,
+                Transition::Resolve(_)
+                | Transition::Start
+                | Transition::Lapse
+                | Transition::Withdraw
+                | Transition::Result { .. }
+                | Transition::Lost,
             ) => None,
         }
     }
 }
 
-/// What can happen to an action after it was submitted.
+/// An event in the life of an action after it was submitted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Event {
+pub enum Transition {
     /// A person answered or time ran out, and the action was decided again.
     Resolve(Outcome),
     /// Its permit was redeemed.
@@ -136,15 +140,15 @@ mod tests {
     #[test]
     fn only_the_drawn_transitions_exist() {
         let events = [
-            Event::Resolve(Outcome::Execute),
-            Event::Resolve(Outcome::Abstain),
-            Event::Resolve(Outcome::Halt),
-            Event::Start,
-            Event::Lapse,
-            Event::Withdraw,
-            Event::Result { success: true },
-            Event::Result { success: false },
-            Event::Lost,
+            Transition::Resolve(Outcome::Execute),
+            Transition::Resolve(Outcome::Abstain),
+            Transition::Resolve(Outcome::Halt),
+            Transition::Start,
+            Transition::Lapse,
+            Transition::Withdraw,
+            Transition::Result { success: true },
+            Transition::Result { success: false },
+            Transition::Lost,
         ];
         let mut drawn = Vec::new();
         for status in Status::ALL {
@@ -157,21 +161,21 @@ mod tests {
         assert_eq!(
             drawn,
             [
-                ("allowed", Event::Start, "executing"),
-                ("allowed", Event::Lapse, "lapsed"),
-                ("allowed", Event::Withdraw, "withdrawn"),
-                ("pending_approval", Event::Resolve(Outcome::Execute), "approved"),
-                ("pending_approval", Event::Resolve(Outcome::Abstain), "pending_approval"),
-                ("pending_approval", Event::Resolve(Outcome::Halt), "denied"),
-                ("pending_approval", Event::Withdraw, "withdrawn"),
-                ("approved", Event::Start, "executing"),
-                ("approved", Event::Lapse, "lapsed"),
-                ("approved", Event::Withdraw, "withdrawn"),
-                ("executing", Event::Result { success: true }, "succeeded"),
-                ("executing", Event::Result { success: false }, "failed"),
-                ("executing", Event::Lost, "timeout"),
-                ("timeout", Event::Result { success: true }, "succeeded"),
-                ("timeout", Event::Result { success: false }, "failed"),
+                ("allowed", Transition::Start, "executing"),
+                ("allowed", Transition::Lapse, "lapsed"),
+                ("allowed", Transition::Withdraw, "withdrawn"),
+                ("pending_approval", Transition::Resolve(Outcome::Execute), "approved"),
+                ("pending_approval", Transition::Resolve(Outcome::Abstain), "pending_approval"),
+                ("pending_approval", Transition::Resolve(Outcome::Halt), "denied"),
+                ("pending_approval", Transition::Withdraw, "withdrawn"),
+                ("approved", Transition::Start, "executing"),
+                ("approved", Transition::Lapse, "lapsed"),
+                ("approved", Transition::Withdraw, "withdrawn"),
+                ("executing", Transition::Result { success: true }, "succeeded"),
+                ("executing", Transition::Result { success: false }, "failed"),
+                ("executing", Transition::Lost, "timeout"),
+                ("timeout", Transition::Result { success: true }, "succeeded"),
+                ("timeout", Transition::Result { success: false }, "failed"),
             ]
         );
     }

@@ -1,9 +1,11 @@
-//! What one policy file says of an action: the loop of the contract, and nothing about other files or risk.
+//! The opinion of one policy file on an action: its first matching rule, made stricter by the rules before it that
+//! cannot be evaluated. It knows neither other files nor risk scores.
 
-use crate::decide::Basis;
-use crate::decision::{ApprovalRequirement, Effect, Outcome, ReasonCode};
+use crate::basis::Basis;
+use crate::decision::{Effect, Outcome, ReasonCode};
 use crate::policy::condition::{Cause, Input};
-use crate::policy::{Policy, RiskRule, Rule};
+use crate::policy::{Policy, Rule};
+use crate::quorum::ApprovalRequirement;
 use crate::risk::RiskLevel;
 use crate::truth::Truth;
 
@@ -67,6 +69,11 @@ impl<'p> Opinion<'p> {
         }
     }
 
+    /// Whether a rule of the file is about the tool, whatever else it asks for.
+    pub(crate) fn speaks_of(&self, tool: &str) -> bool {
+        self.policy.rules.iter().any(|rule| rule.matcher.speaks_of(tool))
+    }
+
     /// What keeps the first rule that would permit the action from doing so, as a clause.
     pub(crate) fn near_miss(&self) -> Option<String> {
         let (rule, cause) = self.near?;
@@ -120,13 +127,4 @@ impl<'p> Opinion<'p> {
 fn short(text: &str) -> &str {
     const SHOWN_CHARS: usize = 120;
     text.char_indices().nth(SHOWN_CHARS).and_then(|(end, _)| text.get(..end)).unwrap_or(text)
-}
-
-/// The risk rules that hold, or might.
-pub(crate) fn counted_risk_rules<'p>(
-    policy: &'p Policy,
-    input: &Input<'_>,
-) -> impl Iterator<Item = &'p RiskRule> {
-    let scope = policy.scope(input.action, false);
-    policy.risk_rules.iter().filter(move |rule| rule.when.evaluate(input, scope).truth != Truth::False)
 }

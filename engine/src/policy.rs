@@ -16,31 +16,37 @@ pub mod yaml;
 
 mod compile;
 mod gaps;
+mod keywords;
 mod lints;
 mod matcher;
 mod names;
 mod reader;
 #[cfg(any(test, feature = "schema"))]
 pub mod schema;
+mod source;
 mod tools;
-mod words;
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use crate::action::Action;
 use crate::canonical::Canonical;
-use crate::decision::{Effect, Quorum, RuleRef};
+use crate::decision::{Effect, RuleRef};
 use crate::diagnostic::{self, Diagnostic, Severity};
 use crate::hash::{FileHash, PolicyHash};
 use crate::meter::Meter;
 use crate::order;
 use crate::provenance::Provenance;
+use crate::quorum::Quorum;
 use crate::risk::{RiskLevel, RiskScore, Thresholds};
 use crate::span::{LineIndex, Span};
 use crate::value::{Object, Value};
 use condition::{Match, Scope};
 use glob::Glob;
 use tool::ToolDecl;
+
+pub use source::PolicySource;
 
 /// The most rules of a file, risk rules not counted.
 pub const MAX_RULES: usize = 10_000;
@@ -83,7 +89,9 @@ pub struct Policy {
 }
 
 /// Whether a policy's opinion counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "types", derive(schemars::JsonSchema, ts_rs::TS))]
+#[serde(rename_all = "snake_case")]
 pub enum Mode {
     /// It does.
     Enforce,
@@ -192,9 +200,8 @@ impl PolicySet {
         if diagnostics.iter().any(|finding| finding.severity == Severity::Error) {
             return (None, diagnostics);
         }
-        for (index, finding) in
-            gaps::find(&policies).into_iter().chain(lints::find(&policies)).chain(expense::find(&policies))
-        {
+        let gaps = gaps::contradictions(&policies).into_iter().chain(gaps::find(&policies));
+        for (index, finding) in gaps.chain(lints::find(&policies)).chain(expense::find(&policies)) {
             if let Some((name, bytes)) = sorted.get(index) {
                 let text = std::str::from_utf8(bytes).unwrap_or_default();
                 diagnostics.push(finding.located(name, &LineIndex::new(text)));

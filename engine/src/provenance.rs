@@ -1,7 +1,7 @@
 //! `provenance_id`: the digest of everything that a decision depends on.
 
 use crate::RUNTIME_VERSION;
-use crate::canonical::Members;
+use crate::canonical::ObjectWriter;
 use crate::hash::{Beginning, PolicyHash, ProvenanceId, RequestHash};
 use crate::state::State;
 use crate::value::Value;
@@ -11,14 +11,14 @@ use crate::value::Value;
 /// It is longer than a block of SHA-256, so every decision saves one block of hashing.
 #[derive(Debug)]
 pub(crate) struct Provenance {
-    basis: Members,
+    basis: ObjectWriter,
     hashed: Beginning,
 }
 
 impl Provenance {
     /// The beginning for decisions under the policies with this hash.
     pub(crate) fn under(policy_hash: PolicyHash) -> Self {
-        let mut basis = Members::new();
+        let mut basis = ObjectWriter::new();
         policy_hash.with_hex(|hash| basis.text("policy_hash", hash));
         let hashed = Beginning::of(basis.as_bytes());
         Provenance { basis, hashed }

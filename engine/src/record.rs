@@ -18,7 +18,7 @@ pub const MAX_RECORD_BYTES: usize = 16 * json::MAX_BYTES;
 
 /// What a record tells of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[cfg_attr(feature = "types", derive(ts_rs::TS))]
+#[cfg_attr(feature = "types", derive(schemars::JsonSchema, ts_rs::TS))]
 #[serde(rename_all = "snake_case")]
 pub enum RecordKind {
     /// An action was decided.
@@ -78,13 +78,14 @@ impl Display for RecordKind {
 }
 
 /// The end of a stream: how many records it has, and the hash of the last.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "types", derive(schemars::JsonSchema))]
 pub struct Head {
     /// The stream's name.
     pub stream: String,
     /// The number of records, which is the next `seq`.
     pub size: u64,
-    /// The hash of the last record; [`RecordHash::ZERO`] before the first.
+    /// The hash of the last record; 64 zeros before the first.
     pub record_hash: RecordHash,
 }
 

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 /// A score from 0 to 100. Adding stops at 100.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[cfg_attr(feature = "types", derive(ts_rs::TS))]
-#[cfg_attr(feature = "types", ts(type = "number"))]
+#[cfg_attr(feature = "types", derive(schemars::JsonSchema, ts_rs::TS))]
+#[cfg_attr(feature = "types", schemars(extend("maximum" = 100)), ts(type = "number"))]
 #[serde(try_from = "u8")]
 pub struct RiskScore(u8);
 
@@ -51,7 +51,7 @@ impl TryFrom<u8> for RiskScore {
 
 /// How risky, in one word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[cfg_attr(feature = "types", derive(ts_rs::TS))]
+#[cfg_attr(feature = "types", derive(schemars::JsonSchema, ts_rs::TS))]
 #[serde(rename_all = "snake_case")]
 pub enum RiskLevel {
     /// A score below 40.

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// A range of bytes of a file: `start` is in it, `end` is not.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[cfg_attr(feature = "types", derive(ts_rs::TS))]
+#[cfg_attr(feature = "types", derive(schemars::JsonSchema, ts_rs::TS))]
 pub struct Span {
     /// The first byte.
     pub start: usize,

@@ -16,22 +16,22 @@ use crate::value::{Object, Value};
 ///  "now":1795348800000}
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "types", derive(ts_rs::TS))]
+#[cfg_attr(feature = "types", derive(schemars::JsonSchema, ts_rs::TS))]
 #[serde(deny_unknown_fields)]
 pub struct State {
     /// The approval being acted on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "types", ts(optional))]
+    #[cfg_attr(feature = "types", schemars(with = "Approval"), ts(optional))]
     pub approval: Option<Approval>,
     /// Unix time in milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "types", ts(optional))]
+    #[cfg_attr(feature = "types", schemars(with = "i64"), ts(optional))]
     pub now: Option<i64>,
 }
 
 /// What became of a request for approval.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "types", derive(ts_rs::TS))]
+#[cfg_attr(feature = "types", derive(schemars::JsonSchema, ts_rs::TS))]
 #[serde(deny_unknown_fields)]
 pub struct Approval {
     /// Who granted it, in the order in which they did, or who rejected it.
@@ -44,12 +44,12 @@ pub struct Approval {
 
 /// A person who granted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "types", derive(ts_rs::TS))]
+#[cfg_attr(feature = "types", derive(schemars::JsonSchema, ts_rs::TS))]
 #[serde(deny_unknown_fields)]
 pub struct Approver {
     /// The identity that a host has checked: the id of an API key. Without one, the name is all there is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "types", ts(optional))]
+    #[cfg_attr(feature = "types", schemars(with = "String"), ts(optional))]
     pub key_id: Option<String>,
     /// The name, for people.
     pub principal: String,
@@ -59,7 +59,7 @@ pub struct Approver {
 
 /// The answer to a request for approval.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "types", derive(ts_rs::TS))]
+#[cfg_attr(feature = "types", derive(schemars::JsonSchema, ts_rs::TS))]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// The approvers say yes.

@@ -63,9 +63,9 @@ pub struct Expect {
     pub risk_score: Option<u8>,
 }
 
-/// Where an answer is not what was expected.
+/// A field of a decision that differs from the expected one.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Difference {
+pub struct Mismatch {
     /// What was compared.
     pub field: &'static str,
     /// What was expected.
@@ -76,7 +76,7 @@ pub struct Difference {
 
 impl Expect {
     /// Where `decision` is not what was expected; nowhere for a test that passes.
-    pub fn differences(&self, decision: &Decision) -> Vec<Difference> {
+    pub fn differences(&self, decision: &Decision) -> Vec<Mismatch> {
         let rule = decision.rule.as_ref().map(|rule| rule.id.as_str());
         let none = |id: Option<&str>| id.unwrap_or("none").to_owned();
         let compared = [
@@ -94,7 +94,7 @@ impl Expect {
         let compared = compared.into_iter().flatten();
         compared
             .filter(|(_, expected, actual)| expected != actual)
-            .map(|(field, expected, actual)| Difference { field, expected, actual })
+            .map(|(field, expected, actual)| Mismatch { field, expected, actual })
             .collect()
     }
 }
@@ -133,12 +133,12 @@ struct File<'a> {
 }
 
 /// The members of a mapping whose keys are known.
-struct Members<'n> {
+struct Fields<'n> {
     span: Span,
     entries: &'n [Entry],
 }
 
-impl<'n> Members<'n> {
+impl<'n> Fields<'n> {
     fn get(&self, key: &str) -> Option<&'n Node> {
         self.entries.iter().find(|entry| entry.key == key).map(|entry| &entry.value)
     }
@@ -172,7 +172,7 @@ impl File<'_> {
         Err(self.wrong(Code::WrongType, node.span, &message, &format!("it must be {wanted}")))
     }
 
-    fn map<'n>(&self, node: &'n Node, what: &str, known: &[&str]) -> Read<Members<'n>> {
+    fn map<'n>(&self, node: &'n Node, what: &str, known: &[&str]) -> Read<Fields<'n>> {
         let Kind::Map(entries) = &node.kind else {
             let message = format!("{what} is a mapping, not {}", node.described());
             return Err(self.wrong(
@@ -188,7 +188,7 @@ impl File<'_> {
                 let help = format!("its keys are {}", keys(known));
                 Err(self.wrong(Code::UnknownKey, entry.key_span, &message, &help))
             }
-            None => Ok(Members { span: node.span, entries }),
+            None => Ok(Fields { span: node.span, entries }),
         }
     }
 
@@ -217,7 +217,7 @@ impl File<'_> {
         })
     }
 
-    fn policies(&self, root: &Members<'_>) -> Read<Option<Vec<String>>> {
+    fn policies(&self, root: &Fields<'_>) -> Read<Option<Vec<String>>> {
         let named = |node: &Node, key: &str| self.text(node, key).map(str::to_owned);
         match (root.get("policy"), root.get("policies")) {
             (Some(_), Some(both)) => {

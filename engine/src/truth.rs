@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// Whether a condition holds. The order is that of Kleene's logic: `and` is the least, `or` the greatest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[cfg_attr(feature = "types", derive(ts_rs::TS))]
+#[cfg_attr(feature = "types", derive(schemars::JsonSchema, ts_rs::TS))]
 #[serde(rename_all = "snake_case")]
 pub enum Truth {
     /// It does not hold.

@@ -4,11 +4,12 @@
 //! Reading is in [`crate::json`], printing in [`crate::canonical`]; this module does neither.
 
 use std::cmp::Ordering;
+use std::fmt;
 
-use serde::{Serialize, Serializer};
+use serde::de::{Error as _, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::canonical::{Canonical, NotJson};
-use crate::{json, order};
+use crate::order;
 
 /// A JSON value.
 #[derive(Debug, Clone, PartialEq)]
@@ -80,15 +81,6 @@ impl Value {
     pub fn as_object(&self) -> Option<&Object> {
         if let Value::Object(object) = self { Some(object) } else { None }
     }
-}
-
-/// Anything serialisable as a value.
-///
-/// # Errors
-/// When it has no JSON form; see [`Canonical::serialize`].
-pub fn to_value<T: Serialize + ?Sized>(source: &T) -> Result<Value, NotJson> {
-    let printed = Canonical::serialize(source)?;
-    json::parse_canonical(printed.as_bytes(), usize::MAX).map_err(serde::ser::Error::custom)
 }
 
 impl From<&str> for Value {
@@ -174,6 +166,83 @@ impl Serialize for Value {
             Value::Array(items) => serializer.collect_seq(items),
             Value::Object(object) => serializer.collect_map(object.iter()),
         }
+    }
+}
+
+/// For programs that read what the engine printed; what callers send is read by [`crate::json`], which is stricter.
+impl<'de> Deserialize<'de> for Value {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(AnyValue)
+    }
+}
+
+struct AnyValue;
+
+impl<'de> Visitor<'de> for AnyValue {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E>(self, bool: bool) -> Result<Value, E> {
+        Ok(Value::Bool(bool))
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "every number is a double")]
+    fn visit_i64<E>(self, number: i64) -> Result<Value, E> {
+        Ok(Value::Number(number as f64))
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "every number is a double")]
+    fn visit_u64<E>(self, number: u64) -> Result<Value, E> {
+        Ok(Value::Number(number as f64))
+    }
+
+    fn visit_f64<E>(self, number: f64) -> Result<Value, E> {
+        Ok(Value::Number(number))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Value, E> {
+        Ok(Value::from(text))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+        let mut values = Vec::new();
+        while let Some(item) = items.next_element()? {
+            values.push(item);
+        }
+        Ok(Value::Array(values))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
+        let mut values = Vec::new();
+        while let Some(member) = members.next_entry()? {
+            values.push(member);
+        }
+        let object = Object::from_members(values);
+        object
+            .map(Value::Object)
+            .map_err(|key| A::Error::custom(format_args!("the key `{key}` is there twice")))
+    }
+}
+
+#[cfg(feature = "types")]
+impl schemars::JsonSchema for Value {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Value".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        true.into()
     }
 }
 

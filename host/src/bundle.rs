@@ -1,4 +1,4 @@
-//! Bundles: the policy files of a set in one signed document, for those who decide far from the server.
+//! Bundles: the policy files of a set in one signed document, for clients that decide offline.
 //!
 //! The document is a DSSE envelope (<https://github.com/secure-systems-lab/dsse>, version 1.0.2) around a canonical
 //! JSON [`Payload`], signed with Ed25519 (RFC 8032). A payload says until when it may be relied on; nothing outside of
@@ -19,9 +19,9 @@ use engine::policy::policy_hash;
 use engine::time::rfc3339;
 use serde::{Deserialize, Serialize};
 
-use crate::clock::parse_time;
-use crate::store::PolicySource;
+use engine::policy::PolicySource;
 use key::{PublicKey, SigningKey};
+use store::time::parse_time;
 
 /// What DSSE calls the kind of document that is signed.
 pub const PAYLOAD_TYPE: &str = "application/vnd.faramesh.bundle+json";
@@ -29,13 +29,13 @@ pub const PAYLOAD_TYPE: &str = "application/vnd.faramesh.bundle+json";
 /// The version of the payload's format.
 pub const BUNDLE_VERSION: u32 = 1;
 
-/// How long a bundle may be relied on where nobody says.
+/// How long a bundle may be relied on by default.
 pub const DEFAULT_MAX_AGE: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The most bytes of an envelope that is read: as many as a set of large files needs.
 pub const MAX_ENVELOPE_BYTES: usize = 64 * MAX_BYTES;
 
-/// What is signed.
+/// The signed payload.
 ///
 /// ```json
 /// {"bundle_version":1,"engine_hash":"…","expires_at":"2026-11-23T15:00:00.000Z",
@@ -48,7 +48,7 @@ pub const MAX_ENVELOPE_BYTES: usize = 64 * MAX_BYTES;
 pub struct Payload {
     /// [`BUNDLE_VERSION`].
     pub bundle_version: u32,
-    /// The engine of whoever made it.
+    /// The engine of its maker.
     pub engine_hash: EngineHash,
     /// `issued_at` and `max_age_seconds` together. RFC 3339.
     pub expires_at: String,
@@ -100,21 +100,21 @@ pub struct Signature {
     pub sig: String,
 }
 
-/// A bundle that holds: a trusted key signed it, and it is what it says.
+/// A verified bundle: a trusted key signed it, and its content is consistent.
 #[derive(Debug, Clone)]
 pub struct Verified {
-    /// What was signed.
+    /// The signed payload.
     pub payload: Payload,
     /// The files, decoded.
     pub sources: Vec<PolicySource>,
-    /// Whose signature it has.
+    /// The key that signed it.
     pub key_id: String,
 }
 
-/// Why a document is no bundle to rely on.
+/// Why a document cannot be relied on as a bundle.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BundleError {
-    /// It is no envelope, or its payload is none of ours.
+    /// It is not an envelope, or its payload is not of our type.
     #[error("this is no bundle: {0}")]
     Unreadable(String),
     /// It is a signed document of another kind.
@@ -137,14 +137,14 @@ pub enum BundleError {
     WrongTimes,
 }
 
-/// What a bundle is made of.
+/// The parts of a bundle.
 #[derive(Debug, Clone)]
 pub struct Contents<'a> {
     /// The files.
     pub sources: &'a [PolicySource],
     /// The number of the set on the server.
     pub policy_version: Option<&'a str>,
-    /// The engine of whoever makes it.
+    /// The engine of its maker.
     pub engine_hash: EngineHash,
     /// When it is made, in Unix milliseconds.
     pub issued_at_ms: i64,
@@ -183,7 +183,7 @@ impl Payload {
     /// When it was made, in Unix milliseconds.
     ///
     /// # Errors
-    /// When that is no time.
+    /// If that is not a time.
     pub fn issued_at_ms(&self) -> Result<i64, BundleError> {
         time(&self.issued_at)
     }
@@ -191,7 +191,7 @@ impl Payload {
     /// When it stops to count, in Unix milliseconds.
     ///
     /// # Errors
-    /// When its times are no times, or contradict each other.
+    /// If its times are invalid or contradict each other.
     pub fn expires_at_ms(&self) -> Result<i64, BundleError> {
         let (issued, expires) = (time(&self.issued_at)?, time(&self.expires_at)?);
         let age_ms = expires.checked_sub(issued).and_then(|age| u64::try_from(age).ok());
@@ -227,7 +227,7 @@ impl Envelope {
     /// Reads a document.
     ///
     /// # Errors
-    /// When it is no envelope.
+    /// If it is not an envelope.
     pub fn parse(bytes: &[u8]) -> Result<Self, BundleError> {
         serde_json::from_slice(bytes).map_err(|error| BundleError::Unreadable(error.to_string()))
     }

@@ -1,4 +1,4 @@
-//! What the server is told at its start, checked once.
+//! The settings of the server, checked once at its start.
 //!
 //! Nothing here opens or creates anything; that a folder is missing or a port taken shows in [`crate::server`].
 
@@ -19,7 +19,7 @@ pub struct Settings {
     pub db: String,
     /// The folder with the policy files.
     pub policies: PathBuf,
-    /// Where the compiled engine is kept; none means the place that [`cache_dir`] names.
+    /// The folder for the compiled engine; without one, every start compiles it.
     pub cache_dir: Option<PathBuf>,
     /// How long an approval may take where no policy says: `30s`, `5m`, `1h`, `1d`.
     pub approval_ttl: String,
@@ -39,21 +39,47 @@ pub struct Settings {
     pub allow_origins: Vec<String>,
 }
 
+/// The defaults, as a person writes them.
+impl Settings {
+    /// For [`Settings::host`].
+    pub const HOST: &str = "127.0.0.1";
+    /// For [`Settings::port`].
+    pub const PORT: u16 = 8000;
+    /// For [`Settings::db`].
+    pub const DB: &str = ".faramesh/faramesh.db";
+    /// For [`Settings::policies`].
+    pub const POLICIES: &str = "policies";
+    /// For [`Settings::approval_ttl`].
+    pub const APPROVAL_TTL: &str = "1h";
+    /// For [`Settings::start_ttl`].
+    pub const START_TTL: &str = "15m";
+    /// For [`Settings::result_ttl`].
+    pub const RESULT_TTL: &str = "15m";
+    /// For [`Settings::record_skew`].
+    pub const RECORD_SKEW: &str = "5m";
+    /// For [`Settings::max_body`].
+    pub const MAX_BODY: usize = engine::json::MAX_BYTES;
+    /// For [`Settings::max_connections`]: every held call waits on one.
+    pub const MAX_CONNECTIONS: usize = 2048;
+    /// For [`Settings::bundle_max_age`].
+    pub const BUNDLE_MAX_AGE: &str = "24h";
+}
+
 impl Default for Settings {
     fn default() -> Self {
         Settings {
-            host: "127.0.0.1".to_owned(),
-            port: 8000,
-            db: ".faramesh/faramesh.db".to_owned(),
-            policies: PathBuf::from("policies"),
+            host: Settings::HOST.to_owned(),
+            port: Settings::PORT,
+            db: Settings::DB.to_owned(),
+            policies: PathBuf::from(Settings::POLICIES),
             cache_dir: None,
-            approval_ttl: "1h".to_owned(),
-            start_ttl: "15m".to_owned(),
-            result_ttl: "15m".to_owned(),
-            record_skew: "5m".to_owned(),
-            max_body: engine::json::MAX_BYTES,
-            max_connections: MAX_CONNECTIONS,
-            bundle_max_age: "24h".to_owned(),
+            approval_ttl: Settings::APPROVAL_TTL.to_owned(),
+            start_ttl: Settings::START_TTL.to_owned(),
+            result_ttl: Settings::RESULT_TTL.to_owned(),
+            record_skew: Settings::RECORD_SKEW.to_owned(),
+            max_body: Settings::MAX_BODY,
+            max_connections: Settings::MAX_CONNECTIONS,
+            bundle_max_age: Settings::BUNDLE_MAX_AGE.to_owned(),
             allow_origins: Vec::new(),
         }
     }
@@ -94,7 +120,7 @@ pub struct Config {
     pub head_time: Duration,
     /// How long a connection may take nothing of an answer.
     pub write_time: Duration,
-    /// How long the policy folder must have stood still before a change of it counts that may permit more.
+    /// How long the policy folder must be unchanged before a change of it counts that may permit more.
     pub settled: Duration,
 }
 
@@ -102,9 +128,9 @@ pub struct Config {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct ConfigError {
-    /// What is wrong.
+    /// The fault.
     pub message: String,
-    /// What to do.
+    /// The remedy.
     pub help: String,
 }
 
@@ -116,9 +142,7 @@ const HEAD_TIME: Duration = Duration::from_secs(30);
 /// Longer than any pause of a healthy network.
 const WRITE_TIME: Duration = Duration::from_secs(30);
 
-/// The usual limit of connections: every held call waits on one.
-pub const MAX_CONNECTIONS: usize = 2048;
-/// Fewer could not be shared out: some are for streams, some for those who wait, some for everybody.
+/// Fewer could not be shared out: some are for streams, some for waiting requests, some for all others.
 const FEWEST_CONNECTIONS: usize = 16;
 
 impl Config {
@@ -139,18 +163,9 @@ impl Config {
                 }
             })?],
         };
-        let db = match settings.db.split_once(':') {
-            Some(("sqlite", path)) => path.strip_prefix("//").unwrap_or(path),
-            Some((scheme @ ("postgres" | "postgresql" | "mysql"), _)) => {
-                return Err(ConfigError {
-                    message: format!("this version cannot use a `{scheme}` database"),
-                    help: "set `FARAMESH_DB` to a path or to `sqlite:PATH`".to_owned(),
-                });
-            }
-            _ => settings.db.as_str(),
-        };
-        if db.is_empty() || settings.policies.as_os_str().is_empty() {
-            let name = if db.is_empty() { "FARAMESH_DB" } else { "FARAMESH_POLICIES" };
+        let db = database(&settings.db)?;
+        if db.as_os_str().is_empty() || settings.policies.as_os_str().is_empty() {
+            let name = if db.as_os_str().is_empty() { "FARAMESH_DB" } else { "FARAMESH_POLICIES" };
             return Err(ConfigError {
                 message: format!("`{name}` is empty"),
                 help: "set it to a path, or leave it out".to_owned(),
@@ -171,9 +186,9 @@ impl Config {
         Ok(Config {
             hosts,
             port: settings.port,
-            db: PathBuf::from(db),
+            db,
             policies: settings.policies,
-            cache_dir: settings.cache_dir.or_else(cache_dir),
+            cache_dir: settings.cache_dir,
             approval_ttl: ttl("FARAMESH_APPROVAL_TTL", &settings.approval_ttl)?,
             start_ttl: ttl("FARAMESH_START_TTL", &settings.start_ttl)?,
             result_ttl: ttl("FARAMESH_RESULT_TTL", &settings.result_ttl)?,
@@ -217,6 +232,21 @@ impl Config {
     }
 }
 
+/// The file that a `FARAMESH_DB` names.
+///
+/// # Errors
+/// For a database of another kind.
+pub fn database(setting: &str) -> Result<PathBuf, ConfigError> {
+    match setting.split_once(':') {
+        Some(("sqlite", path)) => Ok(PathBuf::from(path.strip_prefix("//").unwrap_or(path))),
+        Some((scheme @ ("postgres" | "postgresql" | "mysql"), _)) => Err(ConfigError {
+            message: format!("this version cannot use a `{scheme}` database"),
+            help: "set `FARAMESH_DB` to a path or to `sqlite:PATH`".to_owned(),
+        }),
+        _ => Ok(PathBuf::from(setting)),
+    }
+}
+
 /// An origin as browsers write it (RFC 6454 §6.2): a scheme, a name in lowercase, and a port that is not the usual one.
 fn origin(text: &str) -> Result<String, ConfigError> {
     let lower = text.trim().to_ascii_lowercase();
@@ -254,7 +284,7 @@ fn ttl(name: &str, text: &str) -> Result<Duration, ConfigError> {
 /// A time for which a bundle may be relied on: whole seconds, because that is how a bundle says it.
 ///
 /// # Errors
-/// When it is none.
+/// If it is invalid.
 pub fn max_age(name: &str, text: &str) -> Result<Duration, ConfigError> {
     let age = ttl(name, text)?;
     if age.subsec_nanos() == 0 {
@@ -264,18 +294,6 @@ pub fn max_age(name: &str, text: &str) -> Result<Duration, ConfigError> {
         message: format!("`{text}` is not a time that `{name}` can have"),
         help: "write whole seconds, such as 30s, 5m, 1h or 1d".to_owned(),
     })
-}
-
-/// Where compiled engines are kept: `$FARAMESH_CACHE_DIR`, else `$XDG_CACHE_HOME/faramesh`, else `~/.cache/faramesh`.
-///
-/// There is no other place: a folder for temporary files is shared, and another user could make a folder of this name
-/// there first.
-pub fn cache_dir() -> Option<PathBuf> {
-    let set = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    // The XDG Base Directory Specification has relative paths ignored.
-    let caches = set("XDG_CACHE_HOME").filter(|path| path.is_absolute());
-    set("FARAMESH_CACHE_DIR")
-        .or_else(|| Some(caches.or_else(|| Some(set("HOME")?.join(".cache")))?.join("faramesh")))
 }
 
 /// A length of time such as `250ms`, `30s`, `5m`, `1h`, `1d` or `2w`, by the grammar of the engine.

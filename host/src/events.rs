@@ -1,4 +1,4 @@
-//! Wakes those who wait for one action, and tells everybody who waits when the server stops.
+//! Wakes requests that wait for one action, and notifies all waiting requests when the server stops.
 //!
 //! Nothing is buffered here: who is woken reads the store. Streams of all records are in [`crate::http::events`].
 
@@ -9,29 +9,29 @@ use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{Notify, futures::Notified, watch};
 
-use crate::store::Event;
+use store::Event;
 
-/// Who waits for what.
+/// The waiting requests, by action.
 #[derive(Debug, Default)]
 pub struct Waiting {
-    /// Who waits for one action, and how many of them there are.
+    /// The waiting requests for one action, and their number.
     actions: Mutex<HashMap<String, (Arc<Notify>, usize)>>,
-    /// Fires when somebody begins to wait.
+    /// Fires when a request begins to wait.
     begun: Notify,
     closing: watch::Sender<bool>,
 }
 
 impl Waiting {
-    /// Wakes whoever waits for an action with each record about it, until the store is gone.
+    /// Wakes the requests that wait for an action with each record about it, until the store is gone.
     ///
     /// It listens only while a caller waits, so that records wake no task for nothing. A caller that begins to wait
-    /// reads the action after [`Watch::next`] is enabled; what was committed before this listens is in that read, or
+    /// reads the action after [`Watch::next`] is enabled; a record committed before this listens is in that read, or
     /// [`Waiting::wake_all`] makes the caller read again.
     pub async fn follow(&self, listen: impl Fn() -> Receiver<Event>) {
         loop {
             self.begun.notified().await;
             let mut records = listen();
-            // What was committed before this is not among the records to come, so every caller looks once more.
+            // Records committed before this are not among those to come, so every caller looks again.
             self.wake_all();
             if !self.listen_while_somebody_waits(&mut records).await {
                 return;
@@ -48,7 +48,7 @@ impl Waiting {
                         self.wake(&about.action_id);
                     }
                 }
-                // Which ones were missed is not known, so everybody looks.
+                // The missed records are not known, so every caller looks again.
                 Err(RecvError::Lagged(_)) => self.wake_all(),
                 Err(RecvError::Closed) => return false,
             }
@@ -101,7 +101,7 @@ pub async fn closed(closing: &mut watch::Receiver<bool>) {
     _ = closing.wait_for(|closing| *closing).await;
 }
 
-/// Somebody who waits for one action.
+/// A request that waits for one action.
 #[derive(Debug)]
 pub struct Watch<'a> {
     waiting: &'a Waiting,
@@ -110,8 +110,8 @@ pub struct Watch<'a> {
 }
 
 impl Watch<'_> {
-    /// What fires with the next record about the action. Enable it before reading the action, or a record that
-    /// is written in between is missed.
+    /// Fires with the next record about the action. Enable it before reading the action, or a record written in between
+    /// is missed.
     pub fn next(&self) -> Notified<'_> {
         self.notify.notified()
     }
@@ -160,7 +160,7 @@ mod tests {
         assert_eq!(records.receiver_count(), 0, "nobody waits");
         let watch = waiting.action("a");
         let next = watch.next();
-        // Whoever waits when the listening begins looks once: a record may have come just before.
+        // A request that waits when the listening begins looks once: a record may have arrived just before.
         next.await;
         assert_eq!(records.receiver_count(), 1);
         following.abort();

@@ -1,8 +1,8 @@
-//! The one road from an action to an answer: gather what is known, ask the engine, record, and only then say it.
+//! The only way from an action to an answer: gather the state, ask the engine, record, and only then answer.
 //!
-//! What an action may do is decided by the engine and nowhere here. What follows a decision is in [`approval`]
-//! (people answer, time runs out) and [`execution`] (it starts and ends); both walk the same road. Looking back at
-//! decisions is in [`recent`], [`replay`] and [`simulate`]. What was decided elsewhere comes in through [`intake`].
+//! The engine decides, and nothing here does. The steps after a decision are in [`approval`] (people answer, time runs
+//! out) and [`execution`] (the action starts and ends); both follow the same path. Past decisions are in [`recent`],
+//! [`replay`] and [`simulate`]. Decisions made elsewhere arrive through [`intake`].
 
 pub mod approval;
 pub mod execution;
@@ -23,15 +23,15 @@ use engine::record::{Draft, RecordKind};
 use engine::state::State;
 use engine::time::rfc3339;
 use serde_json::value::RawValue;
+use store::{
+    ActionRow, DecisionRow, IdempotentRequest, NewAction, Receipt, Store, StoreError, Visible, Written,
+};
 
+use crate::actor::Actor;
 use crate::clock::Clock;
 use crate::keys::{self, Keys};
 use crate::metrics::Metrics;
 use crate::policies::Policies;
-use crate::principal::Actor;
-use crate::store::{
-    ActionRow, DecisionRow, Idempotency, NewAction, Receipt, Rendered, Store, StoreError, Written,
-};
 use pass::{Essentials, Pass, Proposed};
 
 /// Decides, records and answers.
@@ -64,55 +64,32 @@ pub struct Ttls {
 /// turn means that something else was recorded.
 const TURNS: usize = 32;
 
-/// What a request that changes an action leads to. It exists only when the store has acknowledged the record.
+/// The result of a request that changes an action: the action as the request left it, now or when the same request
+/// came before. It exists only after the store has acknowledged the record.
 #[derive(Debug)]
-pub enum Answer {
-    /// The action as it stands now.
-    Action(Box<ActionRow>),
-    /// The answer that was given under the same idempotency key before.
-    Again(String),
+pub struct Answer(Box<ActionRow>);
+
+impl Answer {
+    /// The action.
+    pub fn row(&self) -> &ActionRow {
+        &self.0
+    }
 }
 
 impl From<Written> for Answer {
     fn from(written: Written) -> Self {
         match written {
-            Written::Fresh(row) => Answer::Action(row),
-            Written::Replayed(text) => Answer::Again(text),
+            Written::Fresh(row) | Written::Replayed(row) => Answer(row),
         }
     }
 }
 
-/// A request that may come twice and must count once.
-#[derive(Clone)]
-pub struct Once {
-    /// Who asks, and for what.
-    pub scope: String,
-    /// The `Idempotency-Key`.
-    pub key: String,
-    /// The SHA-256 of the body, in hex.
-    pub body_hash: String,
-    /// Makes the answer that is kept.
-    pub render: Arc<dyn Fn(&ActionRow) -> Rendered + Send + Sync>,
-}
-
-impl Once {
-    fn idempotency(&self) -> Idempotency {
-        let render = Arc::clone(&self.render);
-        Idempotency {
-            scope: self.scope.clone(),
-            key: self.key.clone(),
-            body_hash: self.body_hash.clone(),
-            render: Box::new(move |row| render(row)),
-        }
-    }
-}
-
-/// An action that nobody can read, and so does not exist. Its decision is recorded.
+/// An unreadable action, which therefore does not exist. Its decision is recorded.
 #[derive(Debug)]
 pub struct Unreadable {
     /// The decision.
     pub decision: Decision,
-    /// What is wrong with it, as the engine printed it.
+    /// The fault in it, as the engine printed it.
     pub error: Option<Box<RawValue>>,
     /// Its record.
     pub receipt: Receipt,
@@ -130,12 +107,12 @@ pub enum GateError {
     /// The caller may not answer requests for approval.
     #[error("this caller may not approve")]
     NotAnApprover,
-    /// The token was not made for this action as it stands, or not for this caller.
+    /// The token was not made for this version of the action, or not for this caller.
     #[error(
         "the approval token is not valid: it was used, was made for another approver, or is not of this action"
     )]
     WrongToken,
-    /// A token alone is not enough for what the policy asks.
+    /// The token's one approval does not meet the policy's requirement.
     #[error("this action needs more than one approver, and each must answer with their own key")]
     TokenNotEnough,
     /// The proposer of an action cannot approve it.
@@ -147,7 +124,7 @@ pub enum GateError {
     /// The policy asks for roles that this approver has not.
     #[error("your approval would not count: the policy asks for approver roles that your key does not have")]
     RoleNotAsked,
-    /// What permitted the action does not any more: why, and the action as it stands now.
+    /// The action is no longer permitted: the reason, and its current state.
     #[error("{}", match .0 {
         ReasonCode::PermitExpired => "the action was permitted and did not start in time; submit it again",
         _ => "the policies in force no longer permit the action; submit it again",
@@ -156,7 +133,7 @@ pub enum GateError {
     /// Other changes came first each time.
     #[error("the policies, the keys or the action keep changing, so this could not be recorded; try again")]
     Restless,
-    /// The action is not where this could happen: as it stands now.
+    /// The action is in another status: its current state.
     #[error("the action is `{}`", .0.status.as_str())]
     WrongStatus(Box<ActionRow>),
     /// It was decided outside this server, where it also starts and ends.
@@ -170,7 +147,7 @@ pub enum GateError {
         "the engine that decided, `{0}`, is not kept here, so its decision can be neither made again nor explained"
     )]
     UnknownEngine(String),
-    /// The value that a tool gave back is no strict JSON.
+    /// The tool's result is not strict JSON.
     #[error("the result cannot be read: {0}")]
     UnreadableResult(JsonError),
     /// The machine or the engine did not do its part.
@@ -247,13 +224,13 @@ impl Gate {
     /// Decides an action and records the decision.
     ///
     /// # Errors
-    /// [`GateError::Unreadable`] for bytes that are no action, recorded all the same; [`GateError::Store`] when the
-    /// decision could not be recorded, and then nothing may run.
+    /// [`GateError::Unreadable`] for bytes that do not form an action, which are still recorded; [`GateError::Store`]
+    /// if the decision could not be recorded, and then nothing may run.
     pub async fn submit(
         &self,
         caller: &Actor,
         action: &[u8],
-        once: Option<Once>,
+        request: Option<IdempotentRequest>,
     ) -> Result<Answer, GateError> {
         for _ in 0..TURNS {
             // Gather.
@@ -272,15 +249,15 @@ impl Gate {
 
             // Act.
             let new = self.new_action(caller, &pass, proposed, now_ms)?;
-            // INVARIANT: nobody is told of an outcome before this has answered.
-            match self.store.submit(new, once.as_ref().map(Once::idempotency)).await {
+            // INVARIANT: the outcome is not reported before this has answered.
+            match self.store.submit(new, request.clone()).await {
                 Ok(written) => {
                     if let Written::Fresh(row) = &written {
                         self.decided(&row.decision, pass.duration, &row.id);
                     }
                     return Ok(written.into());
                 }
-                // Another set came into force while this one decided, so that one decides.
+                // Another set was activated while this one decided, so the new one decides.
                 Err(StoreError::Outdated) => self.policies.moved_on_from(&set.policy_version).await,
                 Err(error) => return Err(error.into()),
             }
@@ -307,8 +284,8 @@ impl Gate {
             Outcome::Execute => (None, None, Some(self.start_by_ms(now_ms))),
             Outcome::Halt => (None, None, None),
         };
-        // INVARIANT: what is kept of an action follows from its records, or an audit could not hold it against them. Of
-        // the secret a record has the hash alone: others read records.
+        // INVARIANT: the row of an action follows from its records, or an audit could not compare them. A record
+        // holds only the hash of the secret, because others read records.
         if let (Some(secret), Some(expires_at_ms)) = (&approval_secret, expires_at_ms) {
             fields.push(("approval_secret_hash", Canonical::text(&Digest::of(secret.as_bytes()).to_hex())));
             fields.push(("expires_at", Canonical::text(&rfc3339(expires_at_ms))));
@@ -336,7 +313,7 @@ impl Gate {
         })
     }
 
-    /// Decides an action and records nothing: what it would get now.
+    /// Decides an action and records nothing: the decision it would get now.
     ///
     /// # Errors
     /// When the caller's key is bound to other agents.
@@ -356,8 +333,7 @@ impl Gate {
     /// # Errors
     /// [`StoreError::NotFound`] also for an action that the caller may not see.
     pub async fn visible(&self, caller: &Actor, id_or_prefix: &str) -> Result<ActionRow, GateError> {
-        let row = self.store.action(id_or_prefix.to_owned()).await?;
-        if caller.sees(&row.principal) { Ok(row) } else { Err(StoreError::NotFound.into()) }
+        Ok(Visible::new(&*self.store, caller.sight()).action(id_or_prefix).await?)
     }
 
     async fn refuse_unreadable(&self, caller: &Actor, pass: Pass, now_ms: i64) -> GateError {
@@ -378,13 +354,11 @@ impl Gate {
         }
     }
 
-    /// The answer that was given under the same idempotency key, where there is one.
-    async fn answered(&self, once: Option<&Once>) -> Result<Option<Answer>, GateError> {
-        let Some(once) = once else { return Ok(None) };
-        let (scope, key) = (once.scope.clone(), once.key.clone());
-        let body_hash = once.body_hash.clone();
-        let answered = self.store.answered(scope, key, body_hash, self.clock.now_ms()).await?;
-        Ok(answered.map(Answer::Again))
+    /// What the same request led to before, where it came before.
+    async fn answered(&self, request: Option<&IdempotentRequest>) -> Result<Option<Answer>, GateError> {
+        let Some(request) = request else { return Ok(None) };
+        let answered = self.store.answered(request.clone(), self.clock.now_ms()).await?;
+        Ok(answered.map(|row| Answer(Box::new(row))))
     }
 
     fn approval_ms(&self, decided: &Essentials) -> i64 {

@@ -1,9 +1,9 @@
 //! How a server proves that it knows a key, before a client on the same machine sends it.
 //!
-//! Any program may listen on a free port of the machine, also on the one where a server was a moment ago. So a client
-//! first asks for a proof: an HMAC over its own nonce and over where the server listens, keyed with the digest of the
-//! secret, which the server stores. Whoever passes the question on to the server gets a proof that names the server's
-//! own address and not the one that was asked.
+//! Any program may listen on a free port of the machine, including one where a server was a moment ago. A client
+//! therefore first asks for a proof: an HMAC over its own nonce and over the server's addresses, keyed with the
+//! digest of the secret, which the server stores. A program that relays the question to the server gets a proof that
+//! names the server's own address and not the one that was asked.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -44,7 +44,7 @@ impl Identity {
         self.key_id == key_id && hmac::verify(&key(&secret_hash), message.as_bytes(), &proof).is_ok()
     }
 
-    /// Whether the server listens where it was asked, so that nothing stands between.
+    /// Whether the server listens at the address that was asked, so that no other program is between.
     pub fn listens_at(&self, asked: SocketAddr) -> bool {
         self.listening.iter().any(|listening| {
             let every = match (listening.ip(), asked.ip()) {

@@ -1,7 +1,7 @@
 //! API keys: making, checking and revoking them.
 //!
 //! A key is `fmk_<id>_<secret>`. Only the SHA-256 of the secret is kept. All keys are in memory, so that a check
-//! costs no query and a revoked key stops at once. What a role may do is in [`crate::principal`].
+//! costs no query and a revoked key stops at once. The permissions of a role are in [`crate::actor`].
 
 use std::collections::HashMap;
 use std::fs;
@@ -13,17 +13,18 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use engine::canonical::Canonical;
 use engine::hash::Digest;
+use engine::principal::{ANONYMOUS, APPROVAL_LINK, Principal, SYSTEM};
 use engine::record::{Draft, RecordKind};
 use engine::time::rfc3339;
 use engine::value::Value;
 use serde::Serialize;
+use store::{KeyRow, Store, StoreError};
 use subtle::ConstantTimeEq as _;
 
+use crate::actor::{Actor, Agents, Role};
 use crate::clock::Clock;
 use crate::metrics::Metrics;
-use crate::principal::{ANONYMOUS, APPROVAL_LINK, Actor, Agents, Principal, Role, SYSTEM};
 use crate::private_file;
-use crate::store::{KeyRow, Store, StoreError};
 
 /// The name of the key that the first start makes.
 pub const ADMIN: &str = "admin";
@@ -51,11 +52,11 @@ pub struct Keys {
 pub struct NewKey {
     /// Its name, which becomes the principal.
     pub name: String,
-    /// What it may do.
+    /// Its role.
     pub role: Role,
     /// The agents it may speak for.
     pub agents: Vec<String>,
-    /// What it may approve as.
+    /// Its approver roles.
     pub approver_roles: Vec<String>,
     /// Until when it works, Unix milliseconds.
     pub expires_at_ms: Option<i64>,
@@ -78,12 +79,12 @@ pub enum KeyError {
     Store(#[from] StoreError),
 }
 
-/// Whoever holds a key that works.
+/// The holder of a working key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Holder {
     /// The id of the key.
     pub key_id: String,
-    /// Who it is, and what it may do.
+    /// Its identity and permissions.
     pub actor: Actor,
     /// Until when the key works, Unix milliseconds.
     pub expires_at_ms: Option<i64>,
@@ -108,10 +109,10 @@ impl Keys {
         Ok(Keys { store, clock, metrics, by_id: RwLock::new(by_id), failures, turn: Default::default() })
     }
 
-    /// Who the holder of this key is.
+    /// The holder of this key.
     ///
     /// # Errors
-    /// [`WrongKey`] for a text that is no key, an unknown, expired or revoked one, or a wrong secret.
+    /// [`WrongKey`] for a text that is not a key, an unknown, expired or revoked one, or a wrong secret.
     pub fn authenticate(&self, text: &str) -> Result<Holder, WrongKey> {
         let (id, secret) = text.strip_prefix("fmk_").and_then(|rest| rest.split_once('_')).ok_or(WrongKey)?;
         let given = Digest::of(secret.as_bytes()).to_hex();
@@ -137,7 +138,7 @@ impl Keys {
         is_live(row, self.clock.now_ms()).then(|| row.secret_hash.clone())
     }
 
-    /// Whether there is a key with this id that was not revoked. One that expired counts for what was done before.
+    /// Whether there is a key with this id that was not revoked. An expired one counts for earlier answers.
     pub fn is_unrevoked(&self, key_id: &str) -> bool {
         let by_id = self.by_id.read().unwrap_or_else(PoisonError::into_inner);
         by_id.get(key_id).is_some_and(|row| row.revoked_at_ms.is_none())
@@ -188,14 +189,14 @@ impl Keys {
         }
     }
 
-    /// Whether a key for agents was ever made. From then on a caller without a key is nobody, also after that key
-    /// was revoked or expired: taking a key away must not open the gate.
+    /// Whether a key for agents was ever made. From then on a caller without a key has no access, also after that key
+    /// was revoked or expired: removing a key must not open the gate.
     pub fn agents_need_keys(&self) -> bool {
         let by_id = self.by_id.read().unwrap_or_else(PoisonError::into_inner);
         by_id.values().any(|row| row.role == Role::Agent.as_str())
     }
 
-    /// Whether anybody made a key beside the one of the first start.
+    /// Whether a key was made in addition to the one of the first start.
     pub fn configured(&self) -> bool {
         let now_ms = self.clock.now_ms();
         let by_id = self.by_id.read().unwrap_or_else(PoisonError::into_inner);
@@ -210,7 +211,7 @@ impl Keys {
         rows
     }
 
-    /// Makes a key. The second part of the answer is its text, which nobody can ask for again.
+    /// Makes a key. The second part of the answer is its text, which cannot be retrieved later.
     ///
     /// # Errors
     /// When something about it cannot be, the name is taken or the store cannot.
@@ -311,7 +312,7 @@ impl Keys {
             return Ok(());
         }
         let (id, secret) = random_key()?;
-        // The file comes first: were it second, a stop in between would leave a key that nobody has.
+        // The file comes first: in the other order, a stop in between would leave a key without an owner.
         private_file::replace(file, &format!("fmk_{id}_{secret}\n"))
             .map_err(|error| KeyError::Failed(format!("cannot write `{}`: {error}", file.display())))?;
         let key = NewKey {
@@ -326,8 +327,8 @@ impl Keys {
     }
 }
 
-/// The failed logins that were recorded a moment ago. Whoever guesses may have as many addresses as they like, and fills
-/// no disk.
+/// The failed logins that were recorded a moment ago. A guesser may have as many addresses as they like, and still
+/// cannot fill the disk.
 #[derive(Debug, Default)]
 struct Failures {
     /// When one from each network was last recorded.
@@ -424,7 +425,7 @@ pub fn random_secret() -> Result<String, getrandom::Error> {
     Ok(URL_SAFE_NO_PAD.encode(bytes))
 }
 
-/// What an `access` record says of a key.
+/// The fields of an `access` record about a key.
 #[derive(Serialize)]
 struct KeyFields<'a> {
     id: &'a str,
@@ -433,8 +434,8 @@ struct KeyFields<'a> {
     agents: &'a [String],
     approver_roles: &'a [String],
     expires_at: Option<String>,
-    /// The SHA-256 of what is kept of the secret, so that an audit sees when that was replaced. The key cannot be found
-    /// from it, and neither can what is kept.
+    /// The SHA-256 of the stored digest of the secret, so that an audit sees when that was replaced. Neither the key
+    /// nor the stored digest can be found from it.
     secret_commitment: String,
 }
 

@@ -1,9 +1,9 @@
 //! The host of Faramesh: everything that touches the world around the engine.
 //!
-//! Start with [`gate`], the one road from an action to an answer. [`server`] puts the parts together, [`http`]
-//! offers them to callers, [`store`] remembers, [`runtime`] runs the engine's module.
+//! Start with [`gate`], the one road from an action to an answer. [`server`] puts the parts together, and [`http`] offers
+//! them to callers. The crate [`store`] keeps everything, and [`runtime`] runs the engine's module.
 
-pub mod audit;
+pub mod actor;
 pub mod bundle;
 pub mod clock;
 pub mod config;
@@ -15,10 +15,7 @@ pub mod keys;
 pub mod metrics;
 pub mod policies;
 pub mod presence;
-pub mod principal;
 pub mod private_file;
 pub mod quota;
-pub mod runtime;
 pub mod server;
 pub mod sessions;
-pub mod store;

@@ -62,7 +62,7 @@ pub struct Metrics {
 /// How reading the policy folder ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reload {
-    /// A new set came into force.
+    /// A new set was activated.
     InForce,
     /// The set has errors; the one before stays.
     Invalid,
@@ -162,7 +162,7 @@ impl Metrics {
         self.reloads.get_or_create(&ReloadLabels { result }).inc();
     }
 
-    /// A policy set came into force.
+    /// A policy set was activated.
     pub fn in_force(&self, policy_hash: PolicyHash) {
         self.policy.clear();
         self.policy.get_or_create(&PolicyLabels { policy_hash: policy_hash.to_hex() }).set(1);
@@ -188,7 +188,7 @@ impl Metrics {
         self.connections_closed.inc();
     }
 
-    /// The metrics as text. What stands in the store is handed in, since only the store knows it.
+    /// The metrics as text. The counts of the store are passed in, since only the store knows them.
     ///
     /// # Errors
     /// When the text cannot be written.

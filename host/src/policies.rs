@@ -1,11 +1,11 @@
 //! The policy set in force: read from the folder, recorded, swapped whole.
 //!
 //! A set that has errors, cannot be read or cannot be recorded never replaces the one in force. An edit of the folder
-//! counts when it is finished: one that only tightens at once, any other when the folder has stood still for a second.
+//! takes effect when it is finished: one that only tightens at once, any other when nothing has changed for a second.
 //!
-//! What the files mean is the engine's business. [`names`] says which are read, [`folder`] reads them, `change` writes
-//! one, [`watch`] notices edits, [`settle`] tells when they are finished, `look` acts on that, `edit` is changing one
-//! through the API, and [`tests_file`] has the tests beside them.
+//! The engine knows the meaning of the files. [`names`] says which are read, [`folder`] reads them, `change` writes
+//! one, [`watch`] notices edits, [`settle`] says when they are finished, `look` acts on that, `edit` changes one
+//! through the API, and [`tests_file`] has the tests next to them.
 
 mod change;
 mod edit;
@@ -26,9 +26,13 @@ use std::time::{Duration, Instant};
 use engine::canonical::Canonical;
 use engine::diagnostic::Diagnostic;
 use engine::hash::{FileHash, PolicyHash};
+use engine::policy::PolicySource;
+use engine::principal::Principal;
 use engine::record::{Draft, RecordKind};
 use engine::value::Value;
+use runtime::{ENGINE_WASM, Loaded, Module, Pool};
 use serde::Serialize;
+use store::{NewPolicySet, Store, StoreError};
 use tokio::sync::mpsc;
 
 use self::folder::Listing;
@@ -38,15 +42,12 @@ use self::settle::{Pending, Settling};
 use self::watch::Watching;
 use crate::clock::Clock;
 use crate::metrics::{Metrics, Reload};
-use crate::principal::Principal;
-use crate::runtime::{ENGINE_WASM, Loaded, Module, Pool};
-use crate::store::{NewPolicySet, PolicySource, Store, StoreError};
 
 /// A policy set that decides.
 pub struct InForce {
-    /// What decides.
+    /// The policies that decide.
     pub pool: Pool,
-    /// What came of reading the files: their names, and warnings.
+    /// The result of reading the files: their names, and warnings.
     pub loaded: Loaded,
     /// The number of the set on this database.
     pub policy_version: String,
@@ -61,7 +62,7 @@ impl InForce {
     }
 }
 
-/// Why what is in the folder is not in force.
+/// Why the content of the folder is not in force.
 #[derive(Debug, Clone, Serialize)]
 pub struct Trouble {
     /// The sentence, for people.
@@ -72,7 +73,7 @@ pub struct Trouble {
     pub diagnostics: Vec<serde_json::Value>,
 }
 
-/// Why a policy set did not come into force, or a file was not changed.
+/// Why a policy set was not activated, or a file was not changed.
 #[derive(Debug, thiserror::Error)]
 pub enum PolicyError {
     /// The set has errors.
@@ -90,10 +91,10 @@ pub enum PolicyError {
     /// The tests cannot be read.
     #[error("the tests cannot be read")]
     InvalidTests(Box<Diagnostic>),
-    /// The caller did not say what it believes the file to be.
+    /// The caller did not state the expected version of the file.
     #[error("the request does not say which version of the file it changes")]
     PreconditionRequired,
-    /// The file is not what the caller believes it to be.
+    /// The file is not the version that the caller expects.
     #[error("the file is not the one that the request names")]
     PreconditionFailed(Option<FileHash>),
     /// The folder cannot be read or written.
@@ -121,7 +122,7 @@ pub enum PolicyError {
     Store(#[from] StoreError),
 }
 
-/// What the caller of a change believes the file to be.
+/// The version of the file that the caller of a change expects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Precondition {
     /// Not there (`If-None-Match: *`).
@@ -152,8 +153,8 @@ pub struct Policies {
 }
 
 impl Policies {
-    /// Reads the folder for the first time, once it has stood still for `settled`. Where its files have errors, or it
-    /// does not stand still, the empty set is in force, which halts everything.
+    /// Reads the folder for the first time, once it has been unchanged for `settled`. If its files have errors, or it
+    /// keeps changing, the empty set is in force, which halts everything.
     ///
     /// # Errors
     /// When the folder cannot be read, the engine does not answer or the store does not record.
@@ -222,7 +223,7 @@ impl Policies {
         self.watching.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
-    /// The set that decides now. Who holds the answer keeps deciding under it.
+    /// The set that decides now. A holder of the answer keeps deciding under it.
     pub fn in_force(&self) -> Arc<InForce> {
         Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
     }
@@ -235,12 +236,12 @@ impl Policies {
         tokio::pin!(moved_on);
         moved_on.as_mut().enable();
         if self.in_force().policy_version == policy_version {
-            // Where it takes longer, whoever waits looks again.
+            // If it takes longer, the waiting code looks again.
             _ = tokio::time::timeout(MOMENT, moved_on).await;
         }
     }
 
-    /// Why what is in the folder is not in force; none when it is.
+    /// Why the content of the folder is not in force; none if it is.
     pub fn trouble(&self) -> Option<Trouble> {
         self.trouble.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -255,7 +256,7 @@ impl Policies {
         &self.folder
     }
 
-    /// What is in the folder and waits to be finished; none where nothing does.
+    /// The unfinished changes in the folder; none if there are none.
     pub fn pending(&self) -> Option<Pending> {
         self.pending.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -387,7 +388,7 @@ fn unreadable(folder: &Path, error: &std::io::Error) -> PolicyError {
     PolicyError::Folder(format!("cannot read `{}`: {error}", folder.display()))
 }
 
-/// Work on the file system, which may never answer. What it does may still happen later.
+/// Work on the file system, which may never answer. Its effect may still happen later.
 async fn within_limit<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, PolicyError> {

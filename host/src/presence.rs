@@ -1,6 +1,6 @@
-//! Who waits for the answer to a held action: people who answer want to know whether anyone still does.
+//! The callers that wait for the answer to a held action: approvers want to know whether any still does.
 //!
-//! Waking those who wait is in [`crate::events`]. Nothing here outlasts the server.
+//! Waking the waiting requests is in [`crate::events`]. Nothing here outlasts the server.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -1,6 +1,6 @@
 //! Files with secrets: only their owner can read them, and they are whole or not there.
 //!
-//! What stands in them is not known here.
+//! Their content is not known here.
 
 use std::ffi::OsString;
 use std::fs::{self, OpenOptions};
@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 /// Writes a file, in the place of one that may be there.
 ///
 /// # Errors
-/// When it cannot be written; what was there stays.
+/// If it cannot be written; earlier content stays.
 pub fn replace(file: &Path, content: &str) -> io::Result<()> {
     let temporary = write_beside(file, content)?;
     fs::rename(temporary, file)
@@ -19,7 +19,7 @@ pub fn replace(file: &Path, content: &str) -> io::Result<()> {
 /// Writes a file that is not there yet, and the folder for it.
 ///
 /// # Errors
-/// When it cannot be written, or somebody else was first: nothing is ever written over.
+/// If it cannot be written, or exists already: an existing file is never overwritten.
 pub fn create(file: &Path, content: &str) -> io::Result<()> {
     if let Some(folder) = file.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         fs::create_dir_all(folder)?;

@@ -53,7 +53,7 @@ impl Quota {
     /// A part of the quota for `who`, as soon as there is one.
     ///
     /// # Errors
-    /// When there is none within the patience of this quota, or `who` has too many requests in line.
+    /// If there is none within the patience of this quota, or `who` has too many requests in line.
     pub async fn take(&self, who: &str, amount: usize) -> Result<Part, Busy> {
         let (share, request) = self.stand_in_line(who)?;
         let mut part = Part { share, free: Arc::clone(&self.free), held: None, _request: request };

@@ -1,6 +1,6 @@
 //! The server: opens everything, listens, and lets go of everything in order.
 //!
-//! What can go wrong at the start has a message of its own, which says what to do.
+//! Every failure at startup has its own message, with advice.
 
 pub mod connections;
 mod descriptors;
@@ -11,6 +11,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use runtime::Module;
+use store::sqlite::SqliteStore;
+use store::{Store, StoreError};
 use tokio::net::TcpListener;
 
 use crate::bundle::key::{SigningKey, SigningKeyError};
@@ -26,10 +29,7 @@ use crate::keys::{KeyError, Keys, random_secret};
 use crate::metrics::Metrics;
 use crate::policies::{Policies, PolicyError, watch};
 use crate::presence::Presence;
-use crate::runtime::Module;
 use crate::server::connections::Limits;
-use crate::store::sqlite::SqliteStore;
-use crate::store::{Store, StoreError};
 
 /// How often overdue actions are looked for.
 const SWEEP: Duration = Duration::from_secs(1);
@@ -59,10 +59,10 @@ pub enum StartError {
         host: IpAddr,
         /// The port.
         port: u16,
-        /// What the system says.
+        /// The system's message.
         error: io::Error,
     },
-    /// Others could reach a server to which anybody may talk.
+    /// Other machines could reach a server that accepts callers without a key.
     #[error("`{0}` can be reached from other machines, and no API key is set up")]
     KeysRequired(IpAddr),
     /// There is no such folder.
@@ -113,7 +113,7 @@ pub enum StartError {
 }
 
 impl StartError {
-    /// What to do about it.
+    /// The advice.
     pub fn help(&self) -> String {
         match self {
             StartError::Config(error) => error.help.clone(),
@@ -154,7 +154,7 @@ impl StartError {
 
 /// A server that is ready to answer.
 pub struct Server {
-    /// What the handlers share.
+    /// The state that the handlers share.
     pub app: Shared,
     store: Arc<SqliteStore>,
     listeners: Vec<TcpListener>,
@@ -269,8 +269,8 @@ impl Server {
         port_of(&self.addresses)
     }
 
-    /// The address of the dashboard for a browser on this machine, where it can be reached from there. It names no
-    /// address on which another program could listen: whoever opens it may bring a one-time link.
+    /// The address of the dashboard for a browser on this machine, if it is reachable there. It is never an address
+    /// on which another program could listen, because a person may open it with a one-time link.
     fn dashboard(&self) -> String {
         let port = self.port();
         match self.addresses.as_slice() {
@@ -297,7 +297,7 @@ impl Server {
         }
     }
 
-    /// Answers until `stop` is done; then ends what streams, finishes what was begun and closes the store.
+    /// Answers until `stop` is done; then ends the streams, finishes running requests and closes the store.
     ///
     /// # Errors
     /// When the socket fails.
@@ -425,8 +425,7 @@ fn database_error(config: &Config, error: StoreError) -> StartError {
     }
 }
 
-/// Says what a person who starts the server wants to know. A server whose standard output is closed or full runs all
-/// the same.
+/// Prints the facts for the person who starts the server. A server whose standard output is closed or full still runs.
 fn print_banner(config: &Config, server: &Server) {
     let mut out = io::stdout().lock();
     let written = out.write_all(banner(config, server).as_bytes()).and_then(|()| out.flush());
@@ -462,8 +461,8 @@ fn banner(config: &Config, server: &Server) -> String {
 fn stop_signal() -> io::Result<impl Future<Output = ()> + Send + 'static> {
     use tokio::signal::unix::{SignalKind, signal};
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-    // SIGXFSZ, by default the end of a process, comes when a file may not grow any further. With a handler, that
-    // write fails instead, and what was to be recorded halts. Nobody waits for it.
+    // SIGXFSZ, which ends a process by default, is sent when a file may not grow any further. With a handler, that
+    // write fails instead, and the action that was to be recorded halts. The signal itself is ignored.
     #[cfg(target_os = "linux")]
     drop(signal(SignalKind::from_raw(25))?);
     Ok(async move {

@@ -1,8 +1,8 @@
 //! Sessions of browsers, and the links that begin one without a key.
 //!
-//! A session stands for the key it was begun with and ends with it: what its holder may do is asked of
-//! [`crate::keys`] each time. Everything is in memory, so a restart ends all of it. Only the SHA-256 of a secret is
-//! kept. Cookies and headers are known in [`crate::http::session`] alone.
+//! A session represents the key it was begun with and ends with it: the permissions of its holder are looked up in
+//! [`crate::keys`] each time. Everything is in memory, so a restart ends all sessions. Only the SHA-256 of a secret is
+//! kept. Cookies and headers are known only in [`crate::http::session`].
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -50,10 +50,10 @@ struct Link {
     expires_at_ms: i64,
 }
 
-/// A session that stands.
+/// A valid session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Standing {
-    /// Whose key it was begun with, and what that key may do now.
+    /// The key it was begun with, and the current permissions of that key.
     pub holder: Holder,
     /// When it ends if nothing more is asked.
     pub ends_ms: i64,
@@ -77,8 +77,8 @@ impl Sessions {
         Ok(secret)
     }
 
-    /// The session with this secret, if there is one and its key still works. A session that does not stand is
-    /// forgotten; one that does is seen now.
+    /// The session with this secret, if there is one and its key still works. An invalid session is forgotten; for a
+    /// valid one, this counts as a use.
     pub fn see(&self, secret: &str, keys: &Keys, now_ms: i64) -> Option<Standing> {
         self.look(secret, keys, now_ms, true)
     }
@@ -133,8 +133,8 @@ impl Sessions {
     }
 }
 
-/// What a page has to send with every request that changes something. It follows from the secret of the session, which
-/// no script can read, and says nothing of it.
+/// The token that a page has to send with every request that changes something. It is derived from the secret of the
+/// session, which no script can read, and does not reveal it.
 pub fn csrf_token(secret: &str) -> String {
     Digest::of(format!("csrf {secret}").as_bytes()).to_hex()
 }

@@ -61,7 +61,7 @@ const { metafile } = await esbuild.build({
   format: "esm",
   platform: "neutral",
   target: "es2022",
-  // What runs brings these along: Node its own modules, Workers and the edge the engine as a module.
+  // Runtimes provide these: Node its own modules, Workers and the edge the engine as a module.
   external: ["node:*", "*.wasm", "*.wasm?module"],
   charset: "utf8",
   sourcemap: true,

@@ -1,9 +1,9 @@
-// Who answers for held actions when no server does: a broker that a caller brings, such as a Durable Object, a queue,
-// a prompt in a terminal. What it answers is checked, and then the action is decided again with the answer.
+// The broker that answers held actions without a server; the caller provides it, for example as a Durable Object, a
+// queue or a prompt in a terminal. Its answer is checked, and then the action is decided again with the answer.
 
 import type { Approval, Decision } from "./generated/wire.js";
 
-/** A held action, for whoever shows it to people. Plain JSON, so that it can be stored and sent. */
+/** A held action, to show to people. Plain JSON, so that it can be stored and sent. */
 export interface Held {
   /** The id of the action in the records. */
   readonly id: string;
@@ -19,18 +19,18 @@ export interface Held {
   readonly expires_at: string;
 }
 
-/** What people said: `granted` counts only with approvers who meet what the policy asks for. */
+/** People's answer: `granted` counts only with approvers who meet the policy's requirements. */
 export interface ApprovalAnswer {
   readonly verdict: "granted" | "rejected" | "expired";
   readonly approvers?: readonly { readonly principal: string; readonly roles?: readonly string[] }[];
   readonly reason?: string | null;
 }
 
-/** Who asks people about held actions. */
+/** A broker asks people about held actions. */
 export interface ApprovalBroker {
   /**
-   * Resolves with the answer, whenever it comes. `signal` is aborted when nobody waits for it any more: time is up, or
-   * the call was called off.
+   * Resolves with the answer. `signal` is aborted when the answer is no longer needed: the time is up, or the call was
+   * cancelled.
    */
   hold(held: Held, options: { readonly signal: AbortSignal }): Promise<ApprovalAnswer>;
 }
@@ -49,7 +49,7 @@ export function approvalOf(answer: ApprovalAnswer, proposer: string): Approval {
   if (!Array.isArray(approvers)) throw new TypeError("the approvers are no list");
   const people = new Map<string, Approval["approvers"][number]>();
   for (const approver of approvers) {
-    // Each property is read once: what was checked is what counts.
+    // Each property is read once, so that the checked value is the one that counts.
     const { principal, roles = [] } = approver;
     if (!Array.isArray(roles) || roles.some((role) => typeof role !== "string")) throw new TypeError("the roles of an approver are no texts");
     const person = identityOf(principal);
@@ -74,7 +74,7 @@ function identityOf(principal: unknown): string {
 
 const UNSEEN = /[\p{C}\p{Default_Ignorable_Code_Point}]/u;
 
-/** Who a name stands for: two spellings of one name are one person. */
+/** The person behind a name: two spellings of one name are one person. */
 function fold(name: string): string {
   return name.normalize("NFKC").trim().toUpperCase().toLowerCase();
 }

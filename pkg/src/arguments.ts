@@ -1,5 +1,5 @@
-// How the arguments of a call become the `params` of an action, and what the tool gets: exactly what was decided. An
-// argument that the policies do not see does not reach the tool, unless `exclude` names it or `params` leaves it out.
+// Turns the arguments of a call into the `params` of an action and into the arguments of the tool: exactly the decided
+// ones. An argument that the policies do not see never reaches the tool, unless `exclude` names it or `params` omits it.
 
 import { isBeside } from "./beside.js";
 import { InvalidActionError } from "./errors.js";
@@ -13,9 +13,9 @@ type Params = Record<string, unknown>;
 
 /** The arguments of one call, read once. */
 export interface Reading {
-  /** What is decided. */
+  /** The decided parameters. */
   readonly params: object;
-  /** What the tool gets, given the decided `params` as a copy. */
+  /** The tool's arguments, given the decided `params` as a copy. */
   args(decided: () => Params): unknown[];
 }
 
@@ -56,7 +56,7 @@ function oneObject(fn: AnyFunction, tool: string, defaults: Params, exclude: rea
   const [places = []] = signature.defaults;
   const unseen = leftOut(tool, places, defaults);
   return (args) => {
-    // A function that takes one argument does not get what a framework passes beside it; anything else is a mistake.
+    // A function with one argument does not get a framework's extra argument; any other extra argument is a mistake.
     if (!args.slice(1).every(isBeside)) throw new NotJson(`\`${tool}\` was called with ${args.length} arguments, and one object is expected; ${hint}`);
     const [given = {}] = args;
     if (typeof given !== "object" || given === null || Array.isArray(given)) throw new NotJson(`the argument of \`${tool}\` is no object`);
@@ -111,8 +111,8 @@ function positional(fn: AnyFunction, tool: string, names: readonly string[], def
 }
 
 /**
- * A function makes `params` of the arguments. An argument that it reads is copied then, once, and the tool gets the
- * copy: whatever the caller's own object answers later is not what runs. What it does not read is passed on as it is.
+ * A function computes `params` from the arguments. Each argument that it reads is copied once, and the tool gets the
+ * copy, even if the caller's own object answers differently later. Arguments that it does not read are passed unchanged.
  */
 function mapped(params: (...args: unknown[]) => object): Reader {
   return (args) => {
@@ -128,7 +128,7 @@ function mapped(params: (...args: unknown[]) => object): Reader {
   };
 }
 
-/** What is decided of an object and what is kept aside, each property read once. */
+/** The decided and the excluded part of an object, with each property read once. */
 function apart(given: object, defaults: Params, exclude: readonly string[]): { params: object; aside: Params } {
   const aside: Params = {};
   const filled = Object.keys(defaults);
@@ -197,7 +197,7 @@ function copyOnRead(original: object): { view: object; look(): object; copy(): o
   return { view, look, copy: () => (filled ? target : undefined) };
 }
 
-/** Copies lists and plain objects, and what is in them, each property read once; anything else is passed on as it is. */
+/** Copies lists and plain objects deeply, with each property read once; other values are passed unchanged. */
 function fill(target: object, original: object, known: Map<object, object>): void {
   for (const key of Object.keys(original)) {
     const value = (original as Params)[key];

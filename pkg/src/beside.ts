@@ -1,5 +1,5 @@
-// What agent frameworks hand to a tool beside its arguments: the AI SDK `{ toolCallId, abortSignal }`, LangChain.js a
-// config or a runtime, the OpenAI Agents SDK the details of the call. It is never part of an action.
+// The extra arguments that agent frameworks pass to a tool: the AI SDK `{ toolCallId, abortSignal }`, LangChain.js a
+// config or a runtime, the OpenAI Agents SDK the details of the call. They are never part of an action.
 
 import { isPlain } from "./json.js";
 
@@ -29,7 +29,7 @@ function at(value: unknown, key: string): unknown {
   try {
     return (value as Record<string, unknown>)[key];
   } catch {
-    // Some objects of frameworks throw for what they do not have.
+    // Some framework objects throw for a missing property.
     return undefined;
   }
 }
@@ -43,7 +43,7 @@ function text(value: unknown): string | undefined {
   return typeof value === "string" && value !== "" ? value : undefined;
 }
 
-/** What an options object of a framework has, and the arguments of a tool have not. */
+/** A property that a framework's options object has and the arguments of a tool do not. */
 const KEYS = ["toolCallId", "toolCall", "abortSignal", "configurable", "callbacks", "recursionLimit", "requestContext", "runContext"];
 
 /** Whether a framework hands this over: an object with its keys, one of its classes, or nothing. */

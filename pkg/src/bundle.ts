@@ -1,6 +1,6 @@
-// Signed policies from a server or from wherever a caller keeps them. A bundle is taken only when its signature, its
-// hashes and its policies are right and it is no older than the one before; it decides only while it is younger than
-// its `max_age_seconds` by the wall clock and by a clock that nobody can set. What is refused changes nothing.
+// Signed policies from a server or another source. A bundle is accepted only if its signature, its hashes and its
+// policies are valid and it is not older than the last one; it decides only while it is younger than its
+// `max_age_seconds` by the wall clock and by a monotonic clock. A refused bundle changes nothing.
 
 import type { Clock } from "./clock.js";
 import { later, systemClock } from "./clock.js";
@@ -48,7 +48,7 @@ export interface BundleOptions {
   readonly minIssuedAt?: string;
   /** Hears of bundles that were refused and of servers that did not answer. */
   readonly onError?: (error: FarameshError) => void;
-  /** What to ask with; the global `fetch` by default. */
+  /** The `fetch` to use; the global one by default. */
   readonly fetch?: typeof fetch;
   /** The clocks; those of the host by default. */
   readonly clock?: Clock;
@@ -59,9 +59,9 @@ interface Taken {
   readonly issuedAtMs: number;
   readonly maxAgeMs: number;
   readonly policyVersion: string | null;
-  /** The SHA-256 of what was signed. */
+  /** The SHA-256 of the signed bytes. */
   readonly digest: string;
-  /** How old it was when it came, and when that was by the clock that nobody can set. */
+  /** The age of the bundle when it arrived, and the monotonic time of its arrival. */
   readonly ageMs: number;
   readonly receivedAt: number;
 }
@@ -148,7 +148,7 @@ export class Bundle {
       throw refused("bundle_wrong_hash", "its policies have another hash than it says");
     }
     const last = this.#taken;
-    // The same once more is no younger for it.
+    // Receiving the same bundle again does not renew it.
     if (payload.digest === last?.digest) return policies.unload();
     // Of two that were issued at the same moment none is the newer one, so the one in use stays.
     if (payload.issuedAtMs === last?.issuedAtMs) {
@@ -200,18 +200,18 @@ export class Bundle {
       throw new PolicyUnavailableError(message, { code: "bundle_unreachable", status: response.status });
     }
     await this.update(text);
-    // Only what was taken is not asked for again.
+    // Only an accepted bundle is not requested again.
     this.#etag = response.headers.get("etag") ?? undefined;
   }
 
-  /** Begins to ask from time to time, where there is a `url` and the host lets work go on by itself. */
+  /** Starts periodic requests, if there is a `url` and the host permits background work. */
   poll(): void {
     if (this.#polling || this.#options.url === undefined || !host().background) return;
     this.#polling = true;
     this.#turn();
   }
 
-  /** Asks no more. What is in use stays in use until it is too old. */
+  /** Ends the requests. The current bundle stays in use until it expires. */
   close(): void {
     this.#polling = false;
     this.#cancel?.();
@@ -244,7 +244,7 @@ export class Bundle {
     try {
       onError(error);
     } catch {
-      // Whoever listens cannot stop the asking.
+      // A throwing listener must not stop the requests.
     }
   }
 

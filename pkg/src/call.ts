@@ -5,7 +5,7 @@ import { ArgumentsChangedError, InvalidActionError } from "./errors.js";
 import type { Decision } from "./generated/wire.js";
 import { NotJson } from "./json.js";
 
-/** What a call brings beside its arguments. */
+/** The parts of a call other than its arguments. */
 export interface CallTerms {
   /** Calls off the waiting for people and servers. */
   readonly signal?: AbortSignal | undefined;
@@ -18,7 +18,7 @@ export class Call {
   readonly tool: string;
   readonly signal: AbortSignal | undefined;
   readonly idempotencyKey: string | undefined;
-  /** The action as it was when the call was made: what is decided. */
+  /** The action as it was when the call was made; this is what is decided. */
   readonly body: string;
   readonly #write: () => string;
   #hash: string | undefined;
@@ -40,7 +40,7 @@ export class Call {
   }
 
   /**
-   * That what was decided under `decision` is what would run now.
+   * Checks that the arguments decided under `decision` are the ones that would run now.
    *
    * @throws {@link ArgumentsChangedError} when it is not.
    */

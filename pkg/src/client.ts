@@ -16,11 +16,11 @@ export interface ServerOptions {
   readonly apiKey?: string;
   /** How long one request may take, in milliseconds; 10,000 by default. */
   readonly timeoutMs?: number;
-  /** What to send requests with; the global `fetch` by default. */
+  /** The `fetch` to use; the global one by default. */
   readonly fetch?: typeof fetch;
 }
 
-/** An action as the server holds it: its decision, and where it stands. */
+/** An action as stored by the server: its decision and its status. */
 export type ServerAction = Decision & {
   readonly id: string;
   readonly status: string;
@@ -223,7 +223,7 @@ function actionPath(id: string): string {
   return `/v1/actions/${encodeURIComponent(id)}`;
 }
 
-/** An action of the server. @throws SyntaxError when it is none. */
+/** Reads an action from the server. @throws SyntaxError for anything else. */
 function action(value: unknown): ServerAction {
   const body = object(value, "the answer");
   string(body, "id");
@@ -255,7 +255,7 @@ function string(body: Record<string, unknown>, key: string): string {
   return value;
 }
 
-/** What an error says of itself, with its cause, since `fetch failed` alone helps nobody. */
+/** The message of an error with its cause, because `fetch failed` alone is not helpful. */
 export function reason(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const cause = error.cause instanceof Error && error.cause.message !== "" ? ` (${error.cause.message})` : "";

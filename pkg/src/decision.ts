@@ -1,5 +1,5 @@
-// What an answer of the engine becomes: a typed decision, or the HALT of everything that goes wrong. A word that this
-// version does not know is never read as one that lets something run.
+// Reads an answer of the engine: a typed decision, or the HALT that every failure becomes. A word that this version
+// does not know never permits anything.
 
 import type { Decision, Outcome, ReasonCode } from "./generated/wire.js";
 import { RUNTIME_VERSION } from "./glue/facts.js";
@@ -44,7 +44,7 @@ export function readDecision(text: string): Decision {
   return decision;
 }
 
-/** What is known when a decision is made without the engine. */
+/** The known parts of a decision that is made without the engine. */
 export interface HaltFacts {
   readonly code: ReasonCode;
   readonly reason: string;

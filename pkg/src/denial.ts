@@ -1,4 +1,4 @@
-// What a model is told about a call that did not run, in the words of the Python package.
+// The text for a model about a call that did not run, in the words of the Python package.
 //
 // In this order: what did not happen, the code, the rule, the reason, what to do. Nothing is said that would help to
 // get around a policy, and nothing about the machine: addresses and file names of servers stay in the error.

@@ -15,7 +15,7 @@ export const AS_RECORDED = 1;
 /** The engine did not answer: it trapped, or said that the call cannot be made. */
 export class EngineFailure extends Error {
   override name = "EngineFailure";
-  /** What the engine says of it, where it says anything. */
+  /** The engine's explanation, if it gives one. */
   readonly code: string;
 
   constructor(message: string, code: string, options?: ErrorOptions) {
@@ -32,7 +32,7 @@ export interface Lines {
   readonly action: string | null;
   /** The state that was consulted. */
   readonly state: string;
-  /** What is wrong with an action that cannot be read. */
+  /** The fault of an action that cannot be parsed. */
   readonly error: string | null;
 }
 
@@ -104,7 +104,7 @@ function reset(cause: unknown): void {
 export class LoadedPolicies {
   /** The SHA-256 over the names and hashes of the files. */
   readonly policyHash: string;
-  /** What the files are. */
+  /** A summary of the files. */
   readonly files: readonly LoadedFile[];
   readonly #input: Uint8Array;
   #handle: number;
@@ -176,7 +176,7 @@ export function canonicalize(action: Uint8Array): string {
 /** A record, given as the JSON of everything but its hash, with its hash. */
 export function seal(record: string): { record: string; record_hash: string } {
   const answer = call((engine) => engine.seal(encode(record)));
-  // Canonical JSON, so the record stands first and the hash, of a known length, last.
+  // Canonical JSON, so the record comes first and the hash, of a known length, last.
   const [head, tail] = ['{"record":', `,"record_hash":"${"0".repeat(64)}"}`];
   if (!answer.startsWith(head)) throw new EngineFailure("the engine's answer holds no record", "answer");
   const end = answer.length - tail.length;

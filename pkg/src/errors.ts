@@ -1,12 +1,12 @@
 // Everything that is thrown when a tool does not run:
 //
 //     FarameshError
-//     ├── ToolDeniedError          a policy says no
-//     ├── ApprovalRequiredError    held for a person, and nobody has answered yet, or there is nobody to ask
-//     ├── ApprovalRejectedError    a person said no
-//     ├── ApprovalExpiredError     nobody answered in time, or what was permitted was not started in time
-//     ├── ArgumentsChangedError    what was decided is not what would run
-//     ├── InvalidActionError       the arguments have no exact JSON form, or are no action
+//     ├── ToolDeniedError          a policy denies the call
+//     ├── ApprovalRequiredError    held for a person, without an answer so far or with no one to ask
+//     ├── ApprovalRejectedError    a person rejected the call
+//     ├── ApprovalExpiredError     no answer came in time, or a permitted call was not started in time
+//     ├── ArgumentsChangedError    the arguments changed after the decision
+//     ├── InvalidActionError       the arguments have no exact JSON form, or do not form an action
 //     ├── PolicyInvalidError       the policies have errors
 //     └── PolicyUnavailableError   nothing was decided: no server, no policy, no engine, no place for the record
 //
@@ -14,11 +14,11 @@
 
 import type { Decision, Diagnostic } from "./generated/wire.js";
 
-/** What an error may carry. */
+/** The optional parts of an error. */
 export interface FarameshErrorOptions extends ErrorOptions {
   /** Stable, for programs. */
   readonly code?: string;
-  /** What was decided, where anything was. */
+  /** The decision, if there was one. */
   readonly decision?: Decision | null;
   /** The id of the action on the server or in the stream of records, where it has one. */
   readonly actionId?: string | null;
@@ -29,7 +29,7 @@ export class FarameshError extends Error {
   override name = "FarameshError";
   /** Stable, for programs: a reason code such as `policy_deny`, or another word such as `server_unreachable`. */
   readonly code: string;
-  /** What was decided; null where nothing was. */
+  /** The decision; null if nothing was decided. */
   readonly decision: Decision | null;
   /** The id of the action on the server or in the stream of records; null where it has none. */
   readonly actionId: string | null;
@@ -48,16 +48,16 @@ export class ToolDeniedError extends FarameshError {
 }
 
 /**
- * Where the approval stands that an action needs: it still `waits` on the server and can be taken up with `resume`; it was
- * `withdrawn`, since nobody answered in the time that the call waits; it is `insufficient`, since more people or other
+ * The state of the approval that an action needs: it still `waits` on the server and can be continued with `resume`; it
+ * was `withdrawn`, because no answer came within the call's own limit; it is `insufficient`, because more people or other
  * roles are needed; or there is `nobody` to ask.
  */
 export type ApprovalState = "waits" | "withdrawn" | "insufficient" | "nobody";
 
-/** The action is held for a person, and nobody has answered, or there is nobody to ask. This is no rejection. */
+/** The action is held for a person and has no answer, or there is no one to ask. This is not a rejection. */
 export class ApprovalRequiredError extends FarameshError {
   override name = "ApprovalRequiredError";
-  /** Where the approval stands. */
+  /** The state of the approval. */
   readonly approval: ApprovalState;
 
   constructor(message: string, options: FarameshErrorOptions & { readonly approval?: ApprovalState } = {}) {
@@ -72,8 +72,8 @@ export class ApprovalRejectedError extends FarameshError {
 }
 
 /**
- * Nobody answered before the approval expired, or what was permitted was not started in time (`permit_expired`). This is
- * no rejection.
+ * The approval expired without an answer, or a permitted action was not started in time (`permit_expired`). This is not
+ * a rejection.
  */
 export class ApprovalExpiredError extends FarameshError {
   override name = "ApprovalExpiredError";

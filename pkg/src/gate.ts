@@ -1,5 +1,5 @@
-// Deciding in this program: gather the state, call the engine, record the answer. One pass of an action, and nothing of
-// what comes before or after it. Whatever goes wrong is a HALT; only the engine ever says EXECUTE.
+// A local decision: gather the state, call the engine, record the answer. This is one pass of an action, without the
+// steps before and after. Every failure is a HALT; only the engine ever says EXECUTE.
 
 import type { Clock } from "./clock.js";
 import { reason } from "./client.js";
@@ -50,7 +50,7 @@ export class Gate {
     return this.#rule(action, undefined).decision;
   }
 
-  /** Decides an action, and records the decision before anybody is told. */
+  /** Decides an action, and records the decision before reporting it. */
   decide(action: string | Uint8Array, approval?: { readonly answer: Approval; readonly actionId: string; readonly requestHash: string | null }): Decided {
     if (this.records === null) return this.#rule(action, counted(approval?.answer)).decision;
     const started = this.#clock.monotonic();
@@ -71,7 +71,7 @@ export class Gate {
     }
   }
 
-  /** Records that an action has no JSON form, and so is no action. */
+  /** Records that a value has no JSON form, and therefore is not an action. */
   unreadable(why: string): Decided {
     const policies = this.#policies();
     const inForce = policies instanceof LoadedPolicies ? policies : policies.policies;
@@ -132,7 +132,7 @@ export class Gate {
     }
   }
 
-  /** A HALT about which the engine has said nothing. What can be read of the action is kept. */
+  /** A HALT without an answer from the engine. It keeps the readable parts of the action. */
   #failure(code: ReasonCode, why: string, policyHash: string, action: string | Uint8Array): Ruling {
     let requestHash: string | null = null;
     try {
@@ -152,7 +152,7 @@ export class Gate {
   }
 }
 
-/** The approval as it is part of the state: the approvers are those who granted. Who rejected is in the records. */
+/** The approval as part of the state: its approvers are the people who granted. Rejections are in the records. */
 function counted(answer: Approval | undefined): Approval | undefined {
   return answer === undefined || answer.verdict === "granted" ? answer : { ...answer, approvers: [] };
 }

@@ -1,5 +1,5 @@
-// Wraps functions: from a call's arguments to an action, down the road, and to the function or to the refusal. What has
-// run has run: a report that fails is told to `onError`, and changes neither the tool's result nor its error.
+// Wraps functions: from a call's arguments to an action, through the flow, to the function or to the refusal. A tool that
+// has run stays run: a failing report goes to `onError` and changes neither the tool's result nor its error.
 
 import { readerOf } from "./arguments.js";
 import { besideOf } from "./beside.js";
@@ -16,16 +16,16 @@ import type { Road, Started, Terms } from "./road.js";
 import { sha256 } from "./sha256.js";
 import type { AnyFunction, GovernOptions, OnDeny } from "./types.js";
 
-/** What the governor brings. */
+/** The services of the governor. */
 export interface Surroundings {
   readonly agentId: string;
   readonly context: Record<string, unknown>;
   readonly onDeny: OnDeny;
   readonly reportResult: boolean;
-  /** Whether there is somebody that a call may have to wait for. */
+  /** Whether a call may have to wait for a person. */
   readonly waits: boolean;
   readonly terms: Terms;
-  /** Hears of what fails; `thrown` says that whoever called hears of it too. */
+  /** Receives failures; `thrown` says that the caller gets the error too. */
   readonly failed: (error: FarameshError, thrown?: boolean) => void;
   /** Is called at the beginning of every call. */
   readonly begin: () => void;
@@ -67,14 +67,14 @@ export function governed(fn: AnyFunction, options: GovernOptions, around: Surrou
   const read = readerOf(fn, options);
   const isAsync = around.waits || Object.getPrototypeOf(fn) === ASYNC;
 
-  // What is the same in every call is written once.
+  // Parts that are the same in every call are serialized once.
   const head = `{"agent_id":${JSON.stringify(around.agentId)},"tool":${JSON.stringify(tool)},"operation":${JSON.stringify(operation)}`;
   const { context, signal, callId } = options;
   const write = (params: object, args: Args): string => {
     const given = typeof context === "function" ? context(...(args as never[])) : context;
     return stringify({ params, context: mergedContext(around.context, given) }, "the action", head);
   };
-  /** The call, and what the tool gets if it may run: both are fixed here, whatever the caller changes later. */
+  /** The call, and the tool's arguments if it may run; both are fixed here, even if the caller changes its own later. */
   const prepare = (args: Args): { call: Call; given: unknown[] } => {
     try {
       const reading = read(args);
@@ -83,7 +83,7 @@ export function governed(fn: AnyFunction, options: GovernOptions, around: Surrou
       const id = named === undefined ? beside?.call : [named];
       const call = new Call(tool, write(reading.params, args), () => write(read(args).params, args), {
         signal: (typeof signal === "function" ? signal(...(args as never[])) : signal) ?? beside?.signal,
-        // A header holds ASCII, and names are anybody's.
+        // A header holds ASCII, and a name may hold anything.
         idempotencyKey: id === undefined ? undefined : `call-${sha256(JSON.stringify([around.agentId, tool, operation, ...id]))}`,
       });
       return { call, given: reading.args(() => call.snapshot()) };
@@ -95,7 +95,7 @@ export function governed(fn: AnyFunction, options: GovernOptions, around: Surrou
   const refused = (error: unknown): unknown => {
     if (!(error instanceof FarameshError)) throw error;
     const thrown = onDeny === "throw";
-    // A mistake of whoever wrote the tool must not be seen by a model alone.
+    // A mistake by the author of the tool must be seen by more than a model.
     const told = error instanceof PolicyUnavailableError || (!thrown && (error instanceof InvalidActionError || error instanceof ArgumentsChangedError));
     if (told) around.failed(error, thrown);
     if (thrown) throw error;
@@ -149,7 +149,7 @@ export function governed(fn: AnyFunction, options: GovernOptions, around: Surrou
     let given: unknown[];
     let started: Started;
     try {
-      // Before anything is waited for: whoever called may change the arguments from here on.
+      // Before any wait, because the caller may change the arguments from here on.
       const prepared = prepare(args);
       given = prepared.given;
       started = await driveAsync(road(prepared.call));
@@ -249,7 +249,7 @@ function failure(error: unknown): Report {
   return { success: false, error: text.slice(0, MAX_ERROR_TEXT).replace(/\p{Surrogate}/gu, "\ufffd"), result: null };
 }
 
-/** What a tool gave back, in canonical form; null, told to `onError`, when it has none. */
+/** A tool's result in canonical form; null, reported to `onError`, if it has none. */
 function resultText(value: unknown, tool: string, around: Surroundings): string | null {
   try {
     return canonical(JSON.parse(stringify(value ?? null, "the result")));

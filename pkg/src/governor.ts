@@ -55,11 +55,11 @@ export interface GovernorStatus {
 /**
  * Decides what an agent's tools may do.
  *
- * As a type of its own it is any governor that throws what it denies: `Governor<"async", string>` is one with a server and
+ * Used as a type on its own, it is any governor that throws denials: `Governor<"async", string>` is one with a server and
  * `onDeny: "return"`.
  */
 export interface Governor<W extends Waiting = Waiting, Denied = never, M extends Mode = Mode> {
-  /** What a call that does not run gives back; there is no such property at run time. */
+  /** The result of a call that does not run; this property does not exist at run time. */
   readonly denied?: Denied;
   readonly agentId: string;
   readonly mode: M;
@@ -78,17 +78,17 @@ export interface Governor<W extends Waiting = Waiting, Denied = never, M extends
   govern<F extends AnyFunction, D extends "throw" | "return">(fn: F, options: GovernOptionsWith<F, D>): Governed<F, DeniedBy<D>, W>;
   govern<F extends AnyFunction, R>(fn: F, options: GovernOptionsWith<F, (refusal: Refusal) => R>): Governed<F, R, W>;
   /**
-   * Takes up an action that was held when its call ended, with the arguments of that call: waits for its answer where
-   * there is none yet, and runs the tool, once. `tool` is what `govern` of this governor gave back.
+   * Resumes an action that was held when its call ended, with the arguments of that call: waits for an answer if there is
+   * none yet, and runs the tool once. `tool` is a function that `govern` of this governor returned.
    */
   resume<F extends AnyFunction>(actionId: string, tool: F, ...args: Parameters<F>): Promise<Awaited<ReturnType<F>>>;
   /** Sends the records that wait, now. Rejected when that fails; they are kept. */
   flush(options?: { readonly signal?: AbortSignal }): Promise<void>;
   /**
-   * Sends what waits, once, and ends the work that goes on by itself. From then on nothing that has to be recorded runs.
+   * Sends the waiting records once, and ends all background work. After it, nothing runs that has to be recorded.
    *
-   * Rejected when the server does not have all records in the end. What could not be sent stays in the outbox: an outbox
-   * in a file or in the storage of a page keeps it for the next program, and `memoryOutbox` loses it.
+   * Rejects if the server does not have all records in the end. Unsent records stay in the outbox: an outbox in a file or
+   * in the storage of a page keeps them for the next program, and `memoryOutbox` loses them.
    */
   close(): Promise<void>;
   /** How it is doing. */
@@ -105,14 +105,14 @@ export function createGovernor<const O extends GovernorOptions>(options: O & Kno
   return new TheGovernor(options) as unknown as Governor<WaitingOf<O>, DeniedOf<O>, ModeOf<O>>;
 }
 
-/** Options that nobody knows are refused by the compiler as well, although `O` may be any type with the known ones. */
+/** Makes the compiler refuse unknown options, although `O` may be any type with the known ones. */
 type Known<O> = { readonly [K in Exclude<keyof O, keyof GovernorOptions>]: never };
 
 class TheGovernor {
   readonly agentId: string;
   readonly mode: Mode;
   readonly #context: Record<string, unknown>;
-  /** What stands at the beginning of every action that does not say it itself. */
+  /** The beginning of every action that does not set these fields itself. */
   readonly #head: string;
   readonly #headWithoutAgent: string;
   readonly #onDeny: OnDeny;
@@ -130,7 +130,7 @@ class TheGovernor {
   readonly #records: Records | null;
   /** The functions of this governor have it, and others have not. */
   readonly #surroundings: Surroundings;
-  /** What was told on the console, by code. */
+  /** The failures that were logged on the console, by code. */
   readonly #warned = new Set<string>();
   #closed: Promise<void> | undefined;
   /** Whether the policies of the server were looked at. */
@@ -268,18 +268,18 @@ class TheGovernor {
     this.#bundle?.poll();
     if (this.#begun) return;
     this.#begun = true;
-    // Bundles come from the server, and outside of the background a request belongs to whoever waits for it.
+    // Bundles come from the server, and without background work a request belongs to the call that waits for it.
     if (this.#sender !== null && this.#bundle === null && host().background) void this.#compare();
   }
 
-  /** Tells when the server has other policies in force: what is decided here may not be what it would decide. */
+  /** Reports that the server has other policies in force: local decisions may differ from the server's. */
   async #compare(): Promise<void> {
     const [client, ours] = [this.#client as Client, this.#gate?.policies()];
     let theirs: string;
     try {
       ({ policy_hash: theirs } = await client.dryRun(JSON.stringify({ agent_id: this.agentId, tool: "faramesh.policies" })));
     } catch {
-      // The records go the same way, and say what is wrong with it.
+      // Sending the records fails in the same way, and reports it.
       return;
     }
     if (ours === undefined || theirs === ours.policyHash) return;
@@ -319,7 +319,7 @@ class TheGovernor {
     try {
       await this.#sender?.flush();
       this.#records?.close();
-      // What came while that was sent.
+      // Records that arrived during the last request.
       if (this.#sender !== null && (this.#outbox?.waiting() ?? 0) > 0) await this.#sender.flush();
     } catch (error) {
       failure = error;
@@ -379,7 +379,7 @@ class TheGovernor {
     }
   }
 
-  /** Tells what failed; `thrown` says that whoever called hears of it anyway. */
+  /** Reports a failure; `thrown` says that the caller gets the error anyway. */
   #fail(error: FarameshError, thrown = false): void {
     if (this.#onError === undefined) {
       if (thrown || this.#warned.has(error.code)) return;
@@ -390,7 +390,7 @@ class TheGovernor {
     try {
       this.#onError(error);
     } catch {
-      // Whoever listens to failures cannot make another one of them.
+      // A listener for failures must not cause another one.
     }
   }
 }

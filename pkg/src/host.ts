@@ -1,5 +1,5 @@
-// What differs between the hosts of this package: how the module is loaded, what the host is called in records, and
-// whether work may go on after a call has been answered. Each entry says it once. Nothing here decides.
+// The differences between the hosts of this package: how the module is loaded, the name of the host in records, and
+// whether work may continue after a call has been answered. Each entry states them once. Nothing here decides.
 
 import { isReady, useModule } from "./engine.js";
 import { FarameshError } from "./errors.js";
@@ -15,7 +15,7 @@ export interface Host {
   readonly background: boolean;
   /** A faster SHA-256 than the package's own, where the host brings one. */
   readonly sha256?: (bytes: Uint8Array) => string;
-  /** Where records wait when nobody says where. */
+  /** The default outbox for records. */
   readonly outbox?: () => Outbox;
   /**
    * Calls `send` when the program has nothing left to do and `lost` when it ends, until the function that it gives back

@@ -1,4 +1,4 @@
-// What users import, on every host. No host's own modules are imported here and nothing is loaded: the entries do that.
+// The exports for users, on every host. This file imports no host modules and loads nothing: the entries do that.
 
 export type { ApprovalAnswer, ApprovalBroker, Held } from "./approvals.js";
 export { Bundle, createBundle } from "./bundle.js";

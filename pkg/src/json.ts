@@ -1,13 +1,13 @@
-// From a JavaScript value to JSON, strictly: what has no exact JSON form is refused with its place, and never left out
-// or turned into something else. `JSON.stringify` drops functions, writes `NaN` as null and calls `toJSON`, so that
-// what is decided would not be what runs. Each property is read once. It knows nothing of actions.
+// Converts a JavaScript value to JSON, strictly: a value without an exact JSON form is refused with its path, and never
+// omitted or changed. `JSON.stringify` drops functions, writes `NaN` as null and calls `toJSON`, so the tool would run
+// with other values than the decided ones. Each property is read once. This file knows nothing of actions.
 
 /** How deep objects and lists may nest, the outermost counted. */
 export const MAX_DEPTH = 64;
 /** The most bytes of one document: 1 MiB. */
 export const MAX_BYTES = 1024 * 1024;
 
-/** A value that has no exact JSON form, and where it stands. */
+/** A value without an exact JSON form, and its path. */
 export class NotJson extends Error {
   override name = "NotJson";
 }
@@ -23,8 +23,8 @@ export function hasLoneSurrogate(text: string): boolean {
 /**
  * The JSON text of `value`, which is called `name` in messages.
  *
- * Properties that are `undefined` are left out, as JSON does; in a list `undefined` is refused. Where `value` is an
- * object, `head` is the text that stands before its own members: an object whose closing brace is missing.
+ * Properties that are `undefined` are omitted, as JSON does; in a list, `undefined` is refused. If `value` is an object,
+ * `head` is the text before its own members: an object without its closing brace.
  *
  * @throws {@link NotJson} with the path to what cannot be written.
  */
@@ -105,7 +105,7 @@ class Writer {
 
   #list(value: readonly unknown[]): string {
     const prototype: unknown = Object.getPrototypeOf(value);
-    // The prototype of every realm's lists is a list itself; that of a subclass is none.
+    // The prototype of every realm's lists is a list itself; the prototype of a subclass is not.
     if (!Array.isArray(prototype)) this.#refuse(`is ${described(value)}, which has no JSON form`);
     const path = this.#path;
     const level = path.length;
@@ -155,7 +155,7 @@ class Writer {
     return String(value);
   }
 
-  /** Counts what is written, so that a value whose parts are shared many times over ends soon. */
+  /** Counts the written bytes, so that a value whose parts are shared many times over ends soon. */
   #count(characters: number): void {
     this.#length += characters;
     if (this.#length > MAX_BYTES) {

@@ -9,7 +9,7 @@ interface Program {
   readonly lost: () => void;
 }
 
-/** Those who have something to do before the program ends; Node warns of many listeners, so it has one for all. */
+/** Callbacks to run before the program ends; Node warns about many listeners, so there is one for all. */
 const programs = new Set<Program>();
 let listening = false;
 

@@ -1,5 +1,5 @@
-// What a governor is given, checked before anything is made of it: everything that can be found wrong is found here and
-// not at the first call.
+// The options of a governor, checked before anything is built from them, so that every mistake is found here and not at
+// the first call.
 
 import { Bundle } from "./bundle.js";
 import { reason } from "./client.js";
@@ -84,7 +84,7 @@ function checkPolicy(policy: unknown, withServer: boolean): void {
   }
 }
 
-/** What is recorded beside the arguments. A name that both give is refused: neither may speak for the other. */
+/** The recorded context. A name that both give is refused: neither may override the other. */
 export function mergedContext(fixed: Record<string, unknown>, given: unknown): unknown {
   if (given === undefined) return fixed;
   if (typeof given !== "object" || given === null || !isPlain(given)) return given;
@@ -93,7 +93,7 @@ export function mergedContext(fixed: Record<string, unknown>, given: unknown): u
   return { ...fixed, ...given };
 }
 
-/** Refuses what is no way to deal with a call that does not run. */
+/** Refuses a value that is not a valid `onDeny`. */
 export function checkOnDeny(onDeny: unknown): void {
   if (onDeny !== undefined && onDeny !== "throw" && onDeny !== "return" && typeof onDeny !== "function") {
     throw new TypeError(`\`onDeny\` is \`${String(onDeny)}\`, and it must be \`throw\`, \`return\` or a function`);

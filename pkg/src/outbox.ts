@@ -26,8 +26,8 @@ export interface Batch {
 }
 
 /**
- * Where records wait. Every method is synchronous: what was appended is kept, as well as this outbox keeps anything,
- * when `append` returns.
+ * The storage for waiting records. Every method is synchronous: when `append` returns, the record is stored as durably
+ * as this outbox can.
  */
 export interface Outbox {
   /** Takes up the stream that was left here, or begins the one of this name. Called once, before the first record. */
@@ -39,11 +39,11 @@ export interface Outbox {
    * Streams in `except` are passed over; an outbox that only ever holds one may leave that out.
    */
   oldest(count: number, characters: number, except?: ReadonlySet<string>): Batch | null;
-  /** The server holds the stream up to `size`: what is before it need not be kept. */
+  /** The server holds the stream up to `size`: earlier records need not be kept. */
   acknowledge(stream: string, size: number): void;
   /** How many records wait. */
   waiting(): number;
-  /** Gives the place back. What waits stays where it is. */
+  /** Releases the storage. Waiting records stay where they are. */
   close(): void;
 }
 
@@ -63,7 +63,7 @@ export class OutboxFullError extends Error {
 /** The hash before the first record. */
 export const ZERO_HASH = "0".repeat(64);
 
-/** What the outboxes of this package have in common: the records that wait, by stream, in memory. */
+/** The common part of this package's outboxes: the waiting records, by stream, in memory. */
 export class Waiting {
   readonly #maxRecords: number;
   readonly #maxCharacters: number;

@@ -140,7 +140,7 @@ export class Policies {
     return readDecision(this.evaluate(action, JSON.stringify(state)).decision);
   }
 
-  /** The same in the engine's own text: the decision, the canonical action, the state and what is wrong. */
+  /** The same in the engine's own text: the decision, the canonical action, the state and the fault. */
   evaluate(action: ActionLike, state = "{}", recorded = false): { decision: string; action: string | null; state: string; error: string | null } {
     return this.#loaded.decide(actionText(action), state, recorded ? AS_RECORDED : AS_RECEIVED);
   }
@@ -171,7 +171,7 @@ export function explain(policies: LoadedPolicies, action: ActionLike, state: Sta
 /** How many actions get each outcome. */
 export type Counts = Record<Outcome, number>;
 
-/** What actions would get under policies. */
+/** Decides actions under policies. */
 export interface Simulation {
   policy_hash: string;
   counts: Counts;
@@ -179,7 +179,7 @@ export interface Simulation {
   decisions: Decision[];
 }
 
-/** What actions would get under policies, beside what they get under those in force. */
+/** Decides actions under policies and under those in force. */
 export interface Comparison {
   policy_hash: string;
   in_force_policy_hash: string;
@@ -199,7 +199,7 @@ export interface SimulationOptions {
 }
 
 /**
- * What actions would get under `policies`; with `inForce`, beside what they get under those.
+ * Decides actions under `policies`; with `inForce`, also under those in force.
  *
  * Nothing is recorded. An action that cannot be read gets the HALT that it would get.
  */

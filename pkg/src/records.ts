@@ -1,5 +1,5 @@
-// The stream of records of a governor that decides by itself: each record is sealed by the engine, tied to the one
-// before, and in the outbox before anybody is told. What it cannot keep it throws, and then nothing runs.
+// The stream of records of a governor that decides locally: each record is sealed by the engine, linked to the previous
+// one, and in the outbox before it is reported. A record that cannot be stored is an error, and then nothing runs.
 
 import type { Clock } from "./clock.js";
 import { uuid } from "./clock.js";
@@ -20,7 +20,7 @@ export const MAX_ERROR_TEXT = 2000;
 export interface Report {
   readonly success: boolean;
   readonly error: string | null;
-  /** What it gave back, in canonical form; null when that is not kept. */
+  /** The tool's result in canonical form; null if results are not kept. */
   readonly result: string | null;
 }
 
@@ -79,7 +79,7 @@ export class Records {
     });
   }
 
-  /** What people said of a held action, one record for each of them; or that nobody did. */
+  /** The answers to a held action, one record for each person; or one that says there was none. */
   approval(actionId: string, requestHash: string | null, approval: Approval): void {
     const fields = { principal: quoted(this.#agentId), request_hash: quoted(requestHash) };
     if (approval.verdict === "expired") {

@@ -8,8 +8,8 @@
 //                       ABSTAIN ─▶ wait ─▶ (as above, on the new answer), or withdraw it and throw
 //                       HALT    ─▶ throw
 //
-// It is a generator: it gives away what must be waited for, and whoever drives it waits. A road on which nothing is
-// waited for can be driven without waiting.
+// It is a generator: it yields whatever must be waited for, and its driver waits. A flow without waits can be driven
+// synchronously.
 //
 // INVARIANT: a tool runs only after an EXECUTE for the hash of its arguments, whose start was recorded. Every other end
 // of the road is an exception.
@@ -38,7 +38,7 @@ import type { Report } from "./records.js";
 /** A road: each step is something to wait for. */
 export type Road<T> = Generator<() => Promise<unknown>, T, unknown>;
 
-/** A tool may run now, once. Whoever runs it begins, runs it at once, and says how it ended. */
+/** Permission to run a tool now, once. The owner begins, runs the tool at once, and reports its end. */
 export interface Started {
   readonly decision: Decision;
   /** Whether the start is recorded already, so that the action stays open until its end is said. */
@@ -48,7 +48,7 @@ export interface Started {
   ended(report: Report): void | Promise<void>;
 }
 
-/** What the road needs to know. */
+/** The dependencies of the flow. */
 export interface Terms {
   readonly gate: Gate | null;
   readonly client: Client | null;
@@ -56,9 +56,9 @@ export interface Terms {
   /** How long a call waits for people; as long as the approval itself when absent. */
   readonly approvalTimeoutMs: number | undefined;
   readonly clock: Clock;
-  /** Is told of every decision. */
+  /** Receives every decision. */
   readonly decided: (decision: Decided, action: string) => void;
-  /** Is told of what fails beside the road. */
+  /** Receives failures that do not stop the flow. */
   readonly failed: (error: FarameshError) => void;
 }
 
@@ -71,7 +71,7 @@ const SHORTEST_POLL_MS = 500;
 const LONGEST_PAUSE_MS = 15_000;
 /** How long an outage is waited out beyond the moment at which the approval expires: clocks go at different speeds. */
 const GRACE_MS = 60_000;
-/** How long an approval lasts where nobody says it. */
+/** How long an approval lasts by default. */
 const DEFAULT_APPROVAL_MS = 3_600_000;
 /** The statuses from which an action can still be started, and so withdrawn. */
 const OPEN = new Set(["pending_approval", "allowed", "approved"]);
@@ -149,7 +149,7 @@ function* answered(call: Call, terms: Terms, gate: Gate, broker: ApprovalBroker,
   call.signal?.throwIfAborted();
   // Without records a held action has no id of its own; the approval is about its hash.
   const actionId = held.action_id ?? "";
-  // A new pass, under the policies of this moment, over what was held.
+  // A new pass over the held action, under the current policies.
   const decision = gate.decide(call.body, { answer, actionId, requestHash: held.request_hash });
   terms.decided(decision, call.body);
   if (decision.reason_code === "approval_rejected") {
@@ -247,7 +247,7 @@ function* followed(call: Call, terms: Terms, client: Client, first: ServerAction
       if (action.outcome === "HALT") throw denied(call, action, actionId);
       throw senseless(call, action);
   }
-  // The strictest opinion wins: what is held here is not let through because the server's policies are looser.
+  // The strictest opinion wins: an action held here is not let through because the server's policies are looser.
   if (held !== null && action.status !== "approved") {
     yield () => withdrawn(client, terms, actionId, "it needs a person, and the server asked nobody");
     const message = `\`${call.tool}\` is held by the policies here, and the server asked nobody to approve it: ${why(held)}`;
@@ -280,7 +280,7 @@ function* followed(call: Call, terms: Terms, client: Client, first: ServerAction
   };
 }
 
-/** The start of an action. What a person has approved is not given up because the server is away at this moment. */
+/** The start of an action. An approved action is not given up because the server is unreachable at this moment. */
 function* startOf(call: Call, terms: Terms, client: Client, action: ServerAction): Road<ServerAction> {
   const { clock } = terms;
   const begun = clock.monotonic();
@@ -302,13 +302,13 @@ function* startOf(call: Call, terms: Terms, client: Client, action: ServerAction
 }
 
 /**
- * The action once it is no longer held. When this call gives up before, it is withdrawn, unless somebody has answered at
- * that very moment: an approval that came is taken up.
+ * The action once it is no longer held. If this call gives up earlier, it withdraws the action, unless an answer arrives
+ * at that very moment: an approval is then used.
  */
 function* answerOfAPerson(call: Call, terms: Terms, client: Client, held: ServerAction): Road<ServerAction> {
   try {
     const { approvalTimeoutMs: patience = Infinity } = terms;
-    // Who does not wait at all wants to know what is held, and takes it up later.
+    // A caller that does not wait at all gets the held action, and resumes it later.
     if (patience === 0) return held;
     const action = yield* polled(call, terms, client, held, patience);
     if (action.status !== "pending_approval") return action;
@@ -319,7 +319,7 @@ function* answerOfAPerson(call: Call, terms: Terms, client: Client, held: Server
   }
 }
 
-/** Withdraws the action of a call that was called off. @throws the reason, soon: whoever called it off waits for it. */
+/** Withdraws the action of a cancelled call. @throws the reason, soon, because the canceller waits for it. */
 function* calledOff(call: Call, terms: Terms, client: Client, id: string): Road<never> {
   yield () => Promise.race([withdrawn(client, terms, id, CALLED_OFF), sleep(WITHDRAW_MS)]);
   throw call.signal?.reason;
@@ -370,7 +370,7 @@ function isPassing(error: unknown): boolean {
   return error.status === null || error.status >= 500 || error.status === 408 || error.status === 429;
 }
 
-/** What becomes of a held action for which this call waits no longer. */
+/** Ends a held action that this call no longer waits for. */
 async function givenUp(client: Client, terms: Terms, held: ServerAction): Promise<ServerAction> {
   try {
     const now = await client.get(held.id);
@@ -396,7 +396,7 @@ function notWithdrawn(id: string, error: unknown): FarameshError {
   return new FarameshError(`the action ${id} could not be withdrawn, and stays in the queue: ${reason(error)}`, { code: "withdraw_failed", actionId: id, cause: error });
 }
 
-/** The answer of `work`, which goes on when the call is called off; `late` then undoes what it has done. */
+/** The answer of `work`, which continues if the call is cancelled; `late` then undoes its effect. */
 function kept<T>(work: Promise<T>, call: Call, terms: Terms, late: (answer: T) => Promise<unknown>): Promise<T> {
   const { signal } = call;
   if (signal === undefined) return work;

@@ -30,7 +30,7 @@ export class Sender {
   #cancel: (() => void) | undefined;
   #sending: Promise<void> | undefined;
   #failures = 0;
-  /** The streams that the server refused, and what it said of the first. */
+  /** The streams that the server refused, and its answer to the first. */
   readonly #refused = new Set<string>();
   #stopped: FarameshError | undefined;
   #closed = false;
@@ -125,7 +125,7 @@ export class Sender {
     if (refusal !== undefined) throw refusal;
   }
 
-  /** What is to be sent next: nothing of a stream that the server refused. */
+  /** The next batch to send, without the streams that the server refused. */
   #next(most: number): Batch | null {
     const batch = this.#outbox.oldest(most, MAX_CHARACTERS, this.#refused);
     return batch === null || this.#refused.has(batch.stream) ? null : batch;
@@ -147,7 +147,7 @@ export class Sender {
   }
 }
 
-/** Up to where the server holds the stream. @throws where its answer does not fit what was sent. */
+/** How far the server holds the stream. @throws if its answer does not match the request. */
 function held(batch: Batch, taken: Taken): number {
   const last = batch.records.at(-1);
   const fits =

@@ -1,6 +1,6 @@
-// What the source text of a function says of its parameters: how many there are, and which have a default. A default
-// comes into play when an argument is left out, where no policy can see it; `length` tells of some of them and not of
-// those inside of a pattern. It reads parameters and nothing behind them.
+// Reads the parameters in a function's source text: their number, and which of them have a default. A default applies
+// when an argument is omitted, where no policy can see it; `length` reveals some of them, but not those inside a
+// pattern. It reads the parameters and nothing after them.
 
 /** The parameters of a function. */
 export interface Signature {
@@ -75,7 +75,7 @@ function defaultsIn(written: string, above: Path): Path[] {
   return own;
 }
 
-/** What takes the rest of a list: a default in a pattern behind its dots stands at a place that is not followed. */
+/** Checks the rest of a list: a default in a pattern after its dots has a position that is not followed. */
 function withoutDefaults(rest: string): Path[] {
   const target = rest.replace(/^\.\.\.\s*/, "");
   if (/^[[{]/.test(target) && defaultsIn(target, []).length > 0) throw new Unreadable("a default in the rest of a list");
@@ -103,7 +103,7 @@ function opening(text: string): number {
   throw new Unreadable("no parameters");
 }
 
-/** What stands between the bracket at `from` and the one that closes it. */
+/** The text between the bracket at `from` and its closing bracket. */
 function inside(text: string, from: number): string {
   let depth = 0;
   for (let at = from; at < text.length; at = next(text, at)) {
@@ -114,7 +114,7 @@ function inside(text: string, from: number): string {
   throw new Unreadable("a bracket that nothing closes");
 }
 
-/** The parts of `text` between separators that stand in no bracket, without comments around them. */
+/** The parts of `text` between separators outside of brackets, without the comments around them. */
 function split(text: string, separator: "," | ":" | "="): string[] {
   const parts: string[] = [];
   let [depth, part] = [0, ""];
@@ -123,7 +123,7 @@ function split(text: string, separator: "," | ":" | "="): string[] {
     const piece = text.slice(at, end);
     if ("([{".includes(piece)) depth += 1;
     if (")]}".includes(piece)) depth -= 1;
-    // `=>`, `==` and their like stand only behind the `=` of a default, where nothing more is looked for.
+    // `=>`, `==` and the like occur only after the `=` of a default, which is not scanned further.
     const isLast = separator !== "," && parts.length > 0;
     if (depth === 0 && piece === separator && !isLast) {
       parts.push(part.trim());

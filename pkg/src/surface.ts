@@ -29,7 +29,7 @@ export function govern(fn: AnyFunction, options: Omit<GovernorOptions, "context"
 type Server = GovernorOptions["server"] | Absent;
 type Approvals = GovernorOptions["approvals"] | Absent;
 
-/** What this is. */
+/** The version of the package and its engine. */
 export interface Version {
   /** The version of this package. */
   readonly package_version: string;

@@ -1,5 +1,5 @@
-// The types of a governor and of what it governs: what a wrapped function gives back follows from what a caller asked
-// for. Nothing here is there at run time.
+// The types of a governor and its governed functions: the result type of a wrapped function follows from the options.
+// Nothing here exists at run time.
 
 import type { ApprovalBroker } from "./approvals.js";
 import type { Bundle } from "./bundle.js";
@@ -16,25 +16,25 @@ export type AnyFunction = (this: any, ...args: any[]) => any;
 
 /** A call that did not run. */
 export interface Refusal {
-  /** What happened. */
+  /** The error. */
   readonly error: FarameshError;
-  /** What was decided; null where nothing was. */
+  /** The decision; null if nothing was decided. */
   readonly decision: Decision | null;
   /** The tool's name in policies. */
   readonly tool: string;
-  /** What to tell a model. */
+  /** The text for a model. */
   readonly text: string;
 }
 
 /**
- * What becomes of a call that does not run: `throw` throws the error; `return` gives a final text for a model as the
- * tool's result; a function makes the result.
+ * The result of a call that does not run: `throw` throws the error; `return` returns a final text for a model as the
+ * tool's result; a function computes the result.
  */
 export type OnDeny = "throw" | "return" | ((refusal: Refusal) => unknown);
 
 /** How a governor is set up. */
 export interface GovernorOptions {
-  /** Who proposes the actions, as policies and keys know it. */
+  /** The agent that proposes the actions, as named in policies and keys. */
   readonly agentId: string;
   /** The text of a policy, to decide with here. */
   readonly policy?: string | undefined;
@@ -46,20 +46,20 @@ export interface GovernorOptions {
   readonly mode?: "local" | "remote" | undefined;
   /** The server: it decides (`remote`), or takes held actions and records (`local`). */
   readonly server?: ServerOptions | string | undefined;
-  /** Who asks people about held actions, in the place of the server. */
+  /** The broker that asks people about held actions, instead of the server. */
   readonly approvals?: ApprovalBroker | undefined;
   /**
    * How long a call waits for people, in milliseconds; as long as the approval itself by default. A call that gives up
    * before withdraws its action. With 0 it does not wait: the action stays, and `resume` takes it up.
    */
   readonly approvalTimeoutMs?: number | undefined;
-  /** What is recorded and matched beside the arguments of every call. */
+  /** Further data to record and match with every call. */
   readonly context?: object | undefined;
-  /** What becomes of a call that does not run; `throw` by default. */
+  /** The result of a call that does not run; `throw` by default. */
   readonly onDeny?: OnDeny | undefined;
-  /** Hears of every decision, with the action as JSON. What it does changes nothing. */
+  /** Receives every decision, with the action as JSON. It cannot change the decision. */
   readonly onDecision?: ((decision: Decided, action: string) => void) | undefined;
-  /** Hears of everything that fails: engine, server, records, bundles, listeners. What it does changes nothing. */
+  /** Receives every failure: engine, server, records, bundles, listeners. It cannot change the outcome. */
   readonly onError?: ((error: FarameshError) => void) | undefined;
   /** Where records wait until the server has them, in `local` mode. */
   readonly outbox?: Outbox | undefined;
@@ -86,26 +86,26 @@ export interface GovernOptions<F extends AnyFunction = AnyFunction> {
    */
   readonly defaults?: object;
   /**
-   * The names of arguments that are no data, such as a session or a lock: positional ones of `params`, or members of the
-   * one object. They are not part of the action and reach the function as they are.
+   * The names of arguments that are not data, such as a session or a lock: positional ones of `params`, or members of the
+   * one object. They are not part of the action and reach the function unchanged.
    */
   readonly exclude?: readonly string[];
   /**
-   * What tells this call from all others, such as the id of a tool call in a thread: the same call made again is the same
-   * action on the server. Where a framework hands over both a thread and a call, it is found by itself.
+   * The identity of this call, such as the id of a tool call in a thread: repeating the call is the same action on the
+   * server. If a framework passes both a thread and a call, it is found automatically.
    */
   readonly callId?: string | ((...args: Parameters<F>) => string | undefined);
-  /** What is recorded and matched beside the arguments: an object, or a function of the arguments. */
+  /** Further data to record and match: an object, or a function of the arguments. */
   readonly context?: object | ((...args: Parameters<F>) => object);
-  /** What calls off the waiting for people and servers: a signal, or a function of the arguments. */
+  /** Cancels waiting for people and servers: a signal, or a function of the arguments. */
   readonly signal?: AbortSignal | ((...args: Parameters<F>) => AbortSignal | undefined);
-  /** What becomes of a call that does not run; the governor's by default. */
+  /** The result of a call that does not run; the governor's setting by default. */
   readonly onDeny?: OnDeny | undefined;
-  /** Whether what the tool gives back is reported; the governor's by default. */
+  /** Whether the tool's result is reported; the governor's setting by default. */
   readonly reportResult?: boolean;
 }
 
-/** Whether a governed function may have to wait for somebody. */
+/** Whether a governed function may have to wait for a person. */
 export type Waiting = "sync" | "async";
 /** Where a governor decides. */
 export type Mode = "local" | "remote";
@@ -119,7 +119,7 @@ type Given<O, K extends string> = K extends keyof O
       : "yes"
   : "no";
 
-/** Whether `K` stands in `O` at all, with whatever value. */
+/** Whether `O` has the key `K`, with any value. */
 type Named<O, K extends string> = K extends keyof O ? ({} extends Pick<O, K> ? "no" | "yes" : "yes") : "no";
 
 type Any<G> = "yes" extends G ? ("no" extends G ? "maybe" : "yes") : "no";
@@ -158,10 +158,10 @@ export type ModeOf<O> = {
   maybe: Mode;
 }[Either<Any<Given<O, "bundle">>, Either<Any<Given<O, "policy">>, Any<Given<O, "policies">>>>];
 
-/** What a call that does not run gives back. */
+/** The result of a call that does not run. */
 export type DeniedBy<D> = D extends (refusal: Refusal) => infer R ? R : D extends "return" ? string : never;
 
-/** What a call that does not run gives back under a governor's options. */
+/** The result of a call that does not run under a governor's options. */
 export type DeniedOf<O> = O extends { readonly onDeny?: infer D } ? DeniedBy<D> : never;
 
 /** How one function is governed, with this `onDeny`, or with that of the governor. */

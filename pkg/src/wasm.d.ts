@@ -1,4 +1,4 @@
-// What bundlers and workerd make of an imported wasm file: the compiled module. It loads nothing itself.
+// The type of an imported wasm file in bundlers and workerd: the compiled module. It loads nothing itself.
 
 declare module "*.wasm" {
   const module: WebAssembly.Module;

@@ -1,5 +1,5 @@
-// Held calls and the broker that asks people: each call waits for its own answer, and runs only on a granted one that
-// meets what the policy asks for, decided anew.
+// Held calls and the broker that asks people: each call waits for its own answer, and runs only after a grant that meets
+// the policy's requirements, decided again.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -155,7 +155,7 @@ test("who proposed an action never approves it, and two spellings of a name are 
     await assert.rejects(refund(middle), (error) => error instanceof PolicyUnavailableError && error.code === "approvals_failed", names.join());
     assert.deepEqual(ran, []);
   }
-  // An object whose name changes when it is read again counts as what was looked at.
+  // An object whose name changes when it is read again counts as it was first read.
   let reads = 0;
   const sly = { get principal() { return (reads += 1) === 1 ? "alice" : AGENT; } };
   const { refund, records } = setUp(() => ({ verdict: "granted", approvers: [sly] }), { policy: one });

@@ -1,5 +1,5 @@
-// What reaches a tool is what was decided: defaults, further arguments, objects that answer differently each time, and
-// functions of which it cannot be told.
+// A tool gets exactly the decided arguments: defaults, further arguments, objects that answer differently each time, and
+// functions whose parameters cannot be read.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -16,7 +16,7 @@ rules:
 const options = { agentId: AGENT, policy, tool: "transfer_money" };
 type Any = (...args: unknown[]) => unknown;
 
-/** What a call came to: what the function gives back, or the code of the error. */
+/** The end of a call: the function's result, or the code of the error. */
 function told(call: () => unknown): unknown {
   try {
     return call();
@@ -175,7 +175,7 @@ test("what `params` reads of an argument is read once, and the tool gets that", 
   const beside = { done: [] };
   transfer({ order }, beside);
   assert.equal(ran[0], 45);
-  // What is not part of the action stays the caller's own.
+  // An argument that is not part of the action stays the caller's own.
   assert.equal(ran[1], beside);
   reads = 0;
   const proxy = new Proxy({ order: { amount: 45 } }, { get: () => ((reads += 1) > 2 ? { amount: 5000 } : { amount: 45 }) });

@@ -1,5 +1,5 @@
-// The built files: what is exported, that nothing of a host gets into the neutral part, and that every entry does what
-// it says on a host of its kind.
+// The built files: their exports, that no host code gets into the neutral part, and that every entry works as described
+// on a host of its kind.
 
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";

@@ -1,4 +1,4 @@
-// A governed tool that decides here: it runs when the policies say so, with what was decided, and never otherwise.
+// A governed tool that decides locally: it runs only if the policies permit it, with the decided arguments.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -166,7 +166,7 @@ test("arguments that changed after the decision do not run", () => {
   const mapped = govern((_: Refund) => "ran", { ...options, tool: "process_refund", params: () => ({ customer_id: "c", amount: (inPlace.answer += 1) }) });
   assert.throws(() => mapped({ customer_id: "c", amount: 1 }), ArgumentsChangedError);
   assert.deepEqual(ran, []);
-  // Another spelling of the same arguments is no change.
+  // Another spelling of the same arguments is not a change.
   arguments_.amount = 45;
   change.as = 45;
   assert.equal(refund(arguments_), "refunded 45");

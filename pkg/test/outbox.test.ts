@@ -1,5 +1,5 @@
-// The file of an outbox belongs to one governor at a time: among threads, copies of the package, processes, and after a
-// crash. Its lock is given back once, and never that of somebody else.
+// The file of an outbox belongs to one governor at a time: across threads, copies of the package, processes, and after a
+// crash. Its lock is released once, and another owner's lock never is.
 
 import assert from "node:assert/strict";
 import { fork } from "node:child_process";

@@ -1,4 +1,4 @@
-// The README's examples: all of them compile, and what they say that they print is what they print.
+// The README's examples: all of them compile, and print exactly what their comments say.
 
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";

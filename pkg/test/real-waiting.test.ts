@@ -1,5 +1,5 @@
-// Held calls against the real server: what gives up is withdrawn there, what is approved later is taken up and runs once,
-// and a permission has an end.
+// Held calls against the real server: a call that gives up is withdrawn there, a later approval is resumed and runs once,
+// and a permission expires.
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";

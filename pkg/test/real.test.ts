@@ -221,7 +221,7 @@ test("bundles: what the command line makes is taken", async () => {
   assert.equal(bundle.policyVersion, null);
 });
 
-/** The first example of a README that holds `mark`, as a program beside the package. */
+/** The first example of a README that contains `mark`, as a program next to the package. */
 function example(readme: string, mark: string, before = ""): string {
   const blocks = [...readFileSync(join(root, readme), "utf8").matchAll(/^```ts\n([\s\S]*?)^```$/gm)].map(([, code = ""]) => code);
   const code = blocks.find((one) => one.includes(mark)) ?? assert.fail(`no example of ${readme} has ${mark}`);

@@ -47,12 +47,12 @@ function setUp(outbox: Outbox, more: Partial<GovernorOptions> = {}) {
   return { governor, errors, ran, refund: governor.govern(tool, { tool: "process_refund" }) };
 }
 
-/** What the server has, each record once and in order: its own `take` refuses everything else. */
+/** The server's records, each once and in order: its own `take` refuses everything else. */
 function kinds(): string[] {
   return [...server.taken.values()].flat().map((record) => record.kind);
 }
 
-/** What was asked about actions; records, and the look at the policies that decides nothing, are no such thing. */
+/** The requests about actions, without records and the check of the policies, which decides nothing. */
 function actions(): string[] {
   return server.verbs().filter((verb) => verb !== "records" && verb !== "decide");
 }
@@ -436,7 +436,7 @@ function program(more: string, options = ""): string {
     ${more}`;
 }
 
-/** What a program prints, and what it says on standard error. */
+/** The output of a program, on standard output and standard error. */
 async function run(code: string): Promise<{ out: string; told: string; exit: number | null }> {
   const child = spawn(process.execPath, ["--no-warnings", "--input-type=module", "-e", code], { cwd: root, stdio: ["ignore", "pipe", "pipe"] });
   const text = async (stream: AsyncIterable<unknown>): Promise<string> => {

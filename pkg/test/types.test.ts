@@ -1,4 +1,4 @@
-// What the types promise, checked by the compiler; the one test below only says that it was.
+// The promises of the types, checked by the compiler; the one test below only reports that they were.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -103,11 +103,11 @@ export function fields(url: string | undefined) {
 
 export function demanded() {
   const governor = createGovernor({ agentId: "a", policy });
-  // @ts-expect-error a number is no object
+  // @ts-expect-error a number is not an object
   governor.govern((x: number) => x, { tool: "t" });
   // @ts-expect-error two arguments have no names
   governor.govern((a: object, b: object) => [a, b], { tool: "t" });
-  // @ts-expect-error a list is no object
+  // @ts-expect-error a list is not an object
   governor.govern((list: string[]) => list, { tool: "t" });
   governor.govern((x: number) => x, { tool: "t", params: ["x"] });
   governor.govern(() => 1, { tool: "t" });
@@ -131,7 +131,7 @@ export function alone() {
   govern(add, { agentId: "a", policy });
   // @ts-expect-error an agent has a name
   createGovernor({ policy });
-  // @ts-expect-error no option is taken that nobody knows
+  // @ts-expect-error an unknown option is refused
   createGovernor({ agentId: "a", policy, failOpen: true });
   // @ts-expect-error there is no way to let a tool run
   createGovernor({ agentId: "a", policy, onDeny: "allow" });

@@ -1,5 +1,5 @@
-// Calls that wait for people: as long as the approval itself, through outages, and with nothing left behind that nobody
-// waits for. An answer that comes later is taken up again, and runs once.
+// Calls that wait for people: as long as the approval itself, through outages, and without leaving an unattended action
+// behind. A later answer is resumed, and runs once.
 
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
@@ -83,7 +83,7 @@ test("an outage between the approval and the start is waited out, and the start 
   assert.equal(keys.length, 9);
   assert.equal(new Set(keys).size, 1);
   assert.equal(ran.length, 1);
-  // What no person has approved is told at once.
+  // A call without approval is reported at once.
   server.script("start", { status: 503, body: { code: "store_failure" } });
   await assert.rejects(refund(small), { code: "store_failure" });
 });

@@ -1,7 +1,7 @@
 """Runs the corpus of all hosts through `faramesh.Engine`: `python tests/conformance.py` in the package's folder.
 
-Reads `target/corpus.json`, which holds every case with the answer of the native engine, compares byte for byte, and
-writes what was compared to `target/hosts/python.json`. Ends with 1 on any difference. It expects nothing of its own.
+Reads `target/corpus.json`, which has every case with the answer of the native engine, compares byte for byte, and
+writes the results to `target/hosts/python.json`. Exits with 1 on any difference. It has no expectations of its own.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ def shown(value: object) -> str:
 
 
 def compare(engine: Engine, case: Case) -> list[str]:
-    """What differs, as sentences."""
+    """The differences, as sentences."""
     try:
         differences = [one for one in FOLDERS[case["folder"]](engine, case) if one[1] != one[2]]
     except (FarameshError, ValueError) as error:

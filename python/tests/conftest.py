@@ -20,7 +20,7 @@ from faramesh import govern
 
 JsonObject = dict[str, Any]
 KEPT = ("FARAMESH_BIN", "FARAMESH_LONG")
-"""What tells the tests themselves something."""
+"""Environment variables that configure the tests themselves."""
 AGENT = "support-agent-prod"
 
 
@@ -46,7 +46,7 @@ class Seen:
 
 @dataclass
 class FakeServer:
-    """By default it allows everything, and does what it is told on each verb that a test scripts.
+    """By default it allows everything, and answers as scripted for each verb that a test scripts.
 
     `verb` is `submit`, `wait`, `start`, `result`, `policies`, `approval`, `get` or `list`.
     """

@@ -11,7 +11,7 @@ from langchain_core.outputs import ChatGeneration, ChatResult
 
 
 class ScriptedModel(BaseChatModel):
-    """First calls the tools of the script, all at once, and then repeats what the tools said."""
+    """First calls the tools of the script, all at once, and then repeats the tools' answers."""
 
     calls: list[tuple[str, dict[str, Any]]]
 

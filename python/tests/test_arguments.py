@@ -1,4 +1,4 @@
-"""What reaches a tool is exactly what was decided: nothing is hidden for its name, and nothing is made up."""
+"""A tool gets exactly the decided arguments: nothing is hidden because of its name, and nothing is invented."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ NAMES = ["callbacks", "run_manager", "config", "state", "runtime", "store", "ctx
 
 
 class TestNames:
-    """A model cannot hide an argument from the policy by what it calls it."""
+    """A model cannot hide an argument from the policy by its name."""
 
     @pytest.mark.parametrize("name", NAMES)
     @pytest.mark.parametrize("synchronous", [True, False])
@@ -121,12 +121,12 @@ class TestNames:
         class Desk:
             @staticmethod
             @govern(agent_id=AGENT)
-            def enroll(cls: str, student: str) -> str:  # noqa: PLW0211 - what is tested
+            def enroll(cls: str, student: str) -> str:  # noqa: PLW0211 - under test
                 return cls + student
 
             @govern(agent_id=AGENT)
             @staticmethod
-            def enroll_above(self: str) -> str:  # noqa: PLW0211 - what is tested
+            def enroll_above(self: str) -> str:  # noqa: PLW0211 - under test
                 return self
 
         with pytest.raises(ToolDeniedError):
@@ -269,7 +269,7 @@ def test_what_is_no_data_is_refused_with_a_hint(fake: FakeServer, refund: Any, r
 
 
 class TestExclude:
-    """`exclude=` names what is no part of the action."""
+    """`exclude=` names parameters that are not part of the action."""
 
     def test_the_excluded_is_passed_on_as_it_is(self, fake: FakeServer) -> None:
         session = threading.Lock()
@@ -371,7 +371,7 @@ class TestExcludeForMany:
 
 
 class TestParams:
-    """`params=` makes what is decided from the arguments."""
+    """`params=` computes the decided parameters from the arguments."""
 
     def test_what_it_makes_is_decided_and_the_arguments_arrive(self, fake: FakeServer, flavour: str) -> None:
         got: list[Any] = []
@@ -415,7 +415,7 @@ class TestParams:
 
 
 class TestPartials:
-    """What a `functools.partial` holds reaches the tool, so it is decided."""
+    """The arguments of a `functools.partial` reach the tool, so they are decided."""
 
     @pytest.mark.parametrize(
         "held",

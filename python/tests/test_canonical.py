@@ -1,4 +1,4 @@
-"""The canonical form: what anybody with a JCS tool and `sha256sum` gets too, and what has none."""
+"""The canonical form, as any JCS tool and `sha256sum` compute it too, and values without one."""
 
 from __future__ import annotations
 

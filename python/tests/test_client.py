@@ -156,7 +156,7 @@ def test_answers_are_frozen_and_keep_the_token_to_themselves() -> None:
     action = parse_action({**example(), "approval_token": "secret"})
     assert "secret" not in repr(action)
     with pytest.raises(dataclasses.FrozenInstanceError):
-        action.outcome = "EXECUTE"  # type: ignore[misc] # that it is frozen is what is tested
+        action.outcome = "EXECUTE"  # type: ignore[misc] # the test is that it is frozen
 
 
 @pytest.mark.parametrize("kind", ERRORS)

@@ -67,7 +67,7 @@ def test_an_outage_ends_with_the_patience_of_the_caller(fake: FakeServer, refund
 
 
 def test_without_a_timeout_the_approval_is_waited_for(fake: FakeServer, refund: Any, ran: Any) -> None:
-    """However often the server says that nobody has answered; it alone knows when the approval is over."""
+    """However often the server reports no answer: only the server knows when the approval expires."""
     fake.script("wait", *[turned()] * 20, turned(**halt("approval_expired")))
     with pytest.raises(Exception, match="before its approval expired"):
         refund(approval_timeout=None)("c-1", 340)
@@ -222,7 +222,7 @@ PROGRAMS = {
 }
 
 
-# A shell that starts a job in the background has it ignore Ctrl-C, and what the job starts inherits that.
+# A shell that starts a job in the background makes it ignore Ctrl-C, and its children inherit that.
 INTERRUPTIBLE = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
 
 

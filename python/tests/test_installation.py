@@ -22,7 +22,7 @@ def site(tmp_path: pathlib.Path) -> pathlib.Path:
 
 
 def imported(site: pathlib.Path, what: str = "faramesh") -> subprocess.CompletedProcess[str]:
-    # Without the folder that this package is developed in, which would stand in for what is missing there.
+    # Without the folder in which this package is developed, which would provide the missing parts.
     code = (
         f"import sys; sys.path[:] = [{str(site)!r}, *(one for one in sys.path if one != {str(PACKAGE.parent)!r})]\n"
         f"import {what}; print(sys.modules['faramesh'].__file__)"

@@ -1,4 +1,4 @@
-"""Real LangChain agents with a scripted model: what runs, what the model is told, and what stays as it was."""
+"""Real LangChain agents with a scripted model: which tools run, the model's view of it, and what does not change."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def era(request: pytest.FixtureRequest) -> str:
 
 
 def told(governed: BaseTool, call: JsonObject, *, era: str, synchronous: bool) -> str:
-    """What the model is told of one call, in an agent of either era."""
+    """The model's view of one call, in an agent of either era."""
     if era == "current":
         (message,) = agent_messages([call], synchronous=synchronous, tools=[governed])
         return str(message.content)
@@ -264,7 +264,7 @@ def test_everything_set_on_a_tool_stays() -> None:
 
 
 def test_arguments_are_decided_as_the_tool_gets_them(fake: FakeServer, ran: list[Any]) -> None:
-    """LangChain turns texts into numbers and fills in defaults, and the gate stands behind that."""
+    """LangChain turns strings into numbers and fills in defaults, and the gate comes after that."""
 
     @faramesh_tool(**TERMS)
     @tool

@@ -1,4 +1,4 @@
-"""LangGraph: a tool call is one action, however often the graph makes it, and a pause is no failure."""
+"""LangGraph: a tool call is one action, however often the graph makes it, and a pause is not a failure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`server=None`: the policy decides in this process, nobody is asked, and a tool runs exactly when it may."""
+"""`server=None`: the policy decides in this process, no one is asked, and a tool runs exactly when it may."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ Do not retry with these arguments. Tell the user why, or go on without this call
 
 @pytest.fixture(autouse=True)
 def no_server(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An address at which nobody answers, so that whoever asks a server fails."""
+    """An address without a listener, so that a request to a server fails."""
     monkeypatch.setenv("FARAMESH_URL", "http://127.0.0.1:1")
 
 
@@ -188,7 +188,7 @@ def test_an_engine_that_stops_runs_nothing(here: Any, ran: Any, monkeypatch: pyt
 
 
 class TestTerms:
-    """What can be said, and what is refused before the first call."""
+    """The accepted options, and those refused before the first call."""
 
     def test_nothing_said_means_the_configured_server(self, refund: Any, file: pathlib.Path) -> None:
         with pytest.raises(ServerUnavailableError):
@@ -223,7 +223,7 @@ class TestTerms:
 
 
 class TestChanges:
-    """The files may change at any time; only sound ones come into force."""
+    """The files may change at any time; only valid ones take effect."""
 
     def test_a_change_is_in_force_from_the_next_call_on(self, here: Any, ran: Any, file: pathlib.Path) -> None:
         here("c-1")

@@ -261,7 +261,7 @@ def test_a_file_that_can_be_read_again_is_read(
 
 
 class TestSettling:
-    """A change that permits more counts when it has stood still for a second."""
+    """A change that permits more counts when the files have not changed for a second."""
 
     def test_what_permits_more_waits_for_a_second_and_what_tightens_does_not(
         self, folder: pathlib.Path, hands: Hands

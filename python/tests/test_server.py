@@ -1,6 +1,6 @@
 """The package against the real server, above all the first day as the tutorial walks it.
 
-Needs the path of the `faramesh` binary in `FARAMESH_BIN`, and fails without it: a contract that is not checked is none.
+Needs the path of the `faramesh` binary in `FARAMESH_BIN`, and fails without it rather than skipping.
 """
 
 from __future__ import annotations
@@ -245,7 +245,7 @@ def test_the_tutorial_from_minute_4_to_10(server: Server, ran: list[float]) -> N
     assert "large-refunds (support-agent.yaml)" in str(denied.content)
     assert ran == [45, 340]
 
-    # 8: what was recorded.
+    # 8: read the records.
     with server.admin() as admin:
         page = admin.list(agent_id=AGENT)
     recorded = [(action.params["amount"], action.outcome, action.status) for action in reversed(page.actions)]

@@ -1,4 +1,4 @@
-"""How the engine module gets into a process: where it comes from, what is kept on disk, threads, forks and traps."""
+"""Loading the engine module into a process: its source, the cache on disk, threads, forks and traps."""
 
 from __future__ import annotations
 
@@ -166,7 +166,7 @@ class TestWhereItComesFrom:
 
 
 class TestCache:
-    """Compiled modules are kept where nobody else can write, and read only from there."""
+    """Compiled modules are cached where no other user can write, and read only from there."""
 
     @pytest.fixture
     def folder(self, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> pathlib.Path:
@@ -307,12 +307,12 @@ class TestCache:
 
 
 class TestProcesses:
-    """What else goes on in the process."""
+    """Other activity in the process."""
 
     def in_a_fork(self, ask: Callable[[], bool]) -> None:
         """Expects `ask` to be true in a forked process, in time."""
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # newer Pythons warn of forks beside threads
+            warnings.simplefilter("ignore", DeprecationWarning)  # newer Pythons warn about forking with threads
             child = os.fork()
         if child == 0:
             ended = 1
@@ -380,7 +380,7 @@ class TestProcesses:
 
 
 def test_the_limits_are_those_of_the_server() -> None:
-    source = (pathlib.Path(__file__).parents[2] / "host" / "src" / "runtime" / "mod.rs").read_text()
+    source = (pathlib.Path(__file__).parents[2] / "host" / "runtime" / "src" / "lib.rs").read_text()
     assert "DECIDE_FUEL: u64 = 125_000_000_000;" in source
     assert "EXPLAIN_FUEL: u64 = 2 * DECIDE_FUEL;" in source
     assert "LOAD_FUEL: u64 = 60_000_000_000;" in source

@@ -1,4 +1,4 @@
-"""What cannot be governed soundly is refused when it is wrapped, and what is wrapped stays wrapped."""
+"""A tool that cannot be governed soundly is refused when it is wrapped, and a wrapped tool stays wrapped."""
 
 from __future__ import annotations
 
@@ -213,7 +213,7 @@ class TestWaysAround:
 
 
 class TestOtherDecorators:
-    """What other decorators do before a call is never taken away."""
+    """The work of other decorators before a call is never removed."""
 
     @staticmethod
     def need_login(fn: Callable[..., Any]) -> Callable[..., Any]:
@@ -337,7 +337,7 @@ class TestLateEffects:
 
 
 class TestTerms:
-    """What is wrong with the terms is said when the tool is wrapped."""
+    """Faulty options are reported when the tool is wrapped."""
 
     @pytest.mark.parametrize(
         ("terms", "error"),

@@ -10,7 +10,7 @@ import { fileURLToPath } from "node:url";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const ENDS = ".test.mjs";
-/** What measures time, and so runs alone. */
+/** Tests that measure time, and so run alone. */
 const MEASURES = ["budgets"];
 /** Two cores are what there is in CI; a browser and a server take both. */
 const AT_ONCE = 2;

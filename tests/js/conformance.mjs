@@ -1,7 +1,7 @@
 // The corpus through the engine module on any JavaScript host: the same bytes as from the native engine.
 //
 // It is pure: cases and engines in, a tally out, so that Node, workerd and a browser run this very file.
-// What the cases themselves expect is compared natively (tests/tests/it/native.rs); here the native answer is what counts.
+// The expectations of the cases are checked natively (tests/tests/it/native.rs); here the native answer counts.
 
 const bytes = (base64) => Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
 
@@ -11,7 +11,7 @@ function differs(what, expected, found) {
   return expected === found ? [] : [`${what}: expected ${expected}\n    ${what}:    found ${found}`];
 }
 
-/** Loads policies that have a handle, or says what was answered instead. */
+/** Loads policies that have a handle, or returns the other answer. */
 export function loadPolicies(engine, policies) {
   const text = engine.load(decoded(policies));
   const { handle, policy_hash } = JSON.parse(text);
@@ -21,7 +21,7 @@ export function loadPolicies(engine, policies) {
   return { handle, policy_hash };
 }
 
-/** What differs in a decision from `expected`, asked with the bytes of `given`. */
+/** The differences between a decision and `expected`, asked with the bytes of `given`. */
 export function decisionDifferences(engine, handle, given) {
   const found = engine.decide(handle, bytes(given.action_base64), bytes(given.state_base64));
   return differs("decision", engine.written(given.expected), found);
@@ -46,7 +46,7 @@ const compare = {
   diagnostics(engine, given) {
     const text = engine.load(decoded(given.policies));
     const { handle, policy_hash } = JSON.parse(text);
-    // The keys stand in order, so the text begins with the diagnostics, and they are compared as they were printed.
+    // The keys are in order, so the text begins with the diagnostics, and they are compared as printed.
     const expected = `{"diagnostics":${given.expected.diagnostics},"files":[`;
     const differences = [
       ...differs("diagnostics", expected, text.slice(0, expected.length)),

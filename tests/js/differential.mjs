@@ -1,4 +1,4 @@
-// Random actions in Node: byte for byte what the native engine answers, through both interfaces of the module.
+// Random actions in Node: the same bytes as the native engine, through both interfaces of the module.
 //
 // `--long` tries 100,000 instead of 2,000, `--seed S` others. The actions come from tests/src/bin/differential.
 import { spawnSync } from "node:child_process";

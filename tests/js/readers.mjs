@@ -36,7 +36,7 @@ const differences = [];
 for await (const line of createInterface({ input: createReadStream(made) })) {
   const [kind, text, expected] = JSON.parse(line);
   if (kind !== "url") continue;
-  // A bare host is no URL to Node; it becomes one when a program puts a scheme before it.
+  // A bare host is not a URL to Node; it becomes one when a program prefixes a scheme.
   const readings = text.includes("://") ? [host(text)] : [host(text), host(`https://${text}`), host(`//${text}`, "http://x")];
   for (const reading of readings) {
     read += Number(Boolean(reading));

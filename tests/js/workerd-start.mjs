@@ -1,10 +1,10 @@
 // How long a Worker takes from the start of its isolate to its first decision, in workerd itself.
 //
-// Clocks inside workerd stand still while it computes, so a Worker cannot time its own start. Another Worker in the
-// same process times it instead: it loads a fresh isolate (Worker Loader), asks for one decision, and reads its clock
-// when the answer is there. A Worker without the engine, started the same way in turn, shows what an isolate costs by
-// itself. V8 keeps what it compiled for the other isolates of a process, so the first isolate of each of several
-// processes is told apart from later ones. It is a benchmark: it prints figures, and nothing passes or fails by them.
+// Clocks inside workerd stop while it computes, so a Worker cannot time its own start. Another Worker in the same
+// process times it instead: it loads a fresh isolate (Worker Loader), asks for one decision, and reads its clock when
+// the answer arrives. A Worker without the engine, started in the same way in turn, shows the cost of an isolate alone.
+// V8 keeps the code it compiled for other isolates of a process, so the first isolate of each of several processes is
+// counted separately from later ones. It is a benchmark: it prints figures and has no pass or fail.
 import { Miniflare } from "miniflare";
 import { join } from "node:path";
 import { engineBytes, sha256 } from "./lib/places.mjs";

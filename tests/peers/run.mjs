@@ -1,7 +1,7 @@
 // `node tests/peers/run.mjs [--quick] [--anyway] [--markdown] [--only PART]`: the refund decision by us and by others.
 //
 // Parts: answers, latency, cold, sizes, memory, stages. All of them by default, and then target/peers.json is written.
-// It fails when somebody answers a sample wrongly, when ours allows a nasty input, or when our memory grows.
+// It fails if an engine answers a sample wrongly, if ours allows a nasty input, or if our memory grows.
 
 import { mkdirSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";

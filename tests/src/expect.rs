@@ -6,7 +6,7 @@ use engine::value::Value;
 
 use crate::member;
 
-/// What differs between `expect` and the decision and error of an answer; empty when nothing does.
+/// The differences between `expect` and the decision and error of an answer; empty if there are none.
 ///
 /// A key that is not known is a difference, so that nothing is silently not compared.
 pub fn decision_differences(expect: &Value, decision: &Value, error: Option<&Value>) -> Vec<String> {
@@ -71,10 +71,10 @@ fn shadow_differences(wanted: &Value, actual: &Value) -> Vec<String> {
     found
 }
 
-/// What differs between the diagnostics that a case expects and those that were given.
+/// The differences between the expected and the actual diagnostics of a case.
 pub fn diagnostic_differences(expect: &Value, given: &[Diagnostic]) -> Vec<String> {
     let Value::Array(expected) = expect else { return vec!["`expect` is not a list".to_owned()] };
-    let given: Vec<Value> = given.iter().filter_map(|one| engine::value::to_value(one).ok()).collect();
+    let given: Vec<Value> = given.iter().filter_map(|one| engine::canonical::to_value(one).ok()).collect();
     let text = |value: &Value, key: &str| match member(value, key) {
         Some(Value::String(text)) => text.clone(),
         _ => String::new(),

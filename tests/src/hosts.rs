@@ -25,7 +25,7 @@ pub const TOO_LARGE: &str = "its body is over the limit of a request, so it is r
 /// Why a server cannot be asked a case.
 pub const NOT_UTF8: &str = "its policy is not UTF-8, which no text in JSON can hold";
 
-/// What is wrong with the tally of a host: cases that it lost, that it left out without a reason, or that differ.
+/// The faults in the tally of a host: cases that it lost, that it left out without a reason, or that differ.
 ///
 /// # Panics
 /// When a case cannot be read.
@@ -97,7 +97,7 @@ fn cannot_be_asked(host: &str, folder: &str) -> BTreeMap<&'static str, BTreeSet<
     expected
 }
 
-/// How many cases of each folder every host compared, and what it cannot be asked.
+/// How many cases of each folder every host compared, and the cases that it cannot run.
 pub fn table(hosts: &[&Tally]) -> String {
     let mut table = format!("{:14}", "host");
     for folder in FOLDERS {

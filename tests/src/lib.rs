@@ -1,4 +1,4 @@
-//! The corpus: the cases in `tests/corpus`, read strictly, and what they expect compared with what a host answers.
+//! The corpus: the cases in `tests/corpus`, read strictly, and their expectations compared with a host's answers.
 //!
 //! How each host is asked is in `tests/it/`, `js/` and `../python/tests/`. The format of the cases is in
 //! `tests/corpus/README.md`.

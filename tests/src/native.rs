@@ -1,10 +1,11 @@
-//! The engine as it is linked in: what it answers to a case is what every other host must answer, byte for byte.
+//! The engine as it is linked in: every other host must give the same answers, byte for byte.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use engine::action::Action;
 use engine::canonical::Canonical;
-use engine::decide::{Answer, decide_bytes};
+use engine::decide::decide_bytes;
+use engine::decided::Decided;
 use engine::diagnostic::Diagnostic;
 use engine::hash::FileHash;
 use engine::json::MAX_BYTES;
@@ -14,7 +15,7 @@ use serde_json::{Value, json};
 
 use crate::Case;
 
-/// The policies of a case, and what is found in them.
+/// The policies of a case, and the findings about them.
 pub fn load(case: &Case) -> (Option<PolicySet>, Vec<Diagnostic>) {
     let files = case.policies();
     PolicySet::load(files.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())))
@@ -31,7 +32,7 @@ pub fn hash_of_policies(files: &[(String, Vec<u8>)]) -> String {
 /// # Panics
 /// When the case's policies or its state cannot be read.
 #[expect(clippy::panic, reason = "a case that cannot be decided must not pass")]
-pub fn answer(case: &Case) -> Answer {
+pub fn answer(case: &Case) -> Decided {
     let (set, diagnostics) = load(case);
     let set = set.unwrap_or_else(|| panic!("{}: the policies have errors: {diagnostics:?}", case.name));
     let state = State::parse(&case.state()).unwrap_or_else(|error| panic!("{}: {error}", case.name));
@@ -58,8 +59,8 @@ pub fn canonicalized(case: &Case) -> (String, String) {
     (action.canonical().as_str().to_owned(), action.request_hash().to_hex())
 }
 
-/// The texts of an answer, for a host that is not written in Rust: each is exactly what the engine prints.
-pub fn texts(answer: &Answer) -> Value {
+/// The texts of an answer, for a host that is not written in Rust: each is exactly as the engine prints it.
+pub fn texts(answer: &Decided) -> Value {
     json!({
         "action": answer.action.as_ref().map(Canonical::as_str),
         "decision": canonical(&answer.decision),
@@ -75,7 +76,7 @@ pub fn files(files: &[(String, Vec<u8>)]) -> Value {
     files.iter().map(file).collect()
 }
 
-/// A case and what the engine answers to it, for a host that is not written in Rust.
+/// A case with the engine's answer, for a host that is not written in Rust.
 ///
 /// # Panics
 /// When the case is not of the form that `tests/corpus/README.md` gives.

@@ -16,7 +16,7 @@ use crate::{member, repository};
 pub struct Case {
     /// Its file's name without the ending.
     pub name: String,
-    /// What it holds.
+    /// The content.
     pub content: Value,
 }
 
@@ -42,7 +42,7 @@ impl Case {
         member(&self.content, "state").map_or_else(Vec::new, |state| Canonical::of(state).as_bytes().to_vec())
     }
 
-    /// What is expected.
+    /// The expectation.
     ///
     /// # Panics
     /// When the case expects nothing.

@@ -9,7 +9,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// What the server under attack has in its policy folder: one rule that takes long over a long text.
+/// The policy of the server under attack: one rule that takes long over a long text.
 pub const POLICY: &str = r#"
 rules:
   - match: { tool: scan, text_matches: "(?i)(aws|gcp|azure)?.{0,20}(secret|token|passwd|password).{0,20}[=:]" }
@@ -55,7 +55,7 @@ impl Figures {
     }
 }
 
-/// An attack: what it is called, and one round of it. It gives how many answers it got.
+/// An attack: its name, and one round of it. It returns the number of answers.
 type Attack = (&'static str, fn(&Siege<'_>) -> io::Result<u64>);
 
 const ATTACKS: [Attack; 8] = [

@@ -1,4 +1,4 @@
-//! What became of every case on one host: compared, or not to be asked there, and why.
+//! The result of every case on one host: compared, or not possible there, and why.
 //!
 //! Hosts that are not written in Rust write the same form (`target/hosts/HOST.json`) with runners of their own.
 
@@ -25,7 +25,7 @@ pub struct Tally {
     pub compared: BTreeMap<String, Vec<String>>,
     /// The cases that the host cannot be asked.
     pub cannot: Vec<Cannot>,
-    /// What differed.
+    /// The differences.
     pub differences: Vec<Difference>,
 }
 
@@ -47,16 +47,16 @@ pub struct Difference {
     pub folder: String,
     /// The case.
     pub name: String,
-    /// What was expected, and what was found.
+    /// The expected and the actual value.
     pub told: String,
 }
 
-/// What a host did with a case.
+/// The result of a case on a host.
 #[derive(Debug)]
 pub enum Tried {
     /// It was asked, and this is what differs.
     Compared(Vec<String>),
-    /// The host has no words for what the case asks.
+    /// The host cannot express the case.
     Cannot(&'static str),
 }
 
@@ -145,7 +145,7 @@ impl Tally {
     /// Reads the tally that a host wrote.
     ///
     /// # Errors
-    /// When there is none, or it has another form.
+    /// If it does not exist or has another form.
     pub fn read(host: &str) -> io::Result<Self> {
         Ok(serde_json::from_str(&fs::read_to_string(Tally::file(host))?)?)
     }

@@ -1,18 +1,21 @@
-//! Routes, and the frame around the pages: who is logged in, where one is, and whether what is shown is live.
+//! Routes, and the frame around the pages: the session, the navigation, and whether the page is live.
 
 use leptos::html;
 use leptos::prelude::*;
 use leptos_router::components::{Outlet, ParentRoute, Route, Router, Routes};
-use leptos_router::path;
+use leptos_router::{Lazy, path};
 
-use crate::components::{ConnectionSign, FailureView, Link, Toasts, ToastsView};
+use crate::components::{ConnectionSign, FailureView, Link, ThemeChoice, Toasts, ToastsView};
 use crate::format::count;
 use crate::live::Live;
 use crate::pages;
+use crate::parts;
 use crate::pending::Pending;
-use crate::session::{Login, Session, Sessions};
-use crate::theme::Theme;
+use crate::server;
+use crate::session::{Login, Sessions};
+use crate::shell;
 use crate::url;
+use api::Session;
 
 /// The pages of the frame, in the order of the navigation.
 const PAGES: [(&str, &str); 5] = [
@@ -32,14 +35,14 @@ pub fn App() -> impl IntoView {
         <Router base=url::base()>
             <Routes fallback=|| view! { <pages::NotFound /> }>
                 <Route path=path!("/login") view=pages::Login />
-                <Route path=path!("/playground") view=pages::Playground />
+                <Route path=path!("/playground") view={Lazy::<parts::Playground>::new()} />
                 <ParentRoute path=path!("/") view=Guarded>
-                    <Route path=path!("") view=pages::Overview />
-                    <Route path=path!("actions") view=pages::Actions />
-                    <Route path=path!("approvals") view=pages::Approvals />
-                    <Route path=path!("policies") view=pages::Policies />
-                    <Route path=path!("policies/:name") view=pages::PolicyEditor />
-                    <Route path=path!("audit") view=pages::Audit />
+                    <Route path=path!("") view={Lazy::<parts::Overview>::new()} />
+                    <Route path=path!("actions") view={Lazy::<parts::Actions>::new()} />
+                    <Route path=path!("approvals") view={Lazy::<parts::Approvals>::new()} />
+                    <Route path=path!("policies") view={Lazy::<parts::Policies>::new()} />
+                    <Route path=path!("policies/:name") view={Lazy::<parts::PolicyEditor>::new()} />
+                    <Route path=path!("audit") view={Lazy::<parts::Audit>::new()} />
                 </ParentRoute>
             </Routes>
         </Router>
@@ -47,11 +50,12 @@ pub fn App() -> impl IntoView {
     }
 }
 
-/// The frame, once somebody is logged in.
+/// The frame, after the login.
 #[component]
 fn Guarded() -> impl IntoView {
     let sessions = Sessions::here();
-    sessions.ask_once();
+    shell::remove();
+    server::ask_who_once(sessions);
     // Only who is logged in matters here, so that the pages stay as they are when anything else changes.
     let principal = Memo::new(move |_| sessions.principal());
     move || match principal.get() {
@@ -60,7 +64,7 @@ fn Guarded() -> impl IntoView {
     }
 }
 
-/// Before anybody is logged in.
+/// Before the login.
 #[component]
 fn Before() -> impl IntoView {
     let sessions = Sessions::here();
@@ -69,15 +73,15 @@ fn Before() -> impl IntoView {
             <main class="alone">
                 <h1>"Faramesh"</h1>
                 <FailureView failure />
-                <button type="button" on:click=move |_| leptos::task::spawn_local(sessions.ask())>
-                    "try again"
+                <button type="button" on:click=move |_| leptos::task::spawn_local(server::ask_who(sessions))>
+                    "Try again"
                 </button>
             </main>
         }
         .into_any(),
         Login::Out(why) => view! { <pages::LogIn why /> }.into_any(),
         Login::Asking | Login::In(_) => {
-            view! { <main class="alone"><p class="loading" role="status">"loading …"</p></main> }.into_any()
+            view! { <main class="alone"><p class="loading" role="status">"Loading …"</p></main> }.into_any()
         }
     }
 }
@@ -95,7 +99,7 @@ fn Frame() -> impl IntoView {
         }
     };
     view! {
-        <a class="skip" href="#main" on:click=skip>"skip to the content"</a>
+        <a class="skip" href="#main" on:click=skip>"Skip to the content"</a>
         <header class="top">
             <Link to="/" {..} class="brand">"Faramesh"</Link>
             <nav aria-label="pages">
@@ -134,31 +138,12 @@ fn Waiting(pending: Pending) -> impl IntoView {
     }
 }
 
-/// Light, dark, or as the system says.
-#[component]
-pub fn ThemeChoice() -> impl IntoView {
-    let chosen = Theme::chosen();
-    view! {
-        <label class="theme">
-            <span class="hidden">"theme"</span>
-            <select on:change=move |event| Theme::from_word(&event_target_value(&event)).choose()>
-                {Theme::ALL
-                    .into_iter()
-                    .map(|theme| {
-                        view! { <option value=theme.as_str() selected=theme == chosen>{theme.as_str()}</option> }
-                    })
-                    .collect_view()}
-            </select>
-        </label>
-    }
-}
-
 #[component]
 fn Who() -> impl IntoView {
     let sessions = Sessions::here();
     let leave = move |_| {
         leptos::task::spawn_local(async move {
-            let why = match crate::api::delete(sessions, "/v1/session", None).await {
+            let why = match server::delete(sessions, "/v1/session", None).await {
                 Ok(()) => None,
                 Err(failure) => Some(failure.detail),
             };
@@ -167,8 +152,8 @@ fn Who() -> impl IntoView {
     };
     move || match sessions.login() {
         Login::In(Session { principal, role, .. }) => view! {
-            <span class="principal">{principal} " (" {role} ")"</span>
-            <button type="button" class="quiet small" on:click=leave>"log out"</button>
+            <span class="principal">{principal} " (" {role.as_str()} ")"</span>
+            <button type="button" class="quiet small" on:click=leave>"Log out"</button>
         }
         .into_any(),
         _ => ().into_any(),

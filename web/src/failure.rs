@@ -1,22 +1,34 @@
-//! What is shown when the dashboard itself fails: a page that stands still must say so.
+//! The one shape of everything that fails: a request, or something in the page.
 
-use std::panic;
+use engine::diagnostic::Diagnostic;
 
-use wasm_bindgen::JsValue;
+/// A request that did not lead to its answer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Failure {
+    /// The status of the answer; 0 when there was none.
+    pub status: u16,
+    /// The stable code of the problem; `unreachable` when there was no answer.
+    pub code: String,
+    /// The problem in words.
+    pub detail: String,
+    /// The findings, where policies are the problem.
+    pub diagnostics: Vec<Diagnostic>,
+}
 
-/// Shows a panic at the top of the page and in the console; without it the page would only stop reacting.
-pub(crate) fn show_panics() {
-    panic::set_hook(Box::new(|info| {
-        web_sys::console::error_1(&JsValue::from_str(&info.to_string()));
-        let Some(document) = web_sys::window().and_then(|window| window.document()) else { return };
-        let Ok(banner) = document.create_element("p") else { return };
-        banner.set_class_name("failure");
-        _ = banner.set_attribute("role", "alert");
-        banner.set_text_content(Some(
-            "The dashboard has stopped working. Nothing that was recorded is lost: reload the page. The browser's console says more.",
-        ));
-        if let Some(body) = document.body() {
-            _ = body.prepend_with_node_1(&banner);
-        }
-    }));
+impl Failure {
+    /// Something that failed in the page, and not at the server.
+    pub fn here(code: &str, detail: impl Into<String>) -> Self {
+        Failure { status: 0, code: code.to_owned(), detail: detail.into(), diagnostics: Vec::new() }
+    }
+
+    /// Whether asking again may help.
+    pub fn is_passing(&self) -> bool {
+        self.code == "unreachable" || self.status == 503
+    }
+}
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.detail)
+    }
 }

@@ -34,6 +34,21 @@ pub fn time(rfc3339: &str) -> String {
     format!("{year:04}-{:02}-{day:02} {clock}", month + 1)
 }
 
+/// `14:03:22` for today, `06-04 11:14` for another day of this year, `2025-06-04` before: short enough to stay on one
+/// line of a table.
+pub fn row_time(rfc3339: &str) -> String {
+    let Some(ms) = parse_time(rfc3339) else { return rfc3339.to_owned() };
+    let (date, today) = (js_sys::Date::new(&ms.into()), js_sys::Date::new_0());
+    let year = date.get_full_year();
+    if year != today.get_full_year() {
+        return format!("{year:04}-{}", day(ms));
+    }
+    if (date.get_month(), date.get_date()) == (today.get_month(), today.get_date()) {
+        return time(rfc3339);
+    }
+    format!("{} {}", day(ms), clock(ms))
+}
+
 /// `14:03`, in the time zone of the browser.
 pub fn clock(ms: f64) -> String {
     let date = js_sys::Date::new(&ms.into());
@@ -63,7 +78,7 @@ pub fn span(ms: f64) -> String {
     }
 }
 
-/// `1 h 04 min 09 s`, `4 min 09 s`, `9 s`: what is left, by the second.
+/// `1 h 04 min 09 s`, `4 min 09 s`, `9 s`: the time left, to the second.
 pub fn countdown(ms: f64) -> String {
     let seconds = (ms / 1000.0).max(0.0).floor();
     let (hours, minutes, rest) =
@@ -110,7 +125,7 @@ pub fn short(hash: &str) -> String {
 
 /// Arguments in a row, those that matter for the decision first; each cut says how much is missing.
 pub fn arguments(params: &RawValue, key_params: &[String]) -> String {
-    match engine::json::parse_canonical(params.get().as_bytes(), MAX_PARAMS_BYTES) {
+    match engine::canonical::parse(params.get().as_bytes(), MAX_PARAMS_BYTES) {
         Ok(params) => arguments_of(&params, key_params),
         Err(_) => visible(&clip(params.get(), SHORT_CHARS)),
     }
@@ -141,7 +156,7 @@ pub fn clip(text: &str, most: usize) -> String {
     }
 }
 
-pub use engine::shown::visible;
+pub use engine::shown::{name, visible};
 
 /// JSON with line breaks, for reading. Nothing but white space is added, and what hides is spelled out, so numbers and
 /// text stay as they were.
@@ -153,11 +168,16 @@ pub fn pretty(json: &str) -> String {
         out.extend(std::iter::repeat_n("  ", depth));
     };
     let mut rest = json.chars().peekable();
+    // A string is looked at as a whole, since what hides can take more than one character.
+    let mut string = String::new();
     while let Some(char) = rest.next() {
         if in_string {
-            out.push_str(&visible(char.encode_utf8(&mut [0; 4])));
+            string.push(char);
             in_string = escaped || char != '"';
             escaped = char == '\\' && !escaped;
+            if !in_string || rest.peek().is_none() {
+                out.push_str(&visible(&std::mem::take(&mut string)));
+            }
             continue;
         }
         match char {

@@ -1,4 +1,4 @@
-// What the browser can do and Rust has no words for: a module that is fetched when it is needed, and DEFLATE.
+// Browser features without a Rust binding: a module that is fetched on demand, and DEFLATE.
 export function importModule(url) {
   return import(url);
 }
@@ -9,7 +9,7 @@ export async function deflate(bytes) {
   return new Uint8Array(await new Response(packed).arrayBuffer());
 }
 
-/** What was packed; rejects what is broken, and stops at more than `most` bytes. */
+/** The decompressed content; rejects broken input, and stops at more than `most` bytes. */
 export async function inflate(bytes, most) {
   const reader = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate-raw")).getReader();
   const parts = [];

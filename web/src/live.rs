@@ -1,11 +1,12 @@
-//! What happens at the server, as it happens: one stream of events for the whole page, whoever listens.
+//! Events at the server, live: one stream of events for the whole page, shared by all listeners.
 //!
-//! The browser comes back by itself after a short break and says which event was the last; where it gives up, this
-//! comes back. The page always knows whether what it shows is live.
+//! The browser reconnects by itself after a short break and names the last event; if it gives up, this module
+//! reconnects. The page always knows whether it is live.
 
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use engine::record::RecordKind;
 use gloo::timers::callback::Timeout;
 use leptos::prelude::*;
 use serde::Deserialize;
@@ -13,14 +14,10 @@ use wasm_bindgen::JsCast as _;
 use wasm_bindgen::closure::Closure;
 use web_sys::{EventSource, MessageEvent};
 
-use crate::api;
+use crate::server;
 use crate::session::Sessions;
 use crate::url::encoded;
 
-/// The kinds of records. Earlier servers name each event by its record's kind; since then events have no name, and
-/// the record says its kind.
-const KINDS: [&str; 9] =
-    ["decision", "approval", "expiry", "withdrawal", "start", "result", "policy", "access", "checkpoint"];
 /// How long to wait before coming back, at first and at most.
 const WAIT_MS: (u32, u32) = (500, 10_000);
 
@@ -66,7 +63,7 @@ struct Stream {
     wait_ms: RefCell<u32>,
 }
 
-/// An open stream and what the browser calls for it. Dropping it closes the stream.
+/// An open stream and the callbacks of the browser for it. Dropping it closes the stream.
 struct Source {
     source: EventSource,
     _callbacks: Vec<Closure<dyn FnMut(MessageEvent)>>,
@@ -134,8 +131,8 @@ impl Live {
         });
     }
 
-    /// Calls `reload` soon after records came in, once for many that come together, and when the stream opens: what
-    /// happened before that, nobody was told.
+    /// Calls `reload` soon after records came in, once for many that come together, and when the stream opens: earlier
+    /// events were not delivered.
     pub fn on_change(self, reload: impl Fn() + 'static) {
         self.on_change_of(|_| true, reload);
     }
@@ -199,14 +196,15 @@ impl Live {
             if was_live || failing.ready_state() == EventSource::CLOSED {
                 self.ask_why();
             }
-            // The browser tries again after a broken connection, and never after an answer that is no stream.
+            // The browser retries after a broken connection, and never after an answer that is not a stream.
             if failing.ready_state() == EventSource::CLOSED {
                 self.open_later();
             }
         });
         source.set_onerror(Some(failed.as_ref().unchecked_ref()));
         callbacks.push(failed);
-        for kind in KINDS {
+        // Earlier servers name each event by its record's kind; since then events have no name, and the record says it.
+        for kind in RecordKind::ALL.map(RecordKind::as_str) {
             let heard =
                 Closure::<dyn FnMut(MessageEvent)>::new(move |message| self.hear(Some(kind), &message));
             _ = source.add_event_listener_with_callback(kind, heard.as_ref().unchecked_ref());
@@ -221,7 +219,7 @@ impl Live {
     /// A stream ends with its session, and the browser does not say why one ended.
     fn ask_why(self) {
         leptos::task::spawn_local(async move {
-            if let Err(failure) = api::session().await {
+            if let Err(failure) = server::session().await {
                 self.sessions.notice(&failure);
             }
         });
@@ -240,7 +238,8 @@ impl Live {
         let Some(stream) = self.stream.try_with_value(Rc::clone) else { return };
         *stream.last_id.borrow_mut() = Some(message.last_event_id()).filter(|id| !id.is_empty());
         let About { action_id, kind } = serde_json::from_str(&record).unwrap_or_default();
-        let known = |word: &str| KINDS.into_iter().find(|kind| *kind == word);
+        let known =
+            |word: &str| RecordKind::ALL.map(RecordKind::as_str).into_iter().find(|kind| *kind == word);
         // A kind of a later version is an event all the same: what hangs on all records is loaded again.
         let kind = named.or_else(|| kind.as_deref().and_then(known)).unwrap_or_default();
         let event = Event { kind, action_id, record: record.into() };

@@ -1,6 +1,6 @@
-//! Browser notifications of actions that wait for a person: whether somebody wants them, and showing one.
+//! Browser notifications of actions that wait for a person: whether they are wanted, and showing one.
 //!
-//! The browser is asked only when somebody presses the button for it. Arguments are never in a notification: it may be
+//! The browser is asked only when the user presses the button for it. Arguments are never in a notification: it may be
 //! shown on a locked screen.
 
 use gloo::storage::{LocalStorage, Storage as _};
@@ -13,7 +13,7 @@ use web_sys::{Notification, NotificationOptions, NotificationPermission};
 const KEY: &str = "faramesh-notifications";
 const ON: &str = "on";
 const OFF: &str = "off";
-/// One notification stands for all that wait; the next one takes its place, from other tabs too.
+/// One notification represents all that wait; the next one replaces it, from other tabs too.
 const TAG: &str = "faramesh-approvals";
 
 /// Whether notifications are shown.
@@ -21,7 +21,7 @@ const TAG: &str = "faramesh-approvals";
 pub enum Choice {
     /// This browser has none here: it offers them on `https` and on `localhost` only.
     Unsupported,
-    /// Nobody wants them.
+    /// They are not wanted.
     Off,
     /// They are wanted and allowed.
     On,
@@ -49,7 +49,7 @@ impl Notifications {
         expect_context()
     }
 
-    /// What holds now.
+    /// The current state.
     pub fn choice(self) -> Choice {
         self.0.get()
     }
@@ -70,7 +70,7 @@ impl Notifications {
         self.0.set(chosen());
     }
 
-    /// Shows one, if they are on and nobody looks at this page. Choosing it brings the page to the front and calls
+    /// Shows one, if they are on and this page is not visible. Choosing it brings the page to the front and calls
     /// `on_choose`.
     pub fn show(self, title: &str, text: &str, on_choose: impl FnOnce() + 'static) {
         let looked_at = document().has_focus().unwrap_or(false);
@@ -80,7 +80,7 @@ impl Notifications {
         let options = NotificationOptions::new();
         options.set_body(text);
         options.set_tag(TAG);
-        // Some systems show them only through a service worker; the count in the title is there all the same.
+        // Some systems show them only through a service worker; the count in the title is there anyway.
         let Ok(notification) = Notification::new_with_options(title, &options) else { return };
         let shown = notification.clone();
         let chosen = Closure::once_into_js(move || {

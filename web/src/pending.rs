@@ -1,5 +1,5 @@
-//! How many actions wait for a person, wherever one is in the dashboard: in the title of the page, beside its name in
-//! the navigation, and in a notification when somebody asked for that. The queue itself belongs to its page.
+//! The number of actions that wait for a person, on every page of the dashboard: in the title, in the navigation, and
+//! in a notification if the user asked for that. The queue itself belongs to its page.
 
 use engine::decision::Outcome;
 use leptos::prelude::*;
@@ -7,19 +7,19 @@ use leptos_router::NavigateOptions;
 use leptos_router::hooks::{use_location, use_navigate};
 use serde::Deserialize;
 
-use crate::api;
-use crate::api::types::Actions;
 use crate::components::Resource;
-use crate::format::count;
+use crate::format::{count, name};
 use crate::live::{Event, Live};
 use crate::notify::Notifications;
+use crate::server;
 use crate::url::{base, encoded};
+use api::ActionPage;
 
 /// How many actions wait.
 #[derive(Clone, Copy)]
 pub struct Pending(Resource<u64>);
 
-/// The part of a decision's record that says what was held.
+/// The part of a decision's record about the held action.
 #[derive(Debug, Deserialize)]
 struct DecisionRecord {
     action: Option<Proposed>,
@@ -65,7 +65,7 @@ impl Pending {
 
     fn count_them(self) {
         self.0.load(async {
-            let page: Actions = api::get("/v1/actions?status=pending_approval&limit=1").await?;
+            let page: ActionPage = server::get("/v1/actions?status=pending_approval&limit=1").await?;
             Ok(page.total)
         });
     }
@@ -137,12 +137,12 @@ fn outcome(record: &str) -> Option<Outcome> {
     serde_json::from_str::<DecisionRecord>(record).ok().map(|record| record.decision.outcome)
 }
 
-/// What a notification says of an action that was just held.
+/// The text of a notification about an action that was just held.
 fn held(event: &Event) -> Option<String> {
     if event.kind != "decision" {
         return None;
     }
     let record: DecisionRecord = serde_json::from_str(&event.record).ok()?;
     let proposed = record.action.filter(|_| record.decision.outcome == Outcome::Abstain)?;
-    Some(format!("{} of {}", proposed.tool, proposed.agent_id))
+    Some(format!("{} of {}", name(&proposed.tool), name(&proposed.agent_id)))
 }

@@ -1,50 +1,21 @@
-//! Who is logged in, and what is offered to them. The server decides what they may do.
+//! The session, and the controls offered to it. The server decides about permissions.
 
 use leptos::prelude::*;
-use serde::Deserialize;
 
-use crate::api;
+use crate::failure::Failure;
+use api::{Permission, Role, Session};
 
-/// Who is logged in.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct Session {
-    /// The name of their key.
-    pub principal: String,
-    /// What the key is for.
-    pub role: String,
-    /// What it may approve as.
-    #[serde(default)]
-    pub approver_roles: Vec<String>,
-    /// What it may do.
-    pub permissions: Vec<String>,
-    /// What every change carries along.
-    pub csrf_token: Option<String>,
-    /// When the session ends.
-    pub expires_at: Option<String>,
-    /// The server.
-    pub server: Server,
-}
-
-/// What the server says of itself.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct Server {
-    /// Its version.
-    pub version: String,
-    /// The digest of the engine that decides there.
-    pub engine_hash: String,
-}
-
-/// What is known about it.
+/// The known state of it.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Login {
     /// The server has not answered yet.
     Asking,
-    /// Somebody is logged in.
+    /// Logged in.
     In(Session),
-    /// Nobody is, and why when it is known.
+    /// Not logged in, and why if that is known.
     Out(Option<String>),
     /// The server cannot be asked.
-    Unknown(api::Failure),
+    Unknown(Failure),
 }
 
 /// The session of this page, for every component.
@@ -67,43 +38,32 @@ impl Sessions {
         expect_context()
     }
 
-    /// What is known.
+    /// The known state.
     pub fn login(self) -> Login {
         self.0.get()
     }
 
-    /// Changes what is known.
+    /// Changes the known state.
     pub fn set(self, login: Login) {
         self.0.set(login);
     }
 
-    /// Asks the server.
-    pub async fn ask(self) {
-        self.set(match api::session().await {
-            Ok(session) => Login::In(session),
-            Err(failure) if failure.status == 401 => Login::Out(None),
-            Err(failure) => Login::Unknown(failure),
-        });
-    }
-
-    /// Asks the server, unless it was asked before. The playground never does: it may have no server.
-    pub fn ask_once(self) {
-        if self.0.with_untracked(|login| *login == Login::Asking) {
-            leptos::task::spawn_local(self.ask());
-        }
+    /// Whether the server was not asked yet.
+    pub fn is_unasked(self) -> bool {
+        self.0.with_untracked(|login| *login == Login::Asking)
     }
 
     /// Whether the session has ended, as an answer has just said.
-    pub fn notice(self, failure: &api::Failure) {
+    pub fn notice(self, failure: &Failure) {
         if failure.status == 401 {
-            self.set(Login::Out(Some("your session has ended; log in again to go on".to_owned())));
+            self.set(Login::Out(Some("your session has ended; log in again to continue".to_owned())));
         }
     }
 
-    /// Whether who is logged in may do this: `approve`, `edit_policies`, …
-    pub fn may(self, permission: &str) -> bool {
+    /// Whether the person who is logged in may do this.
+    pub fn may(self, permission: Permission) -> bool {
         self.0.with(|login| match login {
-            Login::In(session) => session.permissions.iter().any(|granted| granted == permission),
+            Login::In(session) => session.permissions.contains(&permission),
             _ => false,
         })
     }
@@ -116,7 +76,7 @@ impl Sessions {
         })
     }
 
-    /// What who is logged in may approve as.
+    /// The approver roles of the session.
     pub fn approver_roles(self) -> Vec<String> {
         self.0.with(|login| match login {
             Login::In(session) => session.approver_roles.clone(),
@@ -125,14 +85,14 @@ impl Sessions {
     }
 
     /// The role of the key of who is logged in.
-    pub fn role(self) -> Option<String> {
+    pub fn role(self) -> Option<Role> {
         self.0.with(|login| match login {
-            Login::In(session) => Some(session.role.clone()),
+            Login::In(session) => Some(session.role),
             _ => None,
         })
     }
 
-    /// What changes carry along.
+    /// The token that changes carry.
     pub fn csrf_token(self) -> Option<String> {
         self.0.with_untracked(|login| match login {
             Login::In(session) => session.csrf_token.clone(),

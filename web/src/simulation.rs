@@ -1,4 +1,4 @@
-//! What actions would get: under the text that is being edited, and under the policies in force.
+//! The decisions on actions under the text that is being edited, and under the policies in force.
 //!
 //! The engine decides, linked into the page. Nothing here touches the page or the server, and nothing it computes is
 //! ever recorded.
@@ -15,8 +15,11 @@ use engine::lifecycle::Status;
 use engine::order::sort_by;
 use engine::policy::{Mode, PolicySet};
 use engine::state::State;
-use engine::suite::{Difference, Expect};
+use engine::suite::{Expect, Mismatch};
 use engine::value::Value;
+
+use crate::format::amount;
+use crate::wording::outcome;
 
 /// Policies as they would be with the edited file among them.
 #[derive(Debug)]
@@ -25,12 +28,12 @@ pub struct Compiled {
     pub set: Option<PolicySet>,
     /// The edited file alone, which tells what reaches its rules; none for a file in shadow mode.
     pub alone: Option<PolicySet>,
-    /// What is wrong with the edited file.
+    /// The findings about the edited file.
     pub diagnostics: Vec<Diagnostic>,
 }
 
 impl Compiled {
-    /// Compiles the file `name` with this text beside the others.
+    /// Compiles the file `name` with this text, together with the others.
     pub fn of(name: &str, text: &str, others: &[(String, String)]) -> Self {
         let files = others.iter().filter(|(other, _)| other != name);
         let files = files.map(|(other, text)| (other.as_str(), text.as_bytes()));
@@ -44,7 +47,7 @@ impl Compiled {
         }
     }
 
-    /// Whether the file can come into force.
+    /// Whether the file can be activated.
     pub fn is_valid(&self) -> bool {
         self.set.is_some() && !self.diagnostics.iter().any(|finding| finding.severity == Severity::Error)
     }
@@ -71,9 +74,9 @@ pub enum Origin {
 pub struct Row {
     /// Where it comes from.
     pub origin: Origin,
-    /// What is shown of it: a sample's name, or the id of a recorded action.
+    /// Its label: a sample's name, or the id of a recorded action.
     pub title: String,
-    /// Who proposes it.
+    /// The agent that proposes it.
     pub agent_id: String,
     /// The tool.
     pub tool: String,
@@ -81,9 +84,9 @@ pub struct Row {
     pub arguments: String,
     /// When it was recorded.
     pub at: Option<String>,
-    /// Where the recorded action stands now.
+    /// The current status of the recorded action.
     pub status: Option<Status>,
-    /// What must come out, of a sample.
+    /// The expected decision, of a sample.
     pub expect: Option<Expect>,
     /// The numbers among its arguments.
     pub amounts: Vec<(String, f64)>,
@@ -95,7 +98,7 @@ pub struct Row {
 enum Input {
     /// An action that was read already.
     Action(Box<Action>),
-    /// What may be an action or not; a sample can be of one that cannot be read.
+    /// Bytes that may form an action or not; a sample can be about unreadable ones.
     Bytes(Vec<u8>),
 }
 
@@ -103,7 +106,7 @@ impl Row {
     /// A recorded action, from its canonical form.
     ///
     /// # Errors
-    /// Why it is no action for this engine.
+    /// Why it is not an action for this engine.
     pub fn recorded(
         record_hash: String,
         action_id: String,
@@ -135,7 +138,7 @@ impl Row {
         }
     }
 
-    /// What the row gets under these policies; of a set without files too, which halts everything.
+    /// The decision on the row under these policies; under a set without files too, which halts everything.
     pub fn under(&self, policies: Option<&PolicySet>) -> Decision {
         match policies {
             Some(policies) => self.decide(policies),
@@ -154,15 +157,15 @@ fn amounts(params: &Value) -> Vec<(String, f64)> {
         .collect()
 }
 
-/// What one row gets.
+/// The decisions on one row.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Outlook {
     /// Under the policies in force.
     pub before: Decision,
     /// Under the edited text.
     pub after: Decision,
-    /// Where a sample's answer is not what was expected; nowhere for one that passes.
-    pub differences: Vec<Difference>,
+    /// The differences between a sample's decision and its expectation; none for one that passes.
+    pub differences: Vec<Mismatch>,
 }
 
 impl Outlook {
@@ -172,7 +175,7 @@ impl Outlook {
     }
 }
 
-/// What all rows get under `after`, beside what they get in force.
+/// The decisions on all rows under `after`, compared with those in force.
 pub fn outlooks(rows: &[Row], before: &[Decision], after: &PolicySet) -> Vec<Outlook> {
     let pairs = rows.iter().zip(before);
     pairs
@@ -190,7 +193,7 @@ pub fn reached(rows: &[Row], name: &str, compiled: &Compiled) -> BTreeMap<String
     let mut reached: BTreeMap<String, (bool, bool)> = BTreeMap::new();
     for row in rows {
         let rule = match (&compiled.alone, &compiled.set) {
-            // Beside other files a rule can match and another file's be stricter; alone its own rule is named.
+            // With other files, a rule can match and another file's be stricter; alone, its own rule is named.
             (Some(alone), _) => row.decide(alone).rule,
             (None, Some(set)) => {
                 let opinion = row.decide(set).shadow.into_iter().find(|opinion| opinion.policy == name);
@@ -213,11 +216,11 @@ pub fn reached(rows: &[Row], name: &str, compiled: &Compiled) -> BTreeMap<String
 pub struct Cell {
     /// How many recorded actions.
     pub count: u64,
-    /// The sum of each numeric argument that the policy speaks of.
+    /// The sum of each numeric argument that the policy compares.
     pub amounts: BTreeMap<String, f64>,
 }
 
-/// What becomes of the recorded actions.
+/// The changes of the recorded actions.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Summary {
     /// How many were tried.
@@ -258,14 +261,27 @@ impl Summary {
         summary
     }
 
-    /// The transitions in words: `9 EXECUTE → HALT, 3 ABSTAIN → EXECUTE`.
+    /// The transitions in words: `9 Allowed → Denied, 3 Needs approval → Allowed`.
     pub fn transitions(&self) -> String {
         let mut changes: Vec<_> = self.matrix.iter().filter(|((from, to), _)| from != to).collect();
         sort_by(&mut changes, |(_, one), (_, other)| other.count.cmp(&one.count));
         let words = changes
             .iter()
-            .map(|((from, to), cell)| format!("{} {} → {}", cell.count, from.as_str(), to.as_str()));
+            .map(|((from, to), cell)| format!("{} {} → {}", cell.count, outcome(*from), outcome(*to)));
         words.collect::<Vec<_>>().join(", ")
+    }
+}
+
+impl Summary {
+    /// The sums of the amounts that change, in words: `amount 7,698.34: Allowed → Denied`.
+    pub fn sums(&self) -> String {
+        let changes = self.matrix.iter().filter(|((from, to), _)| from != to);
+        let sums = changes.flat_map(|((from, to), cell)| {
+            cell.amounts.iter().map(move |(name, sum)| {
+                format!("{name} {}: {} → {}", amount(*sum), outcome(*from), outcome(*to))
+            })
+        });
+        sums.collect::<Vec<_>>().join(", ")
     }
 }
 
@@ -288,14 +304,14 @@ pub fn amounts_in(text: &str, rows: &[Row]) -> BTreeSet<String> {
     names.into_iter().filter(|name| compares(name)).cloned().collect()
 }
 
-/// The last line of the rule that starts on `first`, both from 1: up to where something stands as far left as its dash.
+/// The last line of the rule that starts on `first`, both from 1: up to the next text as far left as its dash.
 pub fn last_line(text: &str, first: u32) -> u32 {
     let start = first.saturating_sub(1) as usize;
     let indent = |line: &str| line.len() - line.trim_start().len();
     let mut lines = text.lines().skip(start);
     let dash = match lines.next() {
         Some(line) if line.trim_start().starts_with("- ") => indent(line),
-        // The dash is before the line of the first key: what belongs to it stands further right than the dash.
+        // The dash is before the line of the first key: lines of the rule are indented deeper than the dash.
         Some(line) => indent(line).saturating_sub(1),
         None => return first,
     };
@@ -312,7 +328,8 @@ pub fn last_line(text: &str, first: u32) -> u32 {
     last
 }
 
-/// Byte offsets of `text` as offsets in UTF-16, which is how a browser counts. One pass, whatever the number of offsets.
+/// Byte offsets of `text` as offsets in UTF-16, which is how a browser counts. One pass, whatever the number of
+/// offsets.
 pub fn utf16_offsets(text: &str, bytes: &[usize]) -> BTreeMap<usize, usize> {
     let wanted: BTreeSet<usize> = bytes.iter().copied().collect();
     let mut found = BTreeMap::new();

@@ -1,10 +1,10 @@
-//! Light or dark: as the system says, unless somebody chose.
+//! Light or dark: as the system prefers, unless the user chose.
 
 use gloo::storage::{LocalStorage, Storage as _};
 
 const KEY: &str = "faramesh-theme";
 
-/// What somebody chose.
+/// The user's choice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Theme {
     /// As the system says.
@@ -33,7 +33,7 @@ impl Theme {
         Theme::ALL.into_iter().find(|theme| theme.as_str() == word).unwrap_or(Theme::System)
     }
 
-    /// What was chosen earlier.
+    /// The earlier choice.
     pub fn chosen() -> Self {
         LocalStorage::get::<String>(KEY).map_or(Theme::System, |word| Theme::from_word(&word))
     }
@@ -53,7 +53,7 @@ impl Theme {
     }
 }
 
-/// Applies what was chosen earlier.
+/// Applies the earlier choice.
 pub fn apply_chosen() {
     Theme::chosen().apply();
 }

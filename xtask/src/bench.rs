@@ -23,7 +23,7 @@ pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<()> {
     )
 }
 
-/// Builds the npm package and measures it beside its peers in Node.
+/// Builds the npm package and compares it with its peers in Node.
 ///
 /// # Errors
 /// When something cannot be installed or built, or the benchmark itself fails.

@@ -13,6 +13,6 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     dashboard::run(workspace, dashboard::Profile::Release)?;
     process::say(&format!("building {}", workspace.binary("release").display()));
     process::run(
-        process::cargo().args(["build", "--release", "-p", "host", "--locked"]).current_dir(&workspace.root),
+        process::cargo().args(["build", "--release", "-p", "cli", "--locked"]).current_dir(&workspace.root),
     )
 }

@@ -1,11 +1,12 @@
-//! `cargo xtask dashboard`: what the server serves at `/ui`, in `target/dashboard`.
+//! `cargo xtask dashboard`: builds the pages at `/ui` into `target/dashboard`.
 //!
-//! The same `web/index.html` that Trunk reads, and without what Trunk adds to it: an inline script, which the dashboard's
-//! Content-Security-Policy forbids. Files have their hash in their name, so a browser may keep them for ever, and lie
-//! there compressed as well. The result is also a site of its own: the playground needs no server.
+//! The same `web/index.html` that Trunk reads, and without what Trunk adds to it: an inline script, which the
+//! dashboard's Content-Security-Policy forbids. Files have their hash in their name, so a browser may keep them for
+//! ever, and lie there compressed as well. The result is also a site of its own: the playground needs no server.
 
 mod bind;
 mod page;
+mod split;
 
 use crate::error::{Error, Result, While};
 use crate::process;
@@ -14,16 +15,30 @@ use crate::toolchain::{self, WASM_TARGET};
 use crate::wasm::compile::{neutral_names, renaming};
 use crate::workspace::{self, Workspace};
 use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-/// The largest module, compressed, that a person should have to wait for.
-const MAX_BROTLI_BYTES: usize = 640 * 1024;
+/// The page that people see first.
+const FIRST: &str = "overview";
+/// All modules that the first page takes, in KiB after brotli: a person waits for them before anything is seen.
+const FIRST_VIEW_KIB: usize = 350;
+/// How many KiB after brotli each page takes besides the module that starts, by the names in `web/src/parts.rs`.
+/// A module that several pages share counts for each of them.
+const PART_KIB: [(&str, usize); 7] = [
+    ("overview", 165),
+    ("actions", 225),
+    ("approvals", 200),
+    ("policies", 220),
+    ("policy_editor", 385),
+    ("playground", 320),
+    ("audit", 170),
+];
 /// Files that are smaller than this are not worth compressing.
 const WORTH_COMPRESSING: usize = 1024;
-/// What the dashboard is made of.
+/// The sources of the dashboard.
 const SOURCES: &[&str] = &[
     "web",
     "engine",
@@ -61,7 +76,13 @@ pub(crate) fn run(workspace: &Workspace, profile: Profile) -> Result<()> {
     let started = workspace.target.join("dashboard.started");
     write(&started, profile.as_str().as_bytes())?;
     editor(workspace)?;
-    let bound = bind::bind(&compile(workspace, profile)?)?;
+    let module = compile(workspace, profile)?;
+    // Cutting takes longer than all the rest of a quick build.
+    let split = match profile {
+        Profile::Release => Some(split::split(&module, &workspace.target.join("web/parts"))?),
+        Profile::Dev => None,
+    };
+    let bound = bind::bind(split.as_ref().map_or(&module, |split| &split.main))?;
 
     // A folder of its own until it is whole, so that a build that fails leaves the last good one.
     let new = workspace.target.join("dashboard.new");
@@ -70,15 +91,9 @@ pub(crate) fn run(workspace: &Workspace, profile: Profile) -> Result<()> {
     }
     let mut site = Site { folder: new.clone(), compresses: profile == Profile::Release };
     let web = workspace.root.join("web");
-    page::write(&mut site, &web, &bound)?;
-    if profile == Profile::Release {
-        let size = compressed(&bound.wasm)?.len();
-        println!("dashboard: {} bytes, {size} with brotli", bound.wasm.len());
-        if size > MAX_BROTLI_BYTES {
-            return Err(Error::new(format!(
-                "the dashboard's module has {size} bytes with brotli, which is over the limit of {MAX_BROTLI_BYTES}"
-            )));
-        }
+    page::write(&mut site, &web, &bound, split.as_ref())?;
+    if let Some(split) = &split {
+        weigh(&bound, split)?;
     }
     fs::rename(&started, new.join(".built")).while_trying_to(|| format!("write `{}`", stamp.display()))?;
     if folder.exists() {
@@ -90,9 +105,9 @@ pub(crate) fn run(workspace: &Workspace, profile: Profile) -> Result<()> {
 /// How much time to take for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Profile {
-    /// What is shipped: small and fast.
+    /// The shipped build: small and fast.
     Release,
-    /// For those who work on it.
+    /// For developing the dashboard.
     Dev,
 }
 
@@ -103,6 +118,33 @@ impl Profile {
             Profile::Dev => "dev",
         }
     }
+}
+
+/// Prints how large each part is, and holds it against its budget.
+fn weigh(bound: &bind::Bound, split: &split::Split) -> Result<()> {
+    let sizes: BTreeMap<&str, usize> = split
+        .files
+        .iter()
+        .map(|(name, module)| Ok((name.as_str(), compressed(module)?.len())))
+        .collect::<Result<_>>()?;
+    let start = compressed(&bound.wasm)?.len();
+    let mut over = Vec::new();
+    let mut weigh = |name: &str, size: usize, kib: usize| {
+        println!("dashboard: {name} has {size} bytes with brotli, of {}", kib * 1024);
+        if size > kib * 1024 {
+            over.push(format!("{name} has {size} bytes with brotli, which is over its budget of {kib} KiB"));
+        }
+    };
+    for (part, needs) in &split.needs {
+        let budget = PART_KIB.iter().find(|(name, _)| name == part);
+        let (_, kib) = budget.ok_or_else(|| Error::new(format!("the part `{part}` has no budget")))?;
+        let size = needs.iter().filter_map(|file| sizes.get(file.as_str())).sum();
+        weigh(part, size, *kib);
+        if part == FIRST {
+            weigh("the first view", start + size, FIRST_VIEW_KIB);
+        }
+    }
+    if over.is_empty() { Ok(()) } else { Err(Error::new(over.join("; "))) }
 }
 
 /// The site as it is written, file by file.
@@ -120,9 +162,7 @@ impl Site {
 
     /// Writes a file under a name with its hash, and gives that name.
     fn asset(&mut self, name: &str, content: &[u8]) -> Result<String> {
-        let hash: String = Sha256::digest(content).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-        let (stem, kind) = name.rsplit_once('.').unwrap_or((name, "bin"));
-        let path = format!("assets/{stem}-{hash}.{kind}");
+        let path = asset_name(name, content);
         self.file(&path, content)?;
         Ok(path)
     }
@@ -139,9 +179,16 @@ impl Site {
     }
 }
 
+/// The name of an asset with this content: with its hash, so that a browser may keep it for ever.
+fn asset_name(name: &str, content: &[u8]) -> String {
+    let hash: String = Sha256::digest(content).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    let (stem, kind) = name.rsplit_once('.').unwrap_or((name, "bin"));
+    format!("assets/{stem}-{hash}.{kind}")
+}
+
 fn is_fresh(workspace: &Workspace, stamp: &Path, profile: Profile) -> Result<bool> {
     let Ok(built) = fs::read_to_string(stamp) else { return Ok(false) };
-    // What is shipped will do for working on something else.
+    // The shipped build also serves for work on other parts.
     if built != profile.as_str() && built != Profile::Release.as_str() {
         return Ok(false);
     }
@@ -165,18 +212,22 @@ fn compile(workspace: &Workspace, profile: Profile) -> Result<PathBuf> {
     let target = workspace.target.join("web");
     let mut cargo = process::cargo();
     cargo
-        .args(["build", "-p", "web", "--bin", "web", "--locked", "--target", WASM_TARGET])
+        .args(["rustc", "-p", "web", "--bin", "web", "--locked", "--target", WASM_TARGET])
         .args(["--profile", profile.as_str()])
         .arg("--target-dir")
         .arg(&target)
         .current_dir(&workspace.root);
     if profile == Profile::Release {
-        // Where a panic happened stands in the module; the folders of this machine need not.
+        // The module contains the location of each panic, but need not contain the folders of this machine.
         let names = neutral_names(&workspace.root, &target)?;
         // The same as in `.cargo/config.toml`, which these flags replace.
         let erased = ["--cfg", "erase_components"].map(OsString::from);
         let flags: Vec<OsString> = erased.into_iter().chain(renaming(&names)).collect();
         cargo.env("CARGO_ENCODED_RUSTFLAGS", flags.join(OsStr::new("\u{1f}")));
+    }
+    if profile == Profile::Release {
+        // The relocations are what tells the parts from each other; dependencies need no other flags for that.
+        cargo.args(["--features", "split", "--", "-Clink-arg=--emit-relocs"]);
     }
     process::run(&mut cargo)?;
     let folder = if profile == Profile::Dev { "debug" } else { profile.as_str() };

@@ -1,6 +1,6 @@
-//! What went wrong, as a sentence for the person at the terminal.
+//! A failure, as a sentence for the person at the terminal.
 //!
-//! Nobody branches on an error here, so there is one type and it holds text.
+//! No code branches on an error here, so there is one type and it holds text.
 
 use std::fmt;
 
@@ -21,7 +21,7 @@ impl fmt::Display for Error {
     }
 }
 
-/// Says what was being done when something failed.
+/// Adds the activity during which something failed.
 pub(crate) trait While<T> {
     /// `what` completes the sentence "could not …".
     fn while_trying_to(self, what: impl FnOnce() -> String) -> Result<T>;

@@ -26,7 +26,7 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
     if status.success() { Ok(()) } else { Err(Error::new(format!("`{shown}` failed ({status})"))) }
 }
 
-/// Runs `command` to its end and gives back what it printed; its errors are shown.
+/// Runs `command` to its end and returns its output; its errors are shown.
 ///
 /// # Errors
 /// When it cannot be started, does not succeed, or prints something that is not UTF-8.

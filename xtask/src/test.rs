@@ -5,7 +5,7 @@
 
 mod e2e;
 pub(crate) mod js;
-mod python;
+pub(crate) mod python;
 mod snapshots;
 mod steps;
 
@@ -15,7 +15,7 @@ use crate::{codegen, dashboard, process, tidy, toolchain, wasm};
 use std::process::Command;
 use steps::Steps;
 
-/// What to check.
+/// The parts to check.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Options {
     part: Part,
@@ -115,7 +115,7 @@ fn run_conformance(workspace: &Workspace, steps: &mut Steps) -> std::result::Res
 }
 
 const BUILD_PROGRAMS: [&str; 9] =
-    ["build", "--locked", "-p", "host", "-p", "surface", "-p", "conformance", "--bins"];
+    ["build", "--locked", "-p", "cli", "-p", "surface", "-p", "conformance", "--bins"];
 const PRINT_TABLE: [&str; 7] = ["run", "--quiet", "--locked", "-p", "conformance", "--bin", "hosts"];
 
 /// So that no host is counted by what an earlier run wrote.
@@ -201,8 +201,7 @@ fn run_steps(
     }
     if matches!(options.part, Part::Python | Part::Js | Part::E2e) {
         steps.must("build", || {
-            let programs =
-                ["build", "--locked", "-p", "host", "-p", "surface", "-p", "conformance", "--bins"];
+            let programs = ["build", "--locked", "-p", "cli", "-p", "surface", "-p", "conformance", "--bins"];
             process::run(&mut cargo(&programs))
         })?;
     }

@@ -3,10 +3,15 @@
 //! Each check gives its findings as lines; none of them changes a file. The ones that read only files run as unit
 //! tests too, so that plain `cargo test` notices.
 
+mod arrows;
+mod circles;
 mod dependencies;
 mod licences;
+mod links;
 mod manifests;
 mod markdown;
+mod paths;
+mod prose;
 mod text;
 
 use crate::error::{Error, Result};
@@ -31,21 +36,25 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     Err(Error::new(format!("tidy found {}", findings.len())))
 }
 
-/// What the files by themselves show.
+/// The findings that need only the files.
 fn of_files(root: &Path) -> Result<Vec<String>> {
     let mut findings = Vec::new();
+    let mut texts = Vec::new();
     for path in workspace::files(root)? {
         let Ok(relative) = path.strip_prefix(root) else { continue };
         let name = relative.to_string_lossy().replace('\\', "/");
         let Ok(bytes) = std::fs::read(&path) else { continue };
-        // What is not UTF-8 is no text of ours: a test input, or an image.
+        // A file that is not UTF-8 is a test input or an image.
         let Ok(content) = String::from_utf8(bytes) else { continue };
         findings.extend(text::check(&name, &content));
         if name.ends_with(".md") {
             findings.extend(markdown::check(&name, &content));
-            findings.extend(markdown::dead_links(root, &name, &content));
+            findings.extend(links::dead(root, &name, &content));
         }
+        texts.push((name, content));
     }
+    findings.extend(prose::check(texts.iter().map(|(name, content)| (name.as_str(), content.as_str()))));
+    findings.extend(circles::check(texts.iter().map(|(name, content)| (name.as_str(), content.as_str()))));
     findings.extend(manifests::check(root)?);
     Ok(findings)
 }

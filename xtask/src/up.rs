@@ -10,7 +10,7 @@ use std::fs::{self, File};
 use std::path::Path;
 use std::process::Command;
 
-/// What the binary is made of. The playground's sample is missing on purpose: who edits a policy wants no new build.
+/// The sources of the binary. The playground's sample is missing on purpose: editing a policy needs no new build.
 const SOURCES: &[&str] = &[
     "engine",
     "host",

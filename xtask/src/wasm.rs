@@ -3,12 +3,12 @@
 //! The digest of this module is the `engine_hash` of every record, so a person with the same commit must be able to
 //! build it again, in whatever folder. It is not optimised further by outside tools.
 //!
-//! Beside it comes `engine.js`, which calls it from JavaScript.
+//! It comes with `engine.js`, which calls it from JavaScript.
 
 mod bindings;
 pub(crate) mod compile;
 mod reproducible;
-mod sections;
+pub(crate) mod sections;
 
 use crate::error::{Error, Result, While};
 use crate::process;
@@ -25,8 +25,8 @@ pub(crate) use reproducible::check as check_reproducible;
 /// The largest engine, compressed, that a browser or an edge worker should have to fetch.
 const MAX_GZIP_BYTES: usize = 224 * 1024;
 
-/// Builds `target/engine/engine.wasm`, its digest, and the JavaScript and the types beside it, and puts the module
-/// into the Python package; each file keeps its time when its content is the same.
+/// Builds `target/engine/engine.wasm`, its digest, and its JavaScript and types, and puts the module into the Python
+/// package; each file keeps its time if its content is the same.
 ///
 /// # Errors
 /// When the build fails, or the module imports something or is too large.
@@ -44,7 +44,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     }
     write_if_changed(&path.with_extension("js"), js.as_bytes())?;
     write_if_changed(&path.with_extension("d.ts"), types.as_bytes())?;
-    // The Python package carries the module along; it is no source, so git does not have it.
+    // The Python package contains the module; it is not a source, so git does not have it.
     write_if_changed(&workspace.root.join("python/src/faramesh/engine.wasm"), &module)?;
     write_if_changed(&path, &module)?;
     write_if_changed(&path.with_extension("wasm.sha256"), format!("{digest}  engine.wasm\n").as_bytes())

@@ -24,7 +24,7 @@ const GENERATED: &[&str] = &[
 /// The folders of one checkout.
 pub(crate) struct Workspace {
     pub(crate) root: PathBuf,
-    /// Where cargo puts what it builds; `CARGO_TARGET_DIR` can move it.
+    /// Cargo's output folder; `CARGO_TARGET_DIR` can move it.
     pub(crate) target: PathBuf,
 }
 
@@ -47,7 +47,7 @@ impl Workspace {
         Ok(Self { root, target })
     }
 
-    /// The engine module. `host/build.rs` looks for it here whatever `CARGO_TARGET_DIR` says.
+    /// The engine module. `host/runtime/build.rs` looks for it here whatever `CARGO_TARGET_DIR` says.
     pub(crate) fn engine_module(&self) -> PathBuf {
         self.root.join("target/engine/engine.wasm")
     }
@@ -121,7 +121,9 @@ fn visit(folder: &Path, see: &mut impl FnMut(&Path, bool)) -> Result<()> {
         let path = entry.path();
         // A link is looked at as a file, so that a link to a parent folder cannot make this run for ever.
         let is_folder = entry.file_type().while_trying_to(unreadable)?.is_dir();
-        if is_folder && (GENERATED.contains(&name.as_ref()) || name.ends_with(".egg-info")) {
+        // In a worktree of git, `.git` is a file.
+        if name == ".git" || is_folder && (GENERATED.contains(&name.as_ref()) || name.ends_with(".egg-info"))
+        {
             continue;
         }
         see(&path, is_folder);

@@ -11,7 +11,7 @@ use std::ops::Range;
 
 use serde::ser::{self, Impossible, Serialize, Serializer};
 
-use super::{write_number, write_string};
+use super::print::{write_number, write_string};
 use crate::json::MAX_SAFE_INTEGER;
 use crate::order;
 use crate::value::key_order;

@@ -3,16 +3,17 @@
 use std::collections::BTreeMap;
 
 use super::condition::{ConditionKind, Match};
-use super::matcher::{self, Place};
-use super::reader::{Reader, entry, shown};
+use super::keywords::{LEVELS, MAX_APPROVERS, MAX_SCORE, THRESHOLDS};
+use super::matcher::{self, Surroundings};
+use super::reader::{Reader, entry, shown, written};
 use super::tool::ToolDecl;
-use super::words::{LEVELS, MAX_APPROVERS, MAX_SCORE, THRESHOLDS};
 use super::yaml::{self, Entry, Kind, Node};
-use super::{MAX_RULES, Mode, Policy, RiskRule, Rule, tools, words};
-use crate::decision::{Effect, Quorum};
+use super::{MAX_RULES, Mode, Policy, RiskRule, Rule, keywords, tools};
+use crate::decision::Effect;
 use crate::diagnostic::{self, Diagnostic, Finding};
 use crate::hash::FileHash;
 use crate::order;
+use crate::quorum::Quorum;
 use crate::risk::{RiskScore, Thresholds};
 use crate::span::{LineIndex, Span};
 
@@ -61,13 +62,7 @@ pub(super) fn file(name: &str, bytes: &[u8], hash: FileHash) -> (Option<Policy>,
             compiler.root(root);
         }
         // A file that was cut to nothing must not replace the policy in force.
-        None => compiler.reader.report(diagnostic::wrong_type_with_help(
-            Span::default(),
-            "the policy",
-            "a mapping with `rules`",
-            "an empty file",
-            "write `rules: []` to deny everything".to_owned(),
-        )),
+        None => compiler.reader.report(diagnostic::not_a_policy(Span::default(), "an empty file")),
     }
     let Compiler { reader, mut policy, .. } = compiler;
     policy.reads_time = policy.rules.iter().map(|rule| &rule.matcher).any(reads_time)
@@ -101,12 +96,12 @@ struct Compiler<'a> {
 impl Compiler<'_> {
     fn root(&mut self, root: &Node) {
         let Kind::Map(entries) = &root.kind else {
-            let takes = "a mapping with `rules`";
-            self.reader.report(diagnostic::wrong_type(root.span, "the policy", takes, root.described()));
+            self.reader.report(diagnostic::not_a_policy(root.span, root.described()));
             return;
         };
-        let known: Vec<Entry> = entries.iter().filter(|one| one.key != "limits").cloned().collect();
-        self.reader.only(&known, &words::POLICY, "a policy");
+        for one in entries.iter().filter(|one| one.key != "limits") {
+            self.reader.is_known(one, &keywords::POLICY, "a policy");
+        }
         if let Some(limits) = entry(entries, "limits") {
             self.reader.report(diagnostic::unsupported_limits(limits.key_span));
         }
@@ -128,7 +123,7 @@ impl Compiler<'_> {
                 }
                 "agents" => self.policy.agents = self.reader.globs(node, key).unwrap_or_default(),
                 "mode" => {
-                    if let Some(mode) = self.reader.word(node, key, &words::MODES) {
+                    if let Some(mode) = self.reader.word(node, key, &keywords::MODES) {
                         self.policy.mode = mode;
                     }
                 }
@@ -144,8 +139,8 @@ impl Compiler<'_> {
             Kind::Number(1.0) => {}
             Kind::Nothing => self.reader.report(diagnostic::missing_value(node.span, "version", "`1`")),
             Kind::Null | Kind::Bool(_) | Kind::Text(_) | Kind::List(_) | Kind::Map(_) => {
-                let found = node.described();
-                self.reader.report(diagnostic::wrong_type(node.span, "version", "the number 1", found));
+                let help = "write `version: 1`".to_owned();
+                let _: Option<()> = self.reader.wrong_with(node, "version", "the number 1", help);
             }
             Kind::Number(_) => self.reader.report(diagnostic::unsupported_version(node.span, &shown(node))),
         }
@@ -184,8 +179,17 @@ impl Compiler<'_> {
 
     fn rule(&mut self, node: &Node, index: usize, declared: &BTreeMap<String, ToolDecl>) -> Option<Rule> {
         let entries = self.reader.map(node, "a rule", "a mapping with `match` and an effect")?;
-        let keys_known = self.reader.only(entries, &words::RULE, "a rule");
-        let named: Vec<(Effect, &Entry)> = words::EFFECTS
+        let mut keys_known = true;
+        for one in entries {
+            keys_known &= match rule_slip(one, entries) {
+                Some(help) => {
+                    self.reader.report(diagnostic::unknown_key(one.key_span, &one.key, "a rule", Some(help)));
+                    false
+                }
+                None => self.reader.is_known(one, &keywords::RULE, "a rule"),
+            };
+        }
+        let named: Vec<(Effect, &Entry)> = keywords::EFFECTS
             .iter()
             .filter_map(|effect| Some((*effect, entry(entries, effect.as_str())?)))
             .collect();
@@ -205,9 +209,11 @@ impl Compiler<'_> {
             }
         };
         let permits = matches!(named.as_slice(), [(Effect::Allow, _)]);
-        let place = Place { permits, depth: 0, declared, tools: Vec::new() };
+        let around = Surroundings { permits, depth: 0, declared, tools: Vec::new() };
         let matcher = match entry(entries, "match") {
-            Some(one) => matcher::read(&mut self.reader, &one.value, "match", &place),
+            Some(one) => matcher::read(&mut self.reader, &one.value, "match", &around),
+            // It is there under another name, which was reported.
+            None if entries.iter().any(|one| MATCH_SLIPS.contains(&one.key.as_str())) => None,
             None => {
                 let help = "say which actions the rule is about, such as `match: { tool: send_email }`";
                 let span = first_line_span(node, entries);
@@ -262,22 +268,24 @@ impl Compiler<'_> {
             }
             (_, Effect::RequireApproval) => {
                 let takes = "`true` or a mapping such as `{ approvers: 2 }`";
-                let found = one.value.described();
-                self.reader.report(diagnostic::wrong_type(one.value.span, effect.as_str(), takes, found));
-                None
+                let help = "write `require_approval: true`, or `require_approval: { approvers: 2, roles: [finance] }`";
+                self.reader.wrong_with(&one.value, effect.as_str(), takes, help.to_owned())
             }
             (_, Effect::Allow | Effect::Deny) => {
-                let (word, found) = (effect.as_str(), one.value.described());
-                let help = format!("write `{word}: true`");
-                let finding = diagnostic::wrong_type_with_help(one.value.span, word, "`true`", found, help);
-                self.reader.report(finding);
-                None
+                let word = effect.as_str();
+                let help = match &one.value.kind {
+                    Kind::Text(text) if !EFFECT_LIKE.contains(&text.as_str()) => {
+                        format!("write `{word}: true`, and `reason: {}`", written(&one.value))
+                    }
+                    _ => format!("write `{word}: true`"),
+                };
+                self.reader.wrong_with(&one.value, word, "`true`", help)
             }
         }
     }
 
     fn approval(&mut self, entries: &[Entry], node: &Node) -> Option<(Quorum, Option<u64>)> {
-        let known = self.reader.only(entries, &words::APPROVAL, "`require_approval`");
+        let known = self.reader.only(entries, &keywords::APPROVAL, "`require_approval`");
         if entries.is_empty() {
             let message = "`require_approval` says nothing".to_owned();
             self.reader.report(diagnostic::invalid(node.span, message, "write `require_approval: true`"));
@@ -308,7 +316,7 @@ impl Compiler<'_> {
     fn risk(&mut self, node: &Node) {
         let takes = "a mapping with `rules` and thresholds";
         let Some(entries) = self.reader.map(node, "risk", takes) else { return };
-        self.reader.only(entries, &words::RISK, "`risk`");
+        self.reader.only(entries, &keywords::RISK, "`risk`");
         for one in entries {
             match one.key.as_str() {
                 "require_approval_at" => {
@@ -351,7 +359,7 @@ impl Compiler<'_> {
     fn risk_rule(&mut self, node: &Node, declared: &BTreeMap<String, ToolDecl>) -> Option<RiskRule> {
         let takes = "a mapping with `when` and `risk_level` or `score`";
         let entries = self.reader.map(node, "a risk rule", takes)?;
-        let keys_known = self.reader.only(entries, &words::RISK_RULE, "a risk rule");
+        let keys_known = self.reader.only(entries, &keywords::RISK_RULE, "a risk rule");
         let name = match entry(entries, "name") {
             Some(one) => self.reader.name(&one.value, "name")?.to_owned(),
             None => {
@@ -364,10 +372,10 @@ impl Compiler<'_> {
         if let Some(one) = entry(entries, "description") {
             self.reader.text(&one.value, "description", "a text")?;
         }
-        let place = Place { permits: false, depth: 0, declared, tools: Vec::new() };
+        let around = Surroundings { permits: false, depth: 0, declared, tools: Vec::new() };
         let span = first_line_span(node, entries);
         let when = match entry(entries, "when") {
-            Some(one) => matcher::read(&mut self.reader, &one.value, "when", &place),
+            Some(one) => matcher::read(&mut self.reader, &one.value, "when", &around),
             None => {
                 let help = "say which actions it counts for, such as `when: { tool: send_email }`";
                 self.reader.report(diagnostic::missing_key(span, "when", "a risk rule", help));
@@ -396,12 +404,31 @@ impl Compiler<'_> {
     }
 }
 
+/// Names that other languages have for `match`.
+const MATCH_SLIPS: [&str; 4] = ["when", "if", "conditions", "where"];
+/// Texts that say of an effect that it is one.
+const EFFECT_LIKE: [&str; 5] = ["true", "True", "yes", "on", "y"];
+
+/// What to write for a key of a rule that other languages have; none for a key that is known, or nobody's.
+fn rule_slip(one: &Entry, all: &[Entry]) -> Option<String> {
+    let key = one.key.as_str();
+    if keywords::RULE.contains(&key) {
+        return None;
+    }
+    if MATCH_SLIPS.contains(&key) && entry(all, "match").is_none() {
+        return Some(format!("write `match` for `{key}`"));
+    }
+    let Kind::Text(text) = &one.value.kind else { return None };
+    let effect = keywords::EFFECTS.iter().find(|effect| effect.as_str() == text)?;
+    Some(format!("write `{}: true`", effect.as_str()))
+}
+
 /// A line as the index counts them.
 fn as_usize(line: u32) -> usize {
     usize::try_from(line).unwrap_or(0)
 }
 
-/// The id's place; the rule's first key where it has none.
+/// The span of the id; the rule's first key where it has none.
 fn id_span(node: &Node) -> Span {
     let Kind::Map(entries) = &node.kind else { return node.span };
     match entry(entries, "id").or_else(|| entry(entries, "name")) {

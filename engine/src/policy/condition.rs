@@ -89,7 +89,7 @@ pub enum ConditionKind {
     /// A parameter, or a value of the context, passes a test.
     Value {
         /// Where to look.
-        source: Source,
+        source: Part,
         /// What to look at.
         path: Path,
         /// What to ask.
@@ -125,9 +125,9 @@ pub enum Name {
     AgentId,
 }
 
-/// An object of the action.
+/// The object of an action that a condition looks into.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Source {
+pub enum Part {
     /// `params`
     Params,
     /// `context`
@@ -158,10 +158,10 @@ impl Cause<'_> {
     /// What cannot be told, as a clause: ``` `amount` is missing ```.
     pub fn clause(&self) -> String {
         match &self.condition.kind {
-            ConditionKind::Value { source: Source::Params, path, .. } => {
+            ConditionKind::Value { source: Part::Params, path, .. } => {
                 format!("`{}` {}", path.as_str(), self.why.sentence())
             }
-            ConditionKind::Value { source: Source::Context, path, .. } => {
+            ConditionKind::Value { source: Part::Context, path, .. } => {
                 format!("`context.{}` {}", path.as_str(), self.why.sentence())
             }
             ConditionKind::Time(_) => "the time is not known".to_owned(),
@@ -198,6 +198,14 @@ impl<'p> Evaluation<'p> {
 }
 
 impl Match {
+    /// Whether the conditions on the name of the tool hold for `tool`; without one they do.
+    pub(crate) fn speaks_of(&self, tool: &str) -> bool {
+        self.conditions.iter().all(|condition| match &condition.kind {
+            ConditionKind::Name(Name::Tool, globs) => globs.iter().any(|glob| glob.matches(tool)),
+            _ => true,
+        })
+    }
+
     /// A match of these conditions.
     pub fn of(conditions: Vec<Condition>) -> Self {
         let naming = conditions.iter().map(|condition| match &condition.kind {
@@ -240,12 +248,12 @@ impl Match {
     pub fn each_param<'p>(&'p self, visit: &mut dyn FnMut(&'p str)) {
         for condition in &self.conditions {
             match &condition.kind {
-                ConditionKind::Value { source: Source::Params, path, .. } => visit(path.root()),
+                ConditionKind::Value { source: Part::Params, path, .. } => visit(path.root()),
                 ConditionKind::Any(matches) | ConditionKind::All(matches) => {
                     matches.iter().for_each(|one| one.each_param(visit));
                 }
                 ConditionKind::Not(inner) => inner.each_param(visit),
-                ConditionKind::Value { source: Source::Context, .. }
+                ConditionKind::Value { source: Part::Context, .. }
                 | ConditionKind::Name(..)
                 | ConditionKind::Contains(_)
                 | ConditionKind::Pattern(_)
@@ -400,12 +408,12 @@ impl Name {
     }
 }
 
-impl Source {
+impl Part {
     /// The object in `action`.
     pub fn of(self, action: &Action) -> &Value {
         match self {
-            Source::Params => action.params(),
-            Source::Context => action.context(),
+            Part::Params => action.params(),
+            Part::Context => action.context(),
         }
     }
 }
@@ -421,8 +429,8 @@ pub(crate) struct Asked<'p> {
 
 impl<'p> Asked<'p> {
     /// The test of a condition in a scope.
-    pub(crate) fn new(source: Source, path: &Path, test: &'p Test, permits: bool, scope: Scope<'_>) -> Self {
-        let declared = scope.tool.filter(|_| source == Source::Params).and_then(|tool| only_kind(tool, path));
+    pub(crate) fn new(source: Part, path: &Path, test: &'p Test, permits: bool, scope: Scope<'_>) -> Self {
+        let declared = scope.tool.filter(|_| source == Part::Params).and_then(|tool| only_kind(tool, path));
         let kind_is_known = matches!(declared, Some(Type::String | Type::Array));
         Asked {
             test,

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use super::condition::{ConditionKind, Match, Name, Source};
+use super::condition::{ConditionKind, Match, Name, Part};
 use super::glob::Glob;
 use super::operator::{Pattern, Test};
 use super::{Mode, Policy};
@@ -66,7 +66,7 @@ fn steps(matcher: &Match, longest: &dyn Fn(&str) -> usize) -> (u64, u64) {
             // Every text is looked at by itself, and again in the canonical form.
             ConditionKind::Pattern(patterns) => (over(patterns, MAX_BYTES).saturating_mul(2), 0),
             ConditionKind::Value { test: Test::Matches(patterns), source, path, .. } => {
-                let bytes = if *source == Source::Params { longest(path.root()) } else { MAX_BYTES };
+                let bytes = if *source == Part::Params { longest(path.root()) } else { MAX_BYTES };
                 (0, over(patterns, bytes))
             }
             ConditionKind::Any(matches) | ConditionKind::All(matches) => {

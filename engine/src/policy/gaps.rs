@@ -1,10 +1,10 @@
-//! A warning for numbers that no rule speaks of: refunds over 50 are denied, over what is up to 50 nobody said a
-//! word, and so it is denied too.
+//! Warnings about numbers: those that no rule speaks of, and rules whose bounds leave none.
 //!
-//! It looks at one parameter of one tool at a time and only tells of numbers that no rule of any file can match.
-//! Which rule decides where several match is not its business.
+//! A policy that denies refunds over 50 and says nothing about smaller ones denies those too, by default. This module
+//! looks at one parameter of one tool at a time and reports the numbers that no rule of any file can match. It does not
+//! ask which rule decides where several match.
 
-use super::condition::{Condition, ConditionKind, Match, Name, Source};
+use super::condition::{Condition, ConditionKind, Match, Name, Part};
 use super::operator::{Relation, Test};
 use super::{Mode, Policy};
 use crate::canonical::Canonical;
@@ -33,7 +33,8 @@ pub(super) fn find(policies: &[Policy]) -> Vec<(usize, Finding)> {
     let enforced = || policies.iter().enumerate().filter(|(_, policy)| policy.mode == Mode::Enforce);
     let rules_in_all: usize = enforced().map(|(_, policy)| policy.rules.len()).sum();
     for (index, policy) in enforced() {
-        for rule in &policy.rules {
+        // A rule that never matches says nothing about any number, and has a warning of its own.
+        for rule in policy.rules.iter().filter(|rule| contradiction(&rule.matcher).is_none()) {
             for (tool, param) in compared(&rule.matcher) {
                 if told.contains(&(tool, param)) {
                     continue;
@@ -52,6 +53,51 @@ pub(super) fn find(policies: &[Policy]) -> Vec<(usize, Finding)> {
         }
     }
     findings
+}
+
+/// A warning for every rule whose bounds contradict each other, and the file that it is about.
+pub(super) fn contradictions(policies: &[Policy]) -> Vec<(usize, Finding)> {
+    let mut findings = Vec::new();
+    for (index, policy) in policies.iter().enumerate() {
+        let rules = policy.rules.iter().map(|rule| (rule.span, &rule.matcher));
+        let risk_rules = policy.risk_rules.iter().map(|rule| (rule.span, &rule.when));
+        for (span, matcher) in rules.chain(risk_rules) {
+            if let Some(param) = contradiction(matcher) {
+                findings.push((index, diagnostic::never_matches(span, param)));
+            }
+        }
+    }
+    findings
+}
+
+/// The parameter of which no number fulfils all conditions of a match, if there is one.
+fn contradiction(matcher: &Match) -> Option<&str> {
+    let mut reached: Vec<(&str, Interval)> = Vec::new();
+    matcher.conditions.iter().find_map(|condition| {
+        let interval = bound(condition).or_else(|| point(condition))?;
+        let ConditionKind::Value { path, .. } = &condition.kind else { return None };
+        let path = path.as_str();
+        let before = reached.iter().filter(|(other, _)| *other == path);
+        let reach = before.fold(interval, |reach, (_, other)| reach.and(*other));
+        reached.push((path, interval));
+        reach.is_empty().then_some(path)
+    })
+}
+
+/// The one number that a condition on a parameter lets through; none when it lets through several.
+fn point(condition: &Condition) -> Option<Interval> {
+    match &condition.kind {
+        ConditionKind::Value {
+            source: Part::Params,
+            path,
+            test: Test::Eq(Value::Number(number)),
+            negated: false,
+            ..
+        } if !path.visits_each() => {
+            Some(Interval { low: *number, low_in: true, high: *number, high_in: true })
+        }
+        _ => None,
+    }
 }
 
 /// The numeric parameters that a match compares, each with the tools that it names without a glob.
@@ -74,7 +120,7 @@ fn compared(matcher: &Match) -> Vec<(&str, &str)> {
 /// The numbers that a condition on a parameter lets through; none when it does not compare a parameter with a
 /// number.
 fn bound(condition: &Condition) -> Option<Interval> {
-    let ConditionKind::Value { source: Source::Params, path, test, negated, .. } = &condition.kind else {
+    let ConditionKind::Value { source: Part::Params, path, test, negated, .. } = &condition.kind else {
         return None;
     };
     let Test::Number(relation, number) = test else { return None };
@@ -155,6 +201,9 @@ fn uncovered(whole: Interval, covered: &[Interval]) -> Vec<Interval> {
 
 fn described(gap: Interval) -> String {
     let number = |number: f64| Canonical::of(&Value::Number(number)).into_string();
+    if gap.low == gap.high {
+        return format!("of exactly {}", number(gap.low));
+    }
     let low = (gap.low > f64::NEG_INFINITY)
         .then(|| format!("{} {}", if gap.low_in { "from" } else { "over" }, number(gap.low)));
     let high = (gap.high < f64::INFINITY)
@@ -190,7 +239,7 @@ mod tests {
         let about = |gap: &str| vec![format!("no rule speaks of `pay` with `amount` {gap}")];
         assert_eq!(told(&["tool: pay, amount_gt: 50"]), about("up to 50"));
         assert_eq!(told(&["tool: pay, amount_gte: 50"]), about("below 50"));
-        assert_eq!(told(&["tool: pay, amount_lt: 0", "tool: pay, amount_gt: 0"]), about("from 0 up to 0"));
+        assert_eq!(told(&["tool: pay, amount_lt: 0", "tool: pay, amount_gt: 0"]), about("of exactly 0"));
         assert_eq!(
             told(&["tool: pay, amount_lte: 10", "tool: pay, amount_gt: 20"]),
             about("over 10 up to 20")
@@ -202,12 +251,30 @@ mod tests {
     }
 
     #[test]
+    fn a_rule_whose_bounds_leave_no_number_is_told() {
+        let told = |matches: &[&str]| gaps(&[&rules(matches)]);
+        let never = ["this rule never matches: no number is what it asks of `amount`"];
+        for conditions in
+            ["amount_gt: 5, amount_lt: 3", "amount_gt: 5, amount_lte: 5", "amount_eq: 1, amount_gt: 1"]
+        {
+            assert_eq!(told(&[&format!("tool: pay, {conditions}"), "tool: pay"]), never, "{conditions}");
+            // The numbers that it seems to speak of are no gap either.
+            assert_eq!(told(&[&format!("tool: pay, {conditions}")]), never, "{conditions}");
+        }
+        for conditions in
+            ["amount_gt: 3, amount_lt: 5", "amount_gte: 5, amount_lte: 5", "amount_gt: 5, other_lt: 3"]
+        {
+            assert_eq!(told(&[&format!("tool: pay, {conditions}"), "tool: pay"]), [""; 0], "{conditions}");
+        }
+    }
+
+    #[test]
     fn a_declaration_and_other_files_count() {
         let declared = format!(
             "tools: {{pay: {{params: {{amount: {{min: 50}}}}}}}}\n{}",
             rules(&["tool: pay, amount_gt: 50"])
         );
-        assert_eq!(gaps(&[&declared]), ["no rule speaks of `pay` with `amount` from 50 up to 50"]);
+        assert_eq!(gaps(&[&declared]), ["no rule speaks of `pay` with `amount` of exactly 50"]);
         let (over, rest) = (rules(&["tool: pay, amount_gt: 50"]), rules(&["tool: pay"]));
         assert_eq!(gaps(&[&over, &rest]), [""; 0]);
         assert_eq!(

@@ -4,7 +4,7 @@
 //! It looks at one rule at a time, and of the others only at those that take the negative numbers away. Which rule
 //! decides is not its business.
 
-use super::condition::{Condition, ConditionKind, Match, Name, Source};
+use super::condition::{Condition, ConditionKind, Match, Name, Part};
 use super::glob::Glob;
 use super::operator::{Relation, Test};
 use super::path::Path;
@@ -85,7 +85,7 @@ fn has_least(tool: &ToolDecl, path: &Path) -> bool {
 /// (`Some(false)`) some bound. What fixes the value otherwise leaves nothing below.
 fn bounded(condition: &Condition) -> Option<(&Path, bool)> {
     match &condition.kind {
-        ConditionKind::Value { source: Source::Params, path, test, negated, .. } => match test {
+        ConditionKind::Value { source: Part::Params, path, test, negated, .. } => match test {
             Test::Number(relation, _) => {
                 let relation = if *negated { relation.negation() } else { *relation };
                 Some((path, matches!(relation, Relation::Lt | Relation::Lte)))
@@ -176,7 +176,7 @@ fn restricting(
         if let ConditionKind::Value { source, path, test: Test::Length(..), .. } = &condition.kind {
             let is_known =
                 |tool: &ToolDecl| matches!(only_kind(tool, path), Some(Type::String | Type::Array));
-            if *source == Source::Context || !declared(policy, tools, is_known) {
+            if *source == Part::Context || !declared(policy, tools, is_known) {
                 report(diagnostic::undeclared_length(span, path.as_str()));
             }
         }

@@ -3,27 +3,27 @@
 use std::collections::BTreeMap;
 
 use super::MAX_CONDITION_DEPTH;
-use super::condition::{Condition, ConditionKind, Match, Name, Source};
+use super::condition::{Condition, ConditionKind, Match, Name, Part};
 use super::glob::Glob;
+use super::keywords;
 use super::names;
 use super::net::{Network, Reference};
 use super::operator::{Operator, Relation, SUFFIXES, Test};
 use super::path::Path;
-use super::reader::{Reader, entry, nearest};
+use super::reader::{Reader, entry, nearest, written};
 use super::tool::{ParamSpec, ToolDecl};
 use super::window::{DAYS, Window, minute_of_day, utc_offset};
-use super::words;
 use super::yaml::{Entry, Kind, Node};
 use crate::diagnostic::{self, alternatives};
 use crate::span::Span;
 use crate::value::{Type, Value};
 
-/// Where a match stands: what that means for its conditions.
+/// The rule and the tools around a match, which decide how its conditions are read.
 #[derive(Debug, Clone)]
-pub(super) struct Place<'t> {
+pub(super) struct Surroundings<'t> {
     /// Whether a true condition opens something (in an `allow` rule) or restricts; `not` turns it round.
     pub(super) permits: bool,
-    /// How deep in `any`, `all` and `not`.
+    /// How many `any`, `all` and `not` it is inside of.
     pub(super) depth: usize,
     /// All tools that the file declares.
     pub(super) declared: &'t BTreeMap<String, ToolDecl>,
@@ -32,9 +32,9 @@ pub(super) struct Place<'t> {
 }
 
 /// The match of a rule; none when something is wrong with it.
-pub(super) fn read(reader: &mut Reader, node: &Node, key: &str, place: &Place<'_>) -> Option<Match> {
+pub(super) fn read(reader: &mut Reader, node: &Node, key: &str, around: &Surroundings<'_>) -> Option<Match> {
     let entries = reader.map(node, key, "a mapping of conditions")?;
-    if place.depth > MAX_CONDITION_DEPTH {
+    if around.depth > MAX_CONDITION_DEPTH {
         reader.report(diagnostic::too_deep(node.span, MAX_CONDITION_DEPTH));
         return None;
     }
@@ -42,11 +42,11 @@ pub(super) fn read(reader: &mut Reader, node: &Node, key: &str, place: &Place<'_
         reader.report(diagnostic::empty_match(node.span, key));
         return None;
     }
-    let mut inner = place.clone();
+    let mut inner = around.clone();
     if let Some(tool) = entry(entries, "tool") {
-        inner.tools = exact_tools(&tool.value, place.declared);
+        inner.tools = exact_tools(&tool.value, around.declared);
     }
-    let mut builder = Builder { reader, place: &inner, conditions: Vec::new(), complete: true };
+    let mut builder = Builder { reader, around: &inner, conditions: Vec::new(), complete: true };
     for one in entries {
         if builder.entry(one, entries).is_none() {
             builder.complete = false;
@@ -71,7 +71,7 @@ fn exact_tools<'t>(node: &Node, declared: &'t BTreeMap<String, ToolDecl>) -> Vec
 
 struct Builder<'r, 'p, 't> {
     reader: &'r mut Reader,
-    place: &'p Place<'t>,
+    around: &'p Surroundings<'t>,
     conditions: Vec<Condition>,
     complete: bool,
 }
@@ -84,7 +84,7 @@ impl<'t> Builder<'_, '_, 't> {
     /// One key of the match. None when something is wrong, which has been reported.
     fn entry(&mut self, one: &Entry, all: &[Entry]) -> Option<()> {
         let (key, node) = (one.key.as_str(), &one.value);
-        if !words::MATCH.contains(&key) {
+        if !keywords::MATCH.contains(&key) {
             return self.parameter(one);
         }
         let kind = match key {
@@ -98,8 +98,8 @@ impl<'t> Builder<'_, '_, 't> {
                 ConditionKind::Name(Name::Operation, self.reader.globs(node, key)?)
             }
             "agent_id" => ConditionKind::Name(Name::AgentId, self.reader.globs(node, key)?),
-            "params" => return self.explicit(node, key, Source::Params),
-            "context" => return self.explicit(node, key, Source::Context),
+            "params" => return self.explicit(node, key, Part::Params),
+            "context" => return self.explicit(node, key, Part::Context),
             "method" | "branch" => {
                 let texts = owned(self.reader.texts(node, key, "a text, or a list of them")?);
                 let test = if key == "method" {
@@ -107,7 +107,7 @@ impl<'t> Builder<'_, '_, 't> {
                 } else {
                     Test::In(texts.into_iter().map(Value::String).collect())
                 };
-                return self.value(key, key, one.key_span, node, test, false, Source::Params);
+                return self.value(key, key, one.key_span, node, test, false, Part::Params);
             }
             "field" => return self.field(one, all),
             "value" => {
@@ -137,7 +137,7 @@ impl<'t> Builder<'_, '_, 't> {
             "any" => ConditionKind::Any(self.matches(node, key)?),
             "all" => ConditionKind::All(self.matches(node, key)?),
             "not" => {
-                let inner = read(self.reader, node, key, &self.inner(!self.place.permits))?;
+                let inner = read(self.reader, node, key, &self.inner(!self.around.permits))?;
                 if inner.conditions.len() > 1 {
                     self.reader.report(diagnostic::several_in_not(one.key_span));
                     return None;
@@ -150,8 +150,8 @@ impl<'t> Builder<'_, '_, 't> {
         Some(())
     }
 
-    fn inner(&self, permits: bool) -> Place<'t> {
-        Place { permits, depth: self.place.depth.saturating_add(1), ..self.place.clone() }
+    fn inner(&self, permits: bool) -> Surroundings<'t> {
+        Surroundings { permits, depth: self.around.depth.saturating_add(1), ..self.around.clone() }
     }
 
     fn matches(&mut self, node: &Node, key: &str) -> Option<Vec<Match>> {
@@ -160,8 +160,9 @@ impl<'t> Builder<'_, '_, 't> {
             self.reader.report(diagnostic::empty_match(node.span, key));
             return None;
         }
-        let place = self.inner(self.place.permits);
-        let read: Vec<Match> = items.iter().filter_map(|item| read(self.reader, item, key, &place)).collect();
+        let around = self.inner(self.around.permits);
+        let read: Vec<Match> =
+            items.iter().filter_map(|item| read(self.reader, item, key, &around)).collect();
         (read.len() == items.len()).then_some(read)
     }
 
@@ -183,7 +184,7 @@ impl<'t> Builder<'_, '_, 't> {
             return None;
         }
         let test = Test::Eq(value.value.to_value());
-        self.value("field", &path, one.value.span, &value.value, test, false, Source::Params)
+        self.value("field", &path, one.value.span, &value.value, test, false, Part::Params)
     }
 
     /// `PARAM_OP: value`.
@@ -195,7 +196,7 @@ impl<'t> Builder<'_, '_, 't> {
             return None;
         }
         let Some((path, operator)) = Operator::at_the_end_of(&one.key) else {
-            let help = unknown_condition_help(&one.key);
+            let help = unknown_condition_help(one);
             self.reader.report(diagnostic::unknown_key(one.key_span, &one.key, "a match", Some(help)));
             return None;
         };
@@ -210,12 +211,12 @@ impl<'t> Builder<'_, '_, 't> {
             return None;
         }
         let test = self.test(operator.word, &one.key, &one.value)?;
-        self.value(&one.key, path, one.key_span, &one.value, test, operator.negated, Source::Params)
+        self.value(&one.key, path, one.key_span, &one.value, test, operator.negated, Part::Params)
     }
 
     /// Whether a tool of this file has a parameter of that name.
     fn is_declared(&self, name: &str) -> bool {
-        self.place.declared.values().any(|tool| tool.params.contains_key(name))
+        self.around.declared.values().any(|tool| tool.params.contains_key(name))
     }
 
     /// The operator that somebody meant by a name in the explicit form: `env_in: [a, b]` reads a parameter `env_in`.
@@ -223,13 +224,13 @@ impl<'t> Builder<'_, '_, 't> {
         let (path, operator) = Operator::at_the_end_of(&one.key)?;
         let mut reader = Reader::default();
         let mut trial =
-            Builder { reader: &mut reader, place: self.place, conditions: Vec::new(), complete: true };
+            Builder { reader: &mut reader, around: self.around, conditions: Vec::new(), complete: true };
         let takes_it = trial.test(operator.word, &one.key, &one.value).is_some();
         (takes_it && !self.is_declared(&one.key)).then_some((path, operator))
     }
 
     /// `params: { PATH: { OP: value } }` or `{ PATH: literal }`.
-    fn explicit(&mut self, node: &Node, key: &str, source: Source) -> Option<()> {
+    fn explicit(&mut self, node: &Node, key: &str, source: Part) -> Option<()> {
         let entries = self.reader.map(node, key, "a mapping from parameters to conditions")?;
         if entries.is_empty() {
             self.reader.report(diagnostic::empty_match(node.span, key));
@@ -265,7 +266,7 @@ impl<'t> Builder<'_, '_, 't> {
                     }
                 },
             };
-            if source == Source::Params && one.key == "agent_id" {
+            if source == Part::Params && one.key == "agent_id" {
                 self.reader.report(diagnostic::agent_id_in_params(one.key_span));
             }
             complete = complete.and(read);
@@ -273,7 +274,7 @@ impl<'t> Builder<'_, '_, 't> {
         complete
     }
 
-    fn operators(&mut self, key: &str, one: &Entry, tests: &[Entry], source: Source) -> Option<()> {
+    fn operators(&mut self, key: &str, one: &Entry, tests: &[Entry], source: Part) -> Option<()> {
         let mut complete = Some(());
         for test in tests {
             let Some(operator) = Operator::named(&test.key) else {
@@ -281,8 +282,8 @@ impl<'t> Builder<'_, '_, 't> {
                     Some(word) => format!("did you mean `{word}`?"),
                     None => format!("the operators are {}", alternatives(&SUFFIXES)),
                 };
-                let place = "the conditions of a parameter";
-                self.reader.report(diagnostic::unknown_key(test.key_span, &test.key, place, Some(help)));
+                let around = "the conditions of a parameter";
+                self.reader.report(diagnostic::unknown_key(test.key_span, &test.key, around, Some(help)));
                 complete = None;
                 continue;
             };
@@ -305,7 +306,7 @@ impl<'t> Builder<'_, '_, 't> {
         operand: &Node,
         test: Test,
         negated: bool,
-        source: Source,
+        source: Part,
     ) -> Option<()> {
         let path = match Path::parse(path) {
             Ok(path) => path,
@@ -315,12 +316,12 @@ impl<'t> Builder<'_, '_, 't> {
                 return None;
             }
         };
-        if source == Source::Params {
-            for (name, tool) in &self.place.tools {
+        if source == Part::Params {
+            for (name, tool) in &self.around.tools {
                 check_declared(self.reader, name, tool, &path, &test, span)?;
             }
         }
-        let permits = self.place.permits != negated;
+        let permits = self.around.permits != negated;
         self.push(key.to_owned(), operand, ConditionKind::Value { source, path, test, negated, permits });
         Some(())
     }
@@ -403,9 +404,9 @@ impl<'t> Builder<'_, '_, 't> {
 
     fn window(&mut self, node: &Node) -> Option<Window> {
         let entries = self.reader.map(node, "time", "a mapping with `days`, `from`, `to` or `utc_offset`")?;
-        let known = self.reader.only(entries, &words::TIME, "`time`");
+        let known = self.reader.only(entries, &keywords::TIME, "`time`");
         let has = |key| entry(entries, key).map(|one| &one.value);
-        if known && !words::TIME_PARTS.iter().any(|key| has(key).is_some()) {
+        if known && !keywords::TIME_PARTS.iter().any(|key| has(key).is_some()) {
             self.reader.report(diagnostic::empty_match(node.span, "time"));
             return None;
         }
@@ -462,8 +463,12 @@ fn owned(texts: Vec<(&str, Span)>) -> Vec<String> {
 }
 
 /// What somebody may have meant by a key that is no condition.
-fn unknown_condition_help(key: &str) -> String {
-    if let Some(word) = nearest(key, words::MATCH.into_iter()) {
+fn unknown_condition_help(one: &Entry) -> String {
+    let key = one.key.as_str();
+    if let Some(help) = names::meant_condition(key, &one.value) {
+        return help;
+    }
+    if let Some(word) = nearest(key, keywords::MATCH.into_iter()) {
         return format!("did you mean `{word}`?");
     }
     // `amount_lts`: the end is nearly an operator. The name may itself hold underscores, so every one is tried.
@@ -474,7 +479,11 @@ fn unknown_condition_help(key: &str) -> String {
             return format!("did you mean `{name}_{word}`?");
         }
     }
-    format!("a condition on a parameter ends with an operator, such as `{key}_eq`")
+    let value = match &one.value.kind {
+        Kind::Nothing | Kind::List(_) | Kind::Map(_) => "…".to_owned(),
+        _ => written(&one.value),
+    };
+    format!("a condition on a parameter ends with an operator, such as `{key}_eq: {value}`")
 }
 
 /// A rule that names a parameter which its declared tool does not have, or compares it with a type that it never

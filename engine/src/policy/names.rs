@@ -4,11 +4,57 @@
 //! Nothing is reported here; this module tells such names and how to write what was meant.
 
 use super::operator::{Operator, SUFFIXES};
-use super::reader::shown;
+use super::reader::written;
 use super::yaml::{self, Kind, Node};
 
 /// Ends of a name that belong to an operator, or to none.
 const ENDS: [&str; 3] = ["not", "len", "is"];
+
+/// How other languages end a name to compare: the end, and the operators without and with equality.
+const COMPARISONS: [(&str, &str, &str); 7] = [
+    ("_less_than", "lt", "lte"),
+    ("_greater_than", "gt", "gte"),
+    ("_more_than", "gt", "gte"),
+    (">=", "gte", "gte"),
+    ("<=", "lte", "lte"),
+    (">", "gt", "gte"),
+    ("<", "lt", "lte"),
+];
+
+/// A name that ends in a comparison, without it, and the two operators that it may mean.
+fn compared(path: &str) -> Option<(&str, &'static str, &'static str)> {
+    COMPARISONS.into_iter().find_map(|(end, strict, equal)| {
+        let name = path.trim_end().strip_suffix(end)?.trim_end();
+        (!name.is_empty()).then_some((name, strict, equal))
+    })
+}
+
+/// What to write for a key that is no condition and seems to say how to compare: `amount_greater_than`, or `amount` with
+/// the value `> 5` or `{ gt: 5 }`.
+pub(super) fn meant_condition(key: &str, operand: &Node) -> Option<String> {
+    if let Some((name, strict, _)) = compared(key) {
+        return Some(format!("write `{name}_{strict}: {}`", written(operand)));
+    }
+    match &operand.kind {
+        // `1,000` in braces is a `1`, and a key `000`.
+        Kind::Nothing if key.bytes().all(|byte| byte.is_ascii_digit()) => Some(
+            "a `,` begins another entry here; write the number with digits alone, such as `1000`".to_owned(),
+        ),
+        Kind::Map(tests)
+            if !tests.is_empty() && tests.iter().all(|test| Operator::named(&test.key).is_some()) =>
+        {
+            let tests: Vec<String> =
+                tests.iter().map(|test| format!("{}: {}", test.key, written(&test.value))).collect();
+            Some(format!("write `params: {{ {key}: {{ {} }} }}`", tests.join(", ")))
+        }
+        Kind::Text(text) => {
+            let (_, strict, _) = COMPARISONS.into_iter().find(|(sign, ..)| text.starts_with(sign))?;
+            let number = text.trim_start_matches(['<', '>', '=']).trim_start();
+            yaml::is_number(number).then(|| format!("write `{key}_{strict}: {number}`"))
+        }
+        _ => None,
+    }
+}
 
 /// The part of the action that `path` names as if it were a parameter: `tool`, `context.environment`.
 pub(super) fn action_field(path: &str) -> Option<&str> {
@@ -21,7 +67,7 @@ pub(super) fn action_field(path: &str) -> Option<&str> {
 
 /// How to ask about the part of the action, and how about a parameter of the same name.
 pub(super) fn both_spellings(field: &str, path: &str, operator: Operator, operand: &Node) -> String {
-    let word = written(operator);
+    let word = spelled(operator);
     let rest = path.get(field.len()..).unwrap_or_default().trim_start_matches(['.', '[', ']']);
     let rest = if rest.is_empty() { "NAME" } else { rest };
     let right = match field {
@@ -41,16 +87,12 @@ fn as_names(word: &str, operand: &Node) -> String {
     if !matches!(word, "eq" | "ne" | "in" | "not_in" | "glob") {
         return "…".to_owned();
     }
-    let name = |node: &Node| match &node.kind {
-        Kind::Text(text) if yaml::is_plain(text) => text.clone(),
-        _ => shown(node),
-    };
     match &operand.kind {
         Kind::List(items) => {
-            let names: Vec<String> = items.iter().map(name).collect();
+            let names: Vec<String> = items.iter().map(written).collect();
             format!("[{}]", names.join(", "))
         }
-        _ => name(operand),
+        _ => written(operand),
     }
 }
 
@@ -58,22 +100,29 @@ fn as_names(word: &str, operand: &Node) -> String {
 pub(super) fn ends_like_an_operator(path: &str) -> bool {
     let last = path.rsplit('.').next().unwrap_or_default().trim_end_matches("[]");
     // A length that is called just that is a name like any other.
-    ENDS.iter().any(|end| strip_word(last, end).is_some()) || last == "not" || last == "is"
+    ENDS.iter().any(|end| strip_word(last, end).is_some())
+        || last == "not"
+        || last == "is"
+        || compared(last).is_some()
 }
 
 /// The right spelling of a key whose name ends like an operator, and how to reach a parameter of that name.
 pub(super) fn right_operator(path: &str, operator: Operator) -> String {
+    let explicit =
+        format!("`params: {{ {path}: {{ {}: … }} }}` for a parameter of that name", spelled(operator));
+    if let Some((name, strict, equal)) = compared(path) {
+        let word = if matches!(operator.word, "eq" | "gte" | "lte") { equal } else { strict };
+        return format!("write `{name}_{word}`, or {explicit}");
+    }
     let (mut name, mut negated, mut length) = (path.trim_end_matches("[]"), operator.negated, false);
     let brackets = path.get(name.len()..).unwrap_or_default();
     while let Some((shorter, end)) = ENDS.iter().find_map(|end| Some((strip_word(name, end)?, *end))) {
         (name, negated, length) = (shorter, negated != (end == "not"), length || end == "len");
     }
     let word = if length { format!("len_{}", operator.word) } else { operator.word.to_owned() };
-    let explicit =
-        format!("`params: {{ {path}: {{ {}: … }} }}` for a parameter of that name", written(operator));
     match SUFFIXES.into_iter().find(|known| *known == word) {
         Some(word) => {
-            format!("write `{name}{brackets}_{}`, or {explicit}", written(simplified(word, negated)))
+            format!("write `{name}{brackets}_{}`, or {explicit}", spelled(simplified(word, negated)))
         }
         None => format!("a length takes a number, as in `{name}{brackets}_len_gt: 3`; write {explicit}"),
     }
@@ -83,7 +132,7 @@ pub(super) fn right_operator(path: &str, operator: Operator) -> String {
 pub(super) fn explicit_operator(path: &str, operator: Operator, key: &str) -> String {
     format!(
         "write `{path}: {{ {}: … }}`, or `{key}: {{ eq: … }}` for a parameter of that name",
-        written(operator)
+        spelled(operator)
     )
 }
 
@@ -99,7 +148,7 @@ fn simplified(word: &'static str, negated: bool) -> Operator {
     other.map_or(Operator { word, negated }, |word| Operator { word, negated: false })
 }
 
-fn written(operator: Operator) -> String {
+fn spelled(operator: Operator) -> String {
     format!("{}{}", if operator.negated { "not_" } else { "" }, operator.word)
 }
 
@@ -122,17 +171,20 @@ mod tests {
             ("size_is_len_eq", "size_len_eq"),
             ("url_not_not_in", "url_in"),
             ("tags_not[]_contains", "tags[]_not_contains"),
+            ("amount_less_than_eq", "amount_lte"),
+            ("amount >_eq", "amount_gte"),
+            ("amount_greater_than_in", "amount_gt"),
         ] {
             let (path, operator) = Operator::at_the_end_of(key).unwrap();
             if key == "url_not_not_in" {
-                assert_eq!((path, written(operator).as_str()), ("url", "not_not_in"));
+                assert_eq!((path, spelled(operator).as_str()), ("url", "not_not_in"));
                 continue;
             }
             assert!(ends_like_an_operator(path), "{key}");
             let help = right_operator(path, operator);
             assert!(help.starts_with(&format!("write `{right}`,")), "{key}: {help}");
         }
-        for path in ["url", "body.len", "len", "knot", "island", "isis", "notice"] {
+        for path in ["url", "body.len", "len", "knot", "island", "isis", "notice", "athan", "_less_than"] {
             assert!(!ends_like_an_operator(path), "{path}");
         }
     }

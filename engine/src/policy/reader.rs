@@ -4,7 +4,7 @@
 
 use super::glob::Glob;
 use super::operator::{MAX_PATTERN_BYTES, Pattern, PatternError};
-use super::yaml::{Entry, Kind, Node};
+use super::yaml::{self, Entry, Kind, Node};
 use crate::diagnostic::{self, Finding, alternatives};
 use crate::span::Span;
 
@@ -56,7 +56,10 @@ impl Reader {
         match &node.kind {
             Kind::List(items) => Some(items),
             Kind::Nothing => self.nothing(node, key, takes),
-            _ => self.wrong(node, key, takes),
+            Kind::Map(_) => {
+                self.wrong_with(node, key, takes, "start each item of the list with `- `".to_owned())
+            }
+            _ => self.wrong_with(node, key, takes, format!("write `{key}: [{}]`", written(node))),
         }
     }
 
@@ -66,9 +69,7 @@ impl Reader {
             Kind::Text(text) => Some(text),
             Kind::Nothing => self.nothing(node, key, takes),
             Kind::Bool(_) | Kind::Number(_) | Kind::Null => {
-                let help = "put it into quotes if it is text".to_owned();
-                self.report(diagnostic::wrong_type_with_help(node.span, key, takes, node.described(), help));
-                None
+                self.wrong_with(node, key, takes, "put it into quotes if it is text".to_owned())
             }
             Kind::List(_) | Kind::Map(_) => self.wrong(node, key, takes),
         }
@@ -98,17 +99,7 @@ impl Reader {
         match &node.kind {
             Kind::Number(number) => Some(*number),
             Kind::Nothing => self.nothing(node, key, "a number"),
-            Kind::Text(_) => {
-                let help = "write it without quotes".to_owned();
-                self.report(diagnostic::wrong_type_with_help(
-                    node.span,
-                    key,
-                    "a number",
-                    node.described(),
-                    help,
-                ));
-                None
-            }
+            Kind::Text(text) => self.wrong_with(node, key, "a number", number_help(text)),
             _ => self.wrong(node, key, "a number"),
         }
     }
@@ -211,19 +202,33 @@ impl Reader {
     /// Reports the keys of a mapping that are not known there; says whether all are.
     pub(super) fn only(&mut self, entries: &[Entry], known: &[&str], place: &str) -> bool {
         let mut all = true;
-        for entry in entries.iter().filter(|entry| !known.contains(&entry.key.as_str())) {
-            let help = match nearest(&entry.key, known.iter().copied()) {
-                Some(name) => format!("did you mean `{name}`?"),
-                None => format!("it can have {}", alternatives(known)),
-            };
-            self.report(diagnostic::unknown_key(entry.key_span, &entry.key, place, Some(help)));
-            all = false;
+        for entry in entries {
+            all &= self.is_known(entry, known, place);
         }
         all
     }
 
+    /// Reports a key that is not known where it is; says whether it is.
+    pub(super) fn is_known(&mut self, entry: &Entry, known: &[&str], place: &str) -> bool {
+        if known.contains(&entry.key.as_str()) {
+            return true;
+        }
+        let help = match nearest(&entry.key, known.iter().copied()) {
+            Some(name) => format!("did you mean `{name}`?"),
+            None => format!("it can have {}", alternatives(known)),
+        };
+        self.report(diagnostic::unknown_key(entry.key_span, &entry.key, place, Some(help)));
+        false
+    }
+
     fn nothing<T>(&mut self, node: &Node, key: &str, takes: &str) -> Option<T> {
         self.report(diagnostic::missing_value(node.span, key, takes));
+        None
+    }
+
+    /// Reports a value of the wrong type, and what to write for it.
+    pub(super) fn wrong_with<T>(&mut self, node: &Node, key: &str, takes: &str, help: String) -> Option<T> {
+        self.report(diagnostic::wrong_type_with_help(node.span, key, takes, node.described(), help));
         None
     }
 
@@ -236,6 +241,33 @@ impl Reader {
 /// The value of `key`.
 pub(super) fn entry<'n>(entries: &'n [Entry], key: &str) -> Option<&'n Entry> {
     entries.iter().find(|entry| entry.key == key)
+}
+
+/// A value as it is written in a policy, in one line.
+pub(super) fn written(node: &Node) -> String {
+    match &node.kind {
+        Kind::Text(text) if yaml::is_plain(text) => text.clone(),
+        Kind::Text(text) => yaml::quoted(text),
+        _ => shown(node),
+    }
+}
+
+/// What to write for a text where a number is wanted.
+fn number_help(text: &str) -> String {
+    if yaml::is_number(text) {
+        return "write it without quotes".to_owned();
+    }
+    let plain: String = text.chars().filter(|c| c.is_ascii_digit() || matches!(c, '.' | '-')).collect();
+    // What is left out must not have been part of the value: `1,5` is no 15, and `5%` is no 5.
+    let separates = |c: char| c.is_whitespace() || matches!(c, '_' | '$' | '€' | '£' | '¥');
+    let groups =
+        text.split(',').skip(1).all(|group| group.split('.').next().is_some_and(|part| part.len() == 3));
+    let rest = text.chars().all(|c| c.is_ascii_digit() || matches!(c, '.' | '-') || separates(c) || c == ',');
+    if rest && groups && yaml::is_number(&plain) {
+        format!("write `{plain}`: a number has digits alone, and a `.` before its fraction")
+    } else {
+        "write a number with digits alone, such as `1000` or `0.5`".to_owned()
+    }
 }
 
 /// A scalar as messages show it.
@@ -287,6 +319,22 @@ fn edits(from: &str, to: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_text_that_was_meant_as_a_number_is_written_out() {
+        for (text, help) in [
+            ("1000", "write it without quotes"),
+            ("$150", "write `150`"),
+            ("1_000", "write `1000`"),
+            ("1,000,000.50 €", "write `1000000.50`"),
+            ("-$5", "write `-5`"),
+        ] {
+            assert!(number_help(text).starts_with(help), "{text}: {}", number_help(text));
+        }
+        for text in ["1,5", "5%", "1.000,5", "many", "1-2", "", "10,00", "5 EUR", "> 5"] {
+            assert!(number_help(text).starts_with("write a number with digits"), "{text}");
+        }
+    }
 
     #[test]
     fn nearest_words() {

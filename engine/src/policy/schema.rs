@@ -1,6 +1,6 @@
 //! The policy language as a JSON Schema (2020-12), for editors: which keys there are, what they take, what they mean.
 //!
-//! The keys and words come from the tables that the reader uses ([`super::words`] and its like); a key without a
+//! The keys and words come from the tables that the reader uses ([`super::keywords`] and its like); a key without a
 //! text here, or a text without a key, is an error. The schema says less than the reader, which also knows whether
 //! a regex compiles, whether ids are unique and what a tool declares; it never refuses what the reader takes.
 //! Nothing is validated here, and no product has this module in it.
@@ -10,9 +10,9 @@ mod json;
 
 pub use json::Json;
 
+use super::keywords::{self, MAX_APPROVERS, MAX_SCORE};
 use super::operator::MAX_PATTERN_BYTES;
 use super::tool::DeclType;
-use super::words::{self, MAX_APPROVERS, MAX_SCORE};
 use super::{MAX_RULES, Mode};
 use crate::decision::Effect;
 use crate::risk::RiskLevel;
@@ -43,7 +43,7 @@ pub fn policy() -> Result<Json, String> {
     );
     let properties = keyed(
         "a policy",
-        &words::POLICY,
+        &keywords::POLICY,
         vec![
             ("version", described("Version", "The version of the policy language. May be left out.").with("const", 1)),
             (
@@ -95,7 +95,7 @@ fn mode() -> Json {
         Mode::Enforce => "The policy takes part in every decision.",
         Mode::Shadow => "The policy is decided and recorded, and has no part in the outcome.",
     };
-    let words = words::MODES.map(|(word, mode)| (word, meaning(mode).to_owned()));
+    let words = keywords::MODES.map(|(word, mode)| (word, meaning(mode).to_owned()));
     one_of(
         "Mode",
         "Whether this policy has a part in the outcome. `enforce` when left out; `shadow` tries a new policy on \
@@ -108,7 +108,7 @@ fn rule() -> Result<Json, String> {
     let effect = |title: &str, description: &str| described(title, description).with("const", true);
     let properties = keyed(
         "a rule",
-        &words::RULE,
+        &keywords::RULE,
         vec![
             (
                 "id",
@@ -157,14 +157,14 @@ fn rule() -> Result<Json, String> {
         "A match and exactly one effect. Example: \
          `{ id: small-refunds, match: { tool: process_refund, amount_gte: 0, amount_lte: 150 }, allow: true }`",
     );
-    let effects = words::EFFECTS.map(|effect: Effect| required(&[effect.as_str()]));
+    let effects = keywords::EFFECTS.map(|effect: Effect| required(&[effect.as_str()]));
     Ok(closed(about, properties).with("required", Json::list(["match"])).with("oneOf", Json::list(effects)))
 }
 
 fn approval() -> Result<Json, String> {
     let properties = keyed(
         "`require_approval`",
-        &words::APPROVAL,
+        &keywords::APPROVAL,
         vec![
             (
                 "approvers",
@@ -199,7 +199,7 @@ fn approval() -> Result<Json, String> {
 fn tool() -> Result<Json, String> {
     let properties = keyed(
         "the declaration of a tool",
-        &words::TOOL,
+        &keywords::TOOL,
         vec![
             ("description", text("Description", "What the tool does.")),
             (
@@ -235,7 +235,7 @@ fn parameter() -> Result<Json, String> {
     let several = Json::object([("type", "array")]).with("minItems", 1).with("items", reference("type"));
     let properties = keyed(
         "the declaration of a parameter",
-        &words::PARAM,
+        &keywords::PARAM,
         vec![
             ("type", kinds.with("anyOf", Json::list([reference("type"), several]))),
             (
@@ -309,7 +309,7 @@ fn types() -> Json {
 fn risk() -> Result<Json, String> {
     let properties = keyed(
         "`risk`",
-        &words::RISK,
+        &keywords::RISK,
         vec![
             (
                 "rules",
@@ -352,7 +352,7 @@ fn risk() -> Result<Json, String> {
 fn risk_rule() -> Result<Json, String> {
     let properties = keyed(
         "a risk rule",
-        &words::RISK_RULE,
+        &keywords::RISK_RULE,
         vec![
             ("name", name("Name", "Its name in decisions, unique among the risk rules of the file.")),
             (
@@ -379,7 +379,7 @@ fn risk_rule() -> Result<Json, String> {
 }
 
 fn level() -> Json {
-    let words = words::LEVELS.map(|(word, level)| {
+    let words = keywords::LEVELS.map(|(word, level)| {
         let (stands_for, least) = (level.score().get(), least_score(level));
         (word, format!("Stands for a score of {stands_for}; a score is of this level from {least} on."))
     });
@@ -388,7 +388,7 @@ fn level() -> Json {
 
 /// Editors show what is said of a word in the place of what is said of its key, so each says what happens.
 fn threshold(title: &str, description: &str, what_happens: &str) -> Json {
-    let words = words::THRESHOLDS.map(|(word, level)| match level.map(least_score) {
+    let words = keywords::THRESHOLDS.map(|(word, level)| match level.map(least_score) {
         Some(0) => (word, format!("An action is always {what_happens}.")),
         Some(least) => (word, format!("From a score of {least} on an action is {what_happens}.")),
         None => (word, format!("No risk is so high that an action is {what_happens}.")),
@@ -492,7 +492,7 @@ mod tests {
         let printed = policy().unwrap().to_string();
         let read = json::parse(printed.as_bytes(), json::MAX_BYTES).unwrap();
         let keys = read.as_object().unwrap().get("properties").unwrap().as_object().unwrap();
-        assert_eq!(keys.iter().count(), words::POLICY.len());
+        assert_eq!(keys.iter().count(), keywords::POLICY.len());
     }
 
     #[test]

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use super::keywords;
 use super::reader::{Reader, entry, shown};
 use super::tool::{DeclType, ParamSpec, ToolDecl};
-use super::words;
 use super::yaml::{Kind, Node};
 use crate::diagnostic;
 use crate::value::Value;
@@ -25,7 +25,7 @@ pub(super) fn read(reader: &mut Reader, node: &Node) -> BTreeMap<String, ToolDec
 
 fn tool(reader: &mut Reader, node: &Node, name: &str) -> Option<ToolDecl> {
     let entries = reader.map(node, name, "a mapping with `params`, `additional` and `description`")?;
-    reader.only(entries, &words::TOOL, "the declaration of a tool");
+    reader.only(entries, &keywords::TOOL, "the declaration of a tool");
     if let Some(one) = entry(entries, "description") {
         reader.text(&one.value, "description", "a text")?;
     }
@@ -46,7 +46,7 @@ fn tool(reader: &mut Reader, node: &Node, name: &str) -> Option<ToolDecl> {
 
 fn spec(reader: &mut Reader, node: &Node, name: &str) -> Option<ParamSpec> {
     let entries = reader.map(node, name, "a mapping such as `{ type: string, required: true }`")?;
-    reader.only(entries, &words::PARAM, "the declaration of a parameter");
+    reader.only(entries, &keywords::PARAM, "the declaration of a parameter");
     let mut spec = ParamSpec::default();
     for one in entries {
         let (key, node) = (one.key.as_str(), &one.value);

@@ -3,6 +3,8 @@
 //! `saphyr-parser` gives the events; this module resolves scalars by the core schema, refuses repeated keys, tags
 //! and second documents, and bounds depth, size and what aliases expand to. What the keys mean is not known here.
 
+mod syntax;
+
 use std::collections::BTreeMap;
 
 use saphyr_parser::{Event, Parser, ScalarStyle, Span as Marks};
@@ -34,6 +36,16 @@ pub fn is_plain(text: &str) -> bool {
         && !text.ends_with(' ')
         && !is_one_of(text, &YAML_1_1_BOOLEANS)
         && !is_one_of(text, &["true", "false", "null"])
+}
+
+/// A text as a policy has it in quotes.
+pub(super) fn quoted(text: &str) -> String {
+    syntax::quoted(text)
+}
+
+/// Whether bare `text` is a number.
+pub(super) fn is_number(text: &str) -> bool {
+    is_decimal(text.strip_prefix(['-', '+']).unwrap_or(text))
 }
 
 fn is_one_of(text: &str, words: &[&str]) -> bool {
@@ -140,8 +152,9 @@ pub fn parse(text: &str) -> Result<Document, Finding> {
     let body = text.get(start..).unwrap_or_default();
     let offsets = Offsets::new(body, start);
     let lines = LineIndex::new(text);
-    Reader {
+    TreeReader {
         parser: Parser::new_from_str(body),
+        text,
         offsets,
         lines,
         anchors: Vec::new(),
@@ -178,8 +191,9 @@ impl Offsets {
     }
 }
 
-struct Reader<'a> {
+struct TreeReader<'a> {
     parser: Parser<'a, saphyr_parser::StrInput<'a>>,
+    text: &'a str,
     offsets: Offsets,
     lines: LineIndex<'a>,
     /// By the parser's number, which counts from one.
@@ -189,7 +203,7 @@ struct Reader<'a> {
     warnings: Vec<Finding>,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> TreeReader<'a> {
     fn next(&mut self) -> Result<(Event<'a>, Span), Finding> {
         match self.parser.next_event() {
             Some(Ok((event, marks))) => Ok((event, self.offsets.span(marks))),
@@ -199,7 +213,7 @@ impl<'a> Reader<'a> {
                     // The scanner counts open brackets in a byte, and reads ahead of the events.
                     return Err(diagnostic::too_deep(Span { start: at, end: at }, MAX_DEPTH));
                 }
-                Err(diagnostic::yaml_syntax(Span { start: at, end: at }, error.info()))
+                Err(syntax::finding(self.text, at, error.info()))
             }
             None => {
                 let end = self.offsets.byte(usize::MAX);
@@ -305,8 +319,9 @@ impl<'a> Reader<'a> {
                     let end = last.max(span.end_of_flow(opening));
                     return Ok(Node { span: Span { start, end }, kind: Kind::Map(entries) });
                 }
-                Event::Scalar(key, _, 0, None) => {
+                Event::Scalar(key, style, 0, None) => {
                     let key = key.into_owned();
+                    no_typographic_quotes(&key, style, span)?;
                     if let Some(first) = seen.get(&key) {
                         let line = self.lines.position(*first).line;
                         return Err(diagnostic::duplicate_key(span, &key, line));
@@ -337,7 +352,10 @@ impl<'a> Reader<'a> {
 
     fn scalar(&mut self, text: &str, style: ScalarStyle, span: Span) -> Result<Node, Finding> {
         let kind = match style {
-            ScalarStyle::Plain => self.plain(text, span)?,
+            ScalarStyle::Plain => {
+                no_typographic_quotes(text, style, span)?;
+                self.plain(text, span)?
+            }
             ScalarStyle::SingleQuoted
             | ScalarStyle::DoubleQuoted
             | ScalarStyle::Literal
@@ -423,6 +441,14 @@ impl<'a> Reader<'a> {
         };
         self.warnings.push(diagnostic::ambiguous_scalar(span, text, "text", elsewhere));
     }
+}
+
+/// A plain text in `“…”`, as a page on the web has it: whoever writes it means quotes, and a rule with it would look for
+/// a name that no tool has.
+fn no_typographic_quotes(text: &str, style: ScalarStyle, span: Span) -> Result<(), Finding> {
+    let is_quote = diagnostic::is_typographic_quote;
+    let in_quotes = style == ScalarStyle::Plain && text.starts_with(is_quote) && text.ends_with(is_quote);
+    if in_quotes { Err(diagnostic::typographic_quotes(span, text)) } else { Ok(()) }
 }
 
 impl Span {

@@ -2,13 +2,13 @@
 //! it of the others; without it a fiftieth of that.
 
 use engine::action::Action;
-use engine::canonical::Canonical;
+use engine::canonical::{self, Canonical};
 use engine::chain::Verifier;
 use engine::decide::{decide, decide_bytes, decide_recorded};
 use engine::decision::{Decision, Outcome, ReasonCode};
 use engine::explain::explain;
 use engine::json;
-use engine::policy::PolicySet;
+use engine::policy::{Mode, PolicySet};
 use engine::record::{Draft, Head, RecordKind};
 use engine::risk::RiskScore;
 use engine::state::State;
@@ -212,7 +212,7 @@ proptest! {
                 prop_assert_eq!(all, Some(rule.truth), "{:?}", rule);
             }
         }
-        let counted: u32 = explanation.policies.iter().filter(|policy| policy.mode == "enforce")
+        let counted: u32 = explanation.policies.iter().filter(|policy| policy.mode == Mode::Enforce)
             .flat_map(|policy| &policy.risk_rules).filter(|rule| rule.truth != Truth::False)
             .map(|rule| u32::from(rule.score.get())).sum();
         prop_assert!(explanation.decision.risk_score.get() >= u8::try_from(counted.min(100)).unwrap());
@@ -221,7 +221,7 @@ proptest! {
     #[test]
     fn canonical_is_idempotent(value in json_value(3)) {
         let once = Canonical::of(&value);
-        let read = json::parse_canonical(once.as_bytes(), json::MAX_BYTES).unwrap();
+        let read = canonical::parse(once.as_bytes(), json::MAX_BYTES).unwrap();
         prop_assert_eq!(&read, &value);
         prop_assert_eq!(Canonical::of(&read), once);
     }

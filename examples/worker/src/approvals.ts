@@ -12,7 +12,7 @@ import { storageOutbox } from "./outbox.js";
 import { configured } from "./settings.js";
 import type { Env, Settings } from "./settings.js";
 
-/** What an answer came to: the call as it is now, and whether it was this answer that counted. */
+/** The result of an answer: the current state of the call, and whether this answer was the one that counted. */
 export interface Answered {
   call: Call | null;
   counted: boolean;
@@ -68,7 +68,7 @@ export class Approvals extends DurableObject<Env> {
     return { call: this.#calls.find(callId), counted };
   }
 
-  /** Nobody answered in time, or the server is tried again. */
+  /** The time for an answer is over, or the server is tried again. */
   override async alarm(): Promise<void> {
     this.#calls.expire(Date.now());
     await this.#send();
@@ -87,7 +87,7 @@ export class Approvals extends DurableObject<Env> {
       this.#calls.finish(call_id, "done", null, JSON.stringify(result));
     } catch (error) {
       if (error instanceof ApprovalRequiredError) return error;
-      // Whatever the package throws, the tool has not run; anything else comes from the tool itself.
+      // Whichever error the package throws, the tool has not run; any other comes from the tool itself.
       const denied = error instanceof FarameshError;
       const reason = denied ? (error.decision?.reason ?? error.message) : "the tool failed";
       this.#calls.finish(call_id, denied ? "denied" : "failed", reason, null);

@@ -12,16 +12,16 @@ export interface Call {
   tool: string;
   /** The arguments as JSON, exactly as they were proposed. */
   params: string;
-  /** What a person grants: these arguments and no others. */
+  /** The hash that a person grants: these arguments and no others. */
   request_hash: string;
   status: Status;
   /** Why it is held, or why it ended as it did. */
   reason: string | null;
   /** When a held call expires, in Unix milliseconds. */
   expires_at: number | null;
-  /** Who answered. */
+  /** The person who answered. */
   approver: string | null;
-  /** What the tool gave back, as JSON. */
+  /** The tool's result, as JSON. */
   result: string | null;
 }
 
@@ -80,7 +80,7 @@ export class Calls {
     );
   }
 
-  /** What a person says of a held call; whether they are in time and looked at its arguments. */
+  /** A person's answer to a held call; whether it is in time and for the right arguments. */
   answer(callId: string, requestHash: string, granted: boolean, approver: string, reason: string | null, now: number): boolean {
     return this.#change(
       `UPDATE calls SET status = ?, approver = ?, reason = ?
@@ -94,7 +94,7 @@ export class Calls {
     );
   }
 
-  /** Gives a grant away, once: whoever gets it runs the call. */
+  /** Hands a grant out, once: its receiver runs the call. */
   take(callId: string, requestHash: string): Call | null {
     const taken = this.#change(
       "UPDATE calls SET status = 'running' WHERE call_id = ? AND request_hash = ? AND status = 'granted'",

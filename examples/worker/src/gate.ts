@@ -42,7 +42,7 @@ export function gateOf(settings: Settings, world: World, grants: ApprovalBroker,
 }
 
 function behind(governor: Governor, world: World): Tools {
-  // The id is part of what is decided and granted, so a grant is for one call and not for all like it.
+  // The id is part of the decision and the grant, so a grant is for one call and not for all like it.
   const called = {
     params: (params: object) => params,
     context: (_: object, callId: string) => ({ call_id: callId }),

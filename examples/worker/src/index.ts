@@ -1,4 +1,4 @@
-// A Worker that stands between an agent and its tools: every call is decided before it runs.
+// A Worker between an agent and its tools: every call is decided before it runs.
 //
 // | route | who | what |
 // | --- | --- | --- |

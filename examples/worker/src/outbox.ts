@@ -26,7 +26,7 @@ export function storageOutbox(storage: DurableObjectStorage): Outbox {
   const waiting = (): number => sql.exec("SELECT count(*) AS count FROM records").one()["count"] as number;
   return {
     open(name) {
-      // Whatever isolate this object wakes up in, it goes on with its one stream.
+      // Every isolate of this object continues its one stream.
       const [left] = sql.exec("SELECT stream, size, record_hash FROM heads").toArray();
       return (left as unknown as StreamHead | undefined) ?? { stream: name, size: 0, record_hash: "0".repeat(64) };
     },
@@ -54,7 +54,7 @@ export function storageOutbox(storage: DurableObjectStorage): Outbox {
     },
     waiting,
     close() {
-      // What waits stays in the storage.
+      // Waiting records stay in the storage.
     },
   };
 }

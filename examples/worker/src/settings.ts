@@ -1,4 +1,4 @@
-// What this Worker is given: bindings, variables and secrets, checked before anything is decided.
+// The settings of this Worker: bindings, variables and secrets, checked before anything is decided.
 
 import type { Approvals } from "./approvals.js";
 import type { World } from "./tools.js";
@@ -28,11 +28,11 @@ export interface Settings {
   readonly agentId: string;
   readonly approvalMs: number;
   readonly server: { readonly url: string; readonly apiKey: string } | null;
-  /** Who makes a request; null for a stranger. */
+  /** The caller of a request; null for an unknown one. */
   who(request: Request): Promise<Caller | null>;
 }
 
-/** The settings, or what is wrong with them. */
+/** The settings, or the fault in them. */
 export function configured(env: Env): Settings | string {
   const seconds = Number(env.APPROVAL_SECONDS);
   if (!(seconds > 0)) return "`APPROVAL_SECONDS` is no time";
@@ -46,7 +46,7 @@ export function configured(env: Env): Settings | string {
   const keys = new Map<string, Caller>([[env.AGENT_KEY, { approver: null }]]);
   for (const [approver, key] of approvers) {
     if (typeof key !== "string" || key === "") return "an approver has no key";
-    // Who proposes never approves, and two people are told apart.
+    // An agent cannot approve its own call, and two people must be distinguishable.
     if (approver === env.AGENT_ID || keys.has(key)) return "the agent and the approvers need names and keys of their own";
     keys.set(key, { approver });
   }

@@ -1,8 +1,8 @@
 // The tools of the agent, as they would be without a gate. Nothing here knows of policies.
 
-/** What the tools reach. */
+/** The bindings that the tools use. */
 export interface World {
-  /** Stands for the payment system: a namespace of key and value. */
+  /** Replaces the payment system: a namespace of key and value. */
   LEDGER: KVNamespace;
 }
 

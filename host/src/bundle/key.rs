@@ -71,7 +71,7 @@ pub enum SigningKeyError {
     /// The file cannot be read or written.
     #[error("{0}")]
     File(#[from] io::Error),
-    /// Others than its owner can read it.
+    /// The file is readable by other users.
     #[error("others than its owner can read it")]
     NotPrivate,
     /// It holds no Ed25519 key.
@@ -83,7 +83,7 @@ pub enum SigningKeyError {
 }
 
 impl SigningKeyError {
-    /// What to do about it.
+    /// The remedy.
     pub fn help(&self, file: &Path) -> String {
         let shown = file.display();
         match self {
@@ -213,7 +213,7 @@ impl PublicKey {
         jwks.iter().map(PublicKey::from_jwk).collect()
     }
 
-    /// How others are told of it.
+    /// Its public form, as published.
     pub fn to_jwk(&self) -> Jwk {
         Jwk {
             kty: "OKP".to_owned(),

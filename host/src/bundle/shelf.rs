@@ -1,5 +1,5 @@
-//! The bundle that the server gives out: the same document as long as it can be, so that those who have it need not
-//! fetch it again.
+//! The bundle that the server hands out: the same document as long as possible, so that clients need not fetch it
+//! again.
 //!
 //! A new one is made when another policy set is in force, and when half of the time is over for which the last one may
 //! be relied on, so that a caller who asks in time never runs out.
@@ -47,7 +47,7 @@ impl Shelf {
     /// The bundle of the set in force; none when there is no policy in force.
     pub fn bundle(&self, policies: &Policies, clock: &dyn Clock) -> Option<Bundle> {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        // INVARIANT: what is signed later is never an earlier set, so the set and the time are read in here.
+        // INVARIANT: a later signature never covers an earlier set, so the set and the time are read in here.
         let (set, now_ms) = (policies.in_force(), clock.now_ms());
         if set.sources.is_empty() {
             return None;
@@ -75,7 +75,7 @@ impl Shelf {
 
     fn serves(&self, bundle: &Bundle, set: &InForce, now_ms: i64) -> bool {
         let half_ms = i64::try_from(self.max_age.as_millis() / 2).unwrap_or(i64::MAX);
-        // A clock that went back makes a new one too: a bundle from the future is trusted by nobody.
+        // A clock that went back makes a new one too: no client trusts a bundle from the future.
         let age_ms = now_ms.saturating_sub(bundle.issued_at_ms);
         bundle.policy_version == set.policy_version && (0..half_ms.max(1)).contains(&age_ms)
     }

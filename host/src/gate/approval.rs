@@ -7,21 +7,23 @@ pub mod token;
 use std::time::Duration;
 
 use engine::canonical::Canonical;
-use engine::decision::{ApprovalRequirement, Outcome, ReasonCode};
-use engine::lifecycle::{Event, Status};
+use engine::decision::{Outcome, ReasonCode};
+use engine::lifecycle::{Status, Transition};
+use engine::principal::{Principal, Via};
+use engine::quorum::ApprovalRequirement;
 use engine::record::{Draft, RecordKind};
 use engine::state::{Approval, Approver, State, Verdict};
 use engine::time::rfc3339;
 use engine::value::Value;
 use serde::{Deserialize, Serialize};
+use store::{ActionRow, ApprovalRow, Change, IdempotentRequest, Premise, StoreError, Written};
 
 use super::pass::{Essentials, Pass};
-use super::{Answer, Gate, GateError, Once, TURNS};
+use super::{Answer, Gate, GateError, TURNS};
+use crate::actor::{Actor, Permission};
 use crate::keys::Keys;
-use crate::principal::{Actor, Permission, Principal, Via};
-use crate::store::{ActionRow, ApprovalRow, Change, Premise, StoreError, Written};
 
-/// What a person says of a held action.
+/// A person's answer to a held action.
 #[derive(Debug, Clone)]
 pub struct PersonsAnswer {
     /// Yes or no.
@@ -55,7 +57,7 @@ pub enum WhyNot {
     RoleNotAsked,
 }
 
-/// Who answers, and as what.
+/// The person who answers, and in which capacity.
 struct Answerer {
     principal: Principal,
     roles: Vec<String>,
@@ -77,7 +79,7 @@ impl Gate {
         caller: Option<&Actor>,
         id: &str,
         answer: PersonsAnswer,
-        once: Option<Once>,
+        request: Option<IdempotentRequest>,
     ) -> Result<Answer, GateError> {
         let known = caller.filter(|caller| caller.principal != Principal::Anonymous);
         if known.is_some_and(|caller| !caller.may(Permission::Approve))
@@ -85,11 +87,11 @@ impl Gate {
         {
             return Err(GateError::NotAnApprover);
         }
-        if let Some(answered) = self.answered(once.as_ref()).await? {
+        if let Some(answered) = self.answered(request.as_ref()).await? {
             return Ok(answered);
         }
-        // Approvers of a quorum may answer at the same moment, policies may change and keys be revoked; whoever comes
-        // second is counted in a pass of its own.
+        // Approvers of a quorum may answer at the same moment, policies may change and keys be revoked; the second of
+        // them is counted in a pass of its own.
         for _ in 0..TURNS {
             let row = match self.store.action(id.to_owned()).await {
                 // INVARIANT: a caller without a key learns of no action but the one that its token is for.
@@ -119,7 +121,7 @@ impl Gate {
             let set = self.policies.in_force();
             let (change, duration) =
                 self.resolve(&set, &row, Resolution::Answered(&answerer, said), now_ms)?;
-            match self.store.advance(change, once.as_ref().map(Once::idempotency)).await {
+            match self.store.advance(change, request.clone()).await {
                 Ok(written) => {
                     if let Written::Fresh(row) = &written {
                         self.decided(&row.decision, duration, &row.id);
@@ -135,8 +137,7 @@ impl Gate {
         Err(GateError::Restless)
     }
 
-    /// Denies a held action whose time has run out. The answer is what it has become, also when someone else was
-    /// faster.
+    /// Denies a held action whose time has run out. Returns its new state, also if another request was faster.
     ///
     /// # Errors
     /// When the store cannot.
@@ -194,8 +195,8 @@ impl Gate {
         counts(&self.keys, said)
     }
 
-    /// Who answers. A caller with a key is who its key says, also with a token, which must be its own; without one, it
-    /// is whoever the token was made for.
+    /// The person who answers. A caller with a key is the holder of the key, also with a token, which must then be
+    /// its own; without a key, it is the person the token was made for.
     fn answerer(
         &self,
         known: Option<&Actor>,
@@ -313,7 +314,7 @@ impl Gate {
         if let Resolution::Answered(answerer, said) = &resolution
             && let (true, Principal::Link { .. }) = (said.approve, &answerer.principal)
         {
-            // INVARIANT: a link never adds a person to a quorum: its approval is enough alone, or it is none.
+            // INVARIANT: a link never adds a person to a quorum: its approval is enough alone, or does not count.
             let alone = Pass::over_recorded(set, module, &row.action, &state(vec![answerer.approver()]));
             let wanted = requirement(row);
             let enough = alone.essentials.outcome != Outcome::Abstain
@@ -339,7 +340,7 @@ impl Gate {
         }
         let status = row
             .status
-            .after(Event::Resolve(outcome))
+            .after(Transition::Resolve(outcome))
             .ok_or_else(|| GateError::WrongStatus(Box::new(row.clone())))?;
         let principal = answer.map_or(&Principal::System, |answer| &answer.principal);
         let kind = if answer.is_some() { RecordKind::Approval } else { RecordKind::Expiry };
@@ -369,7 +370,7 @@ impl Gate {
     }
 }
 
-/// What ends the waiting.
+/// The event that ends the waiting.
 enum Resolution<'a> {
     Answered(&'a Answerer, ApprovalRow),
     Expired,
@@ -379,7 +380,7 @@ fn counts(keys: &Keys, said: &ApprovalRow) -> bool {
     said.approve
         && match &said.principal {
             Principal::Key { id, .. } | Principal::Link { key_id: id, .. } => keys.is_unrevoked(id),
-            // INVARIANT: what no key of this server stands for is no person here.
+            // INVARIANT: an approver without a key of this server is not a person here.
             Principal::Anonymous
             | Principal::System
             | Principal::Claimed { .. }
@@ -399,7 +400,7 @@ fn has_approved(row: &ActionRow, principal: &Principal) -> bool {
     row.approvals.iter().any(|said| said.approve && said.principal.is_same_person(principal))
 }
 
-/// What the decision about a held action asks for.
+/// The requirements in the decision about a held action.
 fn requirement(row: &ActionRow) -> Option<ApprovalRequirement> {
     #[derive(Deserialize)]
     struct Asks {

@@ -1,4 +1,4 @@
-//! What was decided starts and ends, is given up by its caller, or runs out.
+//! The start, end, withdrawal and lapse of a decided action.
 //!
 //! A status that permits is a permission under the policies that gave it, and for a while: before an action starts it
 //! is looked at again.
@@ -7,27 +7,28 @@ use engine::canonical::Canonical;
 use engine::decision::{Outcome, ReasonCode};
 use engine::hash::{Digest, PolicyHash};
 use engine::json::{self, MAX_BYTES};
-use engine::lifecycle::{Event, Status};
+use engine::lifecycle::{Status, Transition};
+use engine::principal::Principal;
 use engine::record::{Draft, RecordKind};
 use engine::state::{Approval, State, Verdict};
 use engine::value::Value;
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use store::{ActionRow, Change, IdempotentRequest, Premise, StoreError, Written};
 
 use super::pass::Pass;
-use super::{Answer, Gate, GateError, Once, TURNS};
+use super::{Answer, Gate, GateError, TURNS};
+use crate::actor::{Actor, Role};
 use crate::policies::InForce;
-use crate::principal::{Actor, Principal, Role};
-use crate::store::{ActionRow, Change, Premise, StoreError, Written};
 
 /// How an action ended, as its caller says.
 #[derive(Debug, Clone)]
 pub struct Report {
     /// Whether it ended well.
     pub success: bool,
-    /// What went wrong.
+    /// The failure.
     pub error: Option<String>,
-    /// What the tool gave back: any strict JSON.
+    /// The tool's result: any strict JSON.
     pub result: Option<Box<RawValue>>,
 }
 
@@ -37,13 +38,18 @@ impl Gate {
     /// # Errors
     /// [`GateError::WrongStatus`] when it may not start, or not any more; [`GateError::Lapsed`] when its time has run
     /// out or the policies in force now do not permit it, which ends it.
-    pub async fn start(&self, caller: &Actor, id: &str, once: Option<Once>) -> Result<Answer, GateError> {
-        if let Some(answered) = self.answered(once.as_ref()).await? {
+    pub async fn start(
+        &self,
+        caller: &Actor,
+        id: &str,
+        request: Option<IdempotentRequest>,
+    ) -> Result<Answer, GateError> {
+        if let Some(answered) = self.answered(request.as_ref()).await? {
             return Ok(answered);
         }
         for _ in 0..TURNS {
             let row = self.own(caller, id).await?;
-            let status = row.status.after(Event::Start);
+            let status = row.status.after(Transition::Start);
             let status = status.ok_or_else(|| GateError::WrongStatus(Box::new(row.clone())))?;
             let now_ms = self.clock.now_ms();
             let set = self.policies.in_force();
@@ -76,7 +82,7 @@ impl Gate {
                 decision: again.map(|again| again.row),
                 ..Change::to(&row, status, draft)
             };
-            match self.store.advance(change, once.as_ref().map(Once::idempotency)).await {
+            match self.store.advance(change, request.clone()).await {
                 Ok(written) => return Ok(written.into()),
                 Err(StoreError::Conflict(now)) => return Err(GateError::WrongStatus(now)),
                 Err(StoreError::KeyRevoked) => {}
@@ -96,17 +102,17 @@ impl Gate {
         caller: &Actor,
         id: &str,
         reason: Option<String>,
-        once: Option<Once>,
+        request: Option<IdempotentRequest>,
     ) -> Result<Answer, GateError> {
-        if let Some(answered) = self.answered(once.as_ref()).await? {
+        if let Some(answered) = self.answered(request.as_ref()).await? {
             return Ok(answered);
         }
         let row = self.own(caller, id).await?;
         let said = reason.as_deref().map_or_else(|| Canonical::of(&Value::Null), text);
         let mut fields = vec![("reason", said), ("request_hash", request_hash(&row))];
         fields.extend(caller.principal.fields());
-        let change = self.change(&row, Event::Withdraw, RecordKind::Withdrawal, fields)?;
-        self.advance(change, once).await
+        let change = self.change(&row, Transition::Withdraw, RecordKind::Withdrawal, fields)?;
+        self.advance(change, request).await
     }
 
     /// Records how an action ended.
@@ -118,23 +124,23 @@ impl Gate {
         caller: &Actor,
         id: &str,
         report: Report,
-        once: Option<Once>,
+        request: Option<IdempotentRequest>,
     ) -> Result<Answer, GateError> {
-        if let Some(answered) = self.answered(once.as_ref()).await? {
+        if let Some(answered) = self.answered(request.as_ref()).await? {
             return Ok(answered);
         }
         let result = report.result.as_deref().map(canonical).transpose()?;
         let row = self.own(caller, id).await?;
-        let event = Event::Result { success: report.success };
+        let event = Transition::Result { success: report.success };
         let fields = result_fields(&row, &caller.principal, event, report.error.as_deref(), result.as_ref());
         let mut change = self.change(&row, event, RecordKind::Result, fields)?;
         change.error = report.error;
         change.result = result.map(|result| super::pass::raw(result.into_string()));
-        self.advance(change, once).await
+        self.advance(change, request).await
     }
 
-    /// Ends what is overdue: held actions that no one answered for, permitted ones that did not start, and started
-    /// ones without a result.
+    /// Ends overdue actions: held ones without an answer, permitted ones that did not start, and started ones without a
+    /// result.
     pub async fn sweep(&self) {
         let now_ms = self.clock.now_ms();
         let overdue = match self.store.overdue(now_ms, now_ms.saturating_sub(self.result_ttl_ms)).await {
@@ -191,14 +197,13 @@ impl Gate {
         Pass::over_recorded(set, self.policies.module(), &row.action, &state)
     }
 
-    /// What a start rests on: the policies in force, and the keys of those who approved it.
+    /// The conditions of a start: the policies in force, and the keys of its approvers.
     fn premise(&self, set: &InForce, row: &ActionRow) -> Premise {
         let keys = self.granted(row).into_iter().filter_map(|one| one.key_id).collect();
         Premise { policy_version: Some(set.policy_version.clone()), keys }
     }
 
-    /// Ends an action that may run and is not to start. The answer is what it has become, also when someone else was
-    /// faster.
+    /// Ends a permitted action that must not start. Returns its new state, also if another request was faster.
     async fn lapse(
         &self,
         set: &InForce,
@@ -217,7 +222,7 @@ impl Gate {
         let mut fields = pass.fields(&Principal::System);
         fields.push(("reason_code", text(code.as_str())));
         fields.push(("request_hash", request_hash(row)));
-        let mut change = self.change(row, Event::Lapse, RecordKind::Expiry, fields)?;
+        let mut change = self.change(row, Transition::Lapse, RecordKind::Expiry, fields)?;
         change.policy_version = Some(pass.policy_version().to_owned());
         change.decision = Some(pass.row);
         if code == ReasonCode::PolicyChanged {
@@ -232,8 +237,8 @@ impl Gate {
     }
 
     async fn lose(&self, row: ActionRow) -> Result<(), GateError> {
-        let fields = result_fields(&row, &Principal::System, Event::Lost, None, None);
-        let change = self.change(&row, Event::Lost, RecordKind::Result, fields)?;
+        let fields = result_fields(&row, &Principal::System, Transition::Lost, None, None);
+        let change = self.change(&row, Transition::Lost, RecordKind::Result, fields)?;
         match self.store.advance(change, None).await {
             // A result that came at the last moment counts.
             Ok(_) | Err(StoreError::Conflict(_)) => Ok(()),
@@ -254,7 +259,7 @@ impl Gate {
     fn change(
         &self,
         row: &ActionRow,
-        event: Event,
+        event: Transition,
         kind: RecordKind,
         fields: Vec<(&'static str, Canonical)>,
     ) -> Result<Change, GateError> {
@@ -263,8 +268,8 @@ impl Gate {
         Ok(Change::to(row, status, Draft { kind, at_ms, action_id: Some(row.id.clone()), fields }))
     }
 
-    async fn advance(&self, change: Change, once: Option<Once>) -> Result<Answer, GateError> {
-        match self.store.advance(change, once.as_ref().map(Once::idempotency)).await {
+    async fn advance(&self, change: Change, request: Option<IdempotentRequest>) -> Result<Answer, GateError> {
+        match self.store.advance(change, request.clone()).await {
             Ok(written) => Ok(written.into()),
             Err(StoreError::Conflict(now)) => Err(GateError::WrongStatus(now)),
             Err(error) => Err(error.into()),
@@ -272,7 +277,7 @@ impl Gate {
     }
 }
 
-/// What a start is told of an action that was to lapse: another request may have been faster.
+/// The answer to a start of an action that was to lapse: another request may have been faster.
 fn lapsed(code: ReasonCode, now: ActionRow) -> GateError {
     match now.status {
         Status::Lapsed => GateError::Lapsed(code, Box::new(now)),
@@ -283,14 +288,18 @@ fn lapsed(code: ReasonCode, now: ActionRow) -> GateError {
 fn result_fields(
     row: &ActionRow,
     principal: &Principal,
-    event: Event,
+    event: Transition,
     error: Option<&str>,
     result: Option<&Canonical>,
 ) -> Vec<(&'static str, Canonical)> {
     let null = || Canonical::of(&Value::Null);
     let success = match event {
-        Event::Result { success } => Canonical::of(&Value::Bool(success)),
-        Event::Resolve(_) | Event::Start | Event::Lapse | Event::Withdraw | Event::Lost => null(),
+        Transition::Result { success } => Canonical::of(&Value::Bool(success)),
+        Transition::Resolve(_)
+        | Transition::Start
+        | Transition::Lapse
+        | Transition::Withdraw
+        | Transition::Lost => null(),
     };
     let result_hash = result.map(|result| text(&Digest::of(result.as_bytes()).to_hex()));
     let mut fields = vec![

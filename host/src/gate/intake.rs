@@ -1,8 +1,8 @@
-//! Records that a wrapper made by itself, read and checked as far as that needs no database: each is what its hash
-//! says, stands behind the one before it, and holds what its kind must hold.
+//! Reads and checks the records of a wrapper that decided locally, as far as that needs no database: each matches its
+//! hash, follows its predecessor, and has the members of its kind.
 //!
-//! Nothing that comes this way permits anything: it has happened already. What a wrapper decided is decided once more in
-//! [`again`], so that only what follows from policies that were in force here is taken for true.
+//! Nothing that arrives this way permits anything: it has happened already. A wrapper's decision is decided again in
+//! [`again`], so that only decisions that follow from policies once in force here are believed.
 
 mod again;
 
@@ -12,17 +12,18 @@ use engine::chain::{Break, Verifier};
 use engine::decision::{Decision, Outcome};
 use engine::hash::{Digest, EngineHash, PolicyHash, RecordHash, RequestHash};
 use engine::json;
+use engine::principal::Principal;
 use engine::record::{Draft, Head, MAX_RECORD_BYTES, RecordKind};
 use engine::time::rfc3339;
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use store::intake::{Decided, LOCAL, Named, NewRecord, NewRecords, STREAM_BEGUN, Taken, What};
+use store::time::parse_time;
+use store::{ApprovalRow, DecisionRow};
 
 use super::pass::raw;
 use super::{Gate, GateError};
-use crate::clock::parse_time;
-use crate::principal::{Actor, Principal};
-use crate::store::intake::{Decided, LOCAL, Named, NewRecord, NewRecords, STREAM_BEGUN, Taken, What};
-use crate::store::{ApprovalRow, DecisionRow};
+use crate::actor::Actor;
 
 /// How far the times of records may be off, unless configured.
 pub const RECORD_SKEW_MS: i64 = 5 * 60 * 1000;
@@ -39,7 +40,7 @@ pub enum IntakeError {
     /// There are none, or too many.
     #[error("a request has 1 to {MAX_RECORDS} records, and this one has {0}")]
     BadCount(usize),
-    /// They are no chain.
+    /// They do not form a chain.
     #[error("{0}")]
     Broken(Break),
     /// A record does not hold what its kind must hold.
@@ -47,7 +48,7 @@ pub enum IntakeError {
     Invalid {
         /// Its place.
         seq: u64,
-        /// What is wrong with it.
+        /// The fault in it.
         why: String,
     },
 }
@@ -62,8 +63,7 @@ impl Gate {
     /// Takes in records of a local stream: all of them, or none.
     ///
     /// # Errors
-    /// When they are no records that could be taken in, the caller may not bring them, or they do not fit what is
-    /// here.
+    /// When they are not acceptable records, the caller may not bring them, or they do not fit the stored ones.
     pub async fn take_in(
         &self,
         caller: &Actor,
@@ -137,12 +137,12 @@ impl Gate {
     }
 }
 
-/// Reads the records and checks that they are a part of a chain, from wherever the first says that it stands.
+/// Reads the records and checks that they are a part of a chain, from the position that the first one states.
 fn read_all(stream: &str, records: &[Box<RawValue>]) -> Result<Vec<NewRecord>, IntakeError> {
     let mut verifier: Option<Verifier> = None;
     let mut read = Vec::with_capacity(records.len());
     for record in records {
-        // The bytes of the request may be spaced in any way; what is kept is canonical.
+        // The bytes of the request may be spaced in any way; the stored bytes are canonical.
         let body = json::parse_printed(record.get().as_bytes(), MAX_RECORD_BYTES)
             .map_or_else(|_| record.get().to_owned(), |value| Canonical::of(&value).into_string());
         let place: Place = serde_json::from_str(&body).unwrap_or_default();
@@ -173,7 +173,7 @@ fn read_all(stream: &str, records: &[Box<RawValue>]) -> Result<Vec<NewRecord>, I
     Ok(read)
 }
 
-/// Where a record says that it stands.
+/// The position that a record states.
 #[derive(Default, Deserialize)]
 struct Place {
     seq: Option<u64>,
@@ -187,7 +187,7 @@ impl Place {
     }
 }
 
-/// What a record holds, by whatever kind.
+/// The members of a record, of whatever kind.
 #[derive(Deserialize)]
 struct Read<'a> {
     #[serde(skip)]
@@ -226,7 +226,7 @@ struct File {
     _hash: Digest,
 }
 
-/// What one person said.
+/// One person's answer.
 #[derive(Deserialize)]
 struct Said {
     approve: bool,
@@ -304,7 +304,7 @@ impl<'a> Read<'a> {
         let printed = self.decision.ok_or_else(|| lacks("decision"))?;
         let decision: Decision = serde_json::from_str(printed.get())
             .map_err(|error| format!("its `decision` cannot be read: {error}"))?;
-        // INVARIANT: a decision has its own fields and no others, because it is shown beside the fields of the action.
+        // INVARIANT: a decision has its own fields and no others, because it is shown with the fields of the action.
         if Canonical::serialize(&decision).ok().as_ref().map(Canonical::as_str) != Some(printed.get()) {
             return Err("its `decision` is not as the engine prints one".to_owned());
         }
@@ -347,7 +347,7 @@ impl<'a> Read<'a> {
         if decision.request_hash != Some(RequestHash::of(json.get().as_bytes())) {
             return Err("the `request_hash` of its `decision` is not the one of its `action`".to_owned());
         }
-        // INVARIANT: lists are searched between the start of a record and its own id, so the action stands there.
+        // INVARIANT: lists are searched between the start of a record and its own id, so the action is there.
         let end = format!(r#","action_id":"{id}""#);
         let stands = self.body.strip_prefix(r#"{"action":"#).and_then(|rest| rest.split_once(&end));
         if stands.is_none_or(|(before, _)| before != json.get()) {
@@ -362,7 +362,7 @@ impl<'a> Read<'a> {
     }
 
     fn result(&self) -> Result<What, Why> {
-        // Null is no result, as it is in the answer of the server itself.
+        // Null means no result, as in the server's own answers.
         let result = self.result.filter(|result| result.get() != "null");
         let hash = result.map(|result| Digest::of(result.get().as_bytes()).to_hex());
         if hash.is_some() && hash != self.result_hash {

@@ -8,32 +8,33 @@ use std::time::{Duration, Instant};
 
 use engine::action::Action;
 use engine::canonical::Canonical;
-use engine::decision::{ApprovalRequirement, Decision, Outcome, ReasonCode, RuleRef};
+use engine::decision::{Decision, Outcome, ReasonCode, RuleRef};
 use engine::hash::{PolicyHash, ProvenanceId, RawHash, RequestHash};
 use engine::json::MAX_BYTES;
+use engine::principal::Principal;
+use engine::quorum::ApprovalRequirement;
 use engine::risk::{RiskLevel, RiskScore};
 use engine::state::State;
 use engine::value::Value;
+use runtime::{Module, Pool, RuntimeError, Verdict};
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use store::{ActionRow, DecisionRow};
 
 use crate::policies::InForce;
-use crate::principal::Principal;
-use crate::runtime::{Module, Pool, RuntimeError, Verdict};
-use crate::store::{ActionRow, DecisionRow};
 
 use super::GateError;
 
-/// What the engine said of an action.
+/// The engine's answer for an action.
 #[derive(Debug)]
 pub struct Pass {
     /// The action; none when it could not be read.
     pub proposed: Option<Proposed>,
-    /// What is acted on; the whole decision stands in `row`.
+    /// The acted-on parts of the decision; the whole of it is in `row`.
     pub essentials: Essentials,
     /// The decision and the consulted state, in the engine's own bytes.
     pub row: DecisionRow,
-    /// What is wrong with an action that could not be read.
+    /// The fault of an unreadable action.
     pub error: Option<Box<RawValue>>,
     /// How long the engine took.
     pub duration: Duration,
@@ -44,9 +45,9 @@ pub struct Pass {
 /// The parts of a decision that the gate acts on.
 #[derive(Debug, Deserialize)]
 pub struct Essentials {
-    /// What may happen.
+    /// The outcome.
     pub outcome: Outcome,
-    /// What people must do first, when it is held.
+    /// The required approvals, if it is held.
     #[serde(default)]
     pub approval: Option<ApprovalRequirement>,
     /// The risk score.
@@ -60,7 +61,7 @@ pub struct Essentials {
 /// An action that was read.
 #[derive(Debug)]
 pub struct Proposed {
-    /// Who proposes it.
+    /// The agent that proposes it.
     pub agent_id: String,
     /// The tool's name.
     pub tool: String,
@@ -178,7 +179,7 @@ impl Pass {
         u64::try_from(self.duration.as_micros()).unwrap_or(u64::MAX)
     }
 
-    /// What every record of a decision says.
+    /// The members of every record of a decision.
     pub fn fields(&self, principal: &Principal) -> Vec<(&'static str, Canonical)> {
         #[expect(clippy::cast_precision_loss, reason = "no pass takes 2^53 microseconds")]
         let duration_us = Canonical::of(&Value::Number(self.duration_us() as f64));
@@ -222,7 +223,7 @@ pub(super) type Parts = (Option<Proposed>, Essentials, DecisionRow, Option<Box<R
 /// The parts of an answer of the engine.
 ///
 /// # Errors
-/// When it is no answer.
+/// If it is not an answer.
 pub(super) fn read(verdict: Verdict) -> Result<Parts, serde_json::Error> {
     let essentials: Essentials = serde_json::from_str(verdict.decision.get())?;
     let proposed = match verdict.action {
@@ -244,7 +245,7 @@ pub(super) fn read(verdict: Verdict) -> Result<Parts, serde_json::Error> {
     Ok((proposed, essentials, row, verdict.error))
 }
 
-/// The decision for an action about which the engine said nothing. What can be read of the action is kept.
+/// The decision for an action without an answer from the engine. It keeps the readable parts of the action.
 pub(super) fn failure(policy_hash: PolicyHash, bytes: &[u8], state: &str) -> Parts {
     let action = Action::parse(bytes, MAX_BYTES).ok();
     let request_hash = action.as_ref().map(Action::request_hash);
@@ -305,7 +306,7 @@ fn provenance_id(
     ProvenanceId::of(provenance.as_bytes())
 }
 
-/// Text that is JSON as JSON; `null` for what is not.
+/// JSON text as JSON; `null` for other text.
 pub fn raw(text: String) -> Box<RawValue> {
     RawValue::from_string(text).unwrap_or_else(|_| RawValue::NULL.to_owned())
 }

@@ -1,6 +1,6 @@
 //! The newest decisions as they are recorded, and which of them can be made again.
 //!
-//! Whoever tries another policy on them has to know on which it says nothing, and why. Nothing is decided here.
+//! To try another policy on them, a caller has to know which ones it cannot be tried on, and why. Nothing decides here.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -9,9 +9,9 @@ use engine::decision::ReasonCode;
 use engine::hash::{EngineHash, PolicyHash};
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use store::{DecisionRecord, StoreError};
 
 use super::{Gate, GateError};
-use crate::store::{DecisionRecord, StoreError};
 
 /// The most bytes of the records of one list, the last one left aside: an action may have a megabyte.
 const MOST_BYTES: usize = 16 * 1024 * 1024;
@@ -19,13 +19,13 @@ const MOST_BYTES: usize = 16 * 1024 * 1024;
 /// A recorded decision.
 #[derive(Debug)]
 pub struct Recent {
-    /// Its record, and where its action stands.
+    /// Its record, and the status of its action.
     pub decision: DecisionRecord,
     /// Why it cannot be made again; none when it can.
     pub why: Option<String>,
 }
 
-/// What a record must hold so that its decision can be made again.
+/// The members that a record needs for its decision to be repeated.
 #[derive(Deserialize)]
 struct Recorded<'a> {
     #[serde(borrow)]
@@ -42,7 +42,7 @@ struct Decided {
     reason_code: ReasonCode,
 }
 
-/// What of the past is kept, asked for once.
+/// The stored policy sets and engines, looked up once.
 #[derive(Default)]
 struct Kept {
     policies: HashMap<PolicyHash, bool>,
@@ -108,7 +108,7 @@ fn known<T>(found: Result<T, StoreError>) -> Result<bool, StoreError> {
     }
 }
 
-/// Why a decision with this reason is none of the engine's; none where it is one.
+/// Why a decision with this reason is not the engine's; none if it is.
 fn without_the_engine(code: ReasonCode) -> Option<&'static str> {
     match code {
         ReasonCode::EngineFailure => Some("the engine did not answer, so its host halted the action"),

@@ -6,15 +6,16 @@
 use std::collections::BTreeMap;
 
 use engine::hash::{EngineHash, PolicyHash};
+use engine::policy::PolicySource;
+use runtime::{Module, RuntimeError};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 use serde_json::value::RawValue;
+use store::{ActionRow, StoreError, StoredRecord};
 
 use super::{Gate, GateError};
-use crate::runtime::{Module, RuntimeError};
-use crate::store::{ActionRow, PolicySource, StoreError, StoredRecord};
 
-/// What deciding again gave.
+/// The result of deciding again.
 #[derive(Debug, Serialize)]
 pub struct Replay {
     /// The action.
@@ -54,14 +55,14 @@ pub struct ReplayedPass {
     pub replayed: Box<RawValue>,
 }
 
-/// A field of a decision that is not what is recorded. A field that is missing is null.
+/// A field of a decision that differs from the recorded one. A missing field is null.
 #[derive(Debug, Serialize)]
 pub struct Difference {
     /// Its name.
     pub field: String,
-    /// What is recorded.
+    /// The recorded value.
     pub recorded: Json,
-    /// What it is now.
+    /// The current value.
     pub replayed: Json,
 }
 
@@ -78,7 +79,7 @@ pub struct Explained {
     pub explanation: Box<RawValue>,
 }
 
-/// What a record of a decision holds. Other records have no `decision`.
+/// The decision in a record. Records of other kinds have no `decision`.
 #[derive(Deserialize)]
 struct Recorded {
     decision: Option<Box<RawValue>>,
@@ -129,7 +130,7 @@ impl Gate {
         }
     }
 
-    /// What a wrapper decided with an engine that was never here might have been decided otherwise by this one.
+    /// A wrapper's decision by an engine that was never here might differ under this one.
     async fn knows_engine_of(&self, row: &ActionRow) -> Result<(), GateError> {
         for record in self.store.records_of(row.id.clone()).await? {
             let Recorded { engine_hash, .. } = read(&record.body)?;

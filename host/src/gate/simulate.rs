@@ -1,4 +1,4 @@
-//! Looking ahead: what actions would get under other policies, beside what they get under those in force.
+//! Looking ahead: the decisions of actions under other policies, compared with those in force.
 //!
 //! Nothing is recorded and nothing changes.
 
@@ -6,7 +6,9 @@ use std::collections::BTreeMap;
 
 use engine::decision::Outcome;
 use engine::hash::PolicyHash;
+use engine::policy::PolicySource;
 use engine::state::State;
+use runtime::Pool;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -14,8 +16,6 @@ use super::Gate;
 use super::pass::state_json;
 use super::replay::blocking;
 use crate::policies::{PolicyError, compile};
-use crate::runtime::Pool;
-use crate::store::PolicySource;
 
 /// The most actions of one simulation, so that it ends soon.
 pub const MAX_ACTIONS: usize = 1000;
@@ -31,7 +31,7 @@ pub struct Sample {
     pub at_ms: i64,
 }
 
-/// What the actions would get.
+/// The decisions of the actions.
 #[derive(Debug, Serialize)]
 pub struct Simulation {
     /// The set that was tried.
@@ -55,7 +55,7 @@ pub struct Counts {
     pub in_force: BTreeMap<&'static str, u64>,
 }
 
-/// What one action would get.
+/// The decision of one action.
 #[derive(Debug, Serialize)]
 pub struct Simulated {
     /// Its id, where it is recorded.
@@ -118,7 +118,7 @@ impl Gate {
 impl Simulation {
     fn add(&mut self, id: Option<String>, candidate: Box<RawValue>, in_force: Box<RawValue>) {
         let outcome = |decision: &RawValue| {
-            // What cannot be read counts as the strictest.
+            // An unreadable one counts as the strictest.
             serde_json::from_str::<Decided>(decision.get()).map_or(Outcome::Halt, |decided| decided.outcome)
         };
         let (to, from) = (outcome(&candidate), outcome(&in_force));
@@ -132,7 +132,7 @@ impl Simulation {
     }
 }
 
-fn decide(pool: &Pool, sample: &Sample) -> Result<Box<RawValue>, crate::runtime::RuntimeError> {
+fn decide(pool: &Pool, sample: &Sample) -> Result<Box<RawValue>, runtime::RuntimeError> {
     let state = state_json(&State { now: Some(sample.at_ms), approval: None });
     let (action, state) = (sample.action.get().as_bytes(), state.as_bytes());
     let verdict = match sample.id {

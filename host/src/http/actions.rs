@@ -1,6 +1,5 @@
 //! Actions: submitting one, finding them, waiting for one, and how one reads.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{Path, State};
@@ -12,32 +11,33 @@ use engine::time::rfc3339;
 use serde::{Deserialize, Serialize};
 use serde_json::json as object;
 use serde_json::value::RawValue;
+use store::time::parse_time;
+use store::{ActionRow, Answered, ApprovalRow, Filter, Receipt};
 
 use super::auth::Caller;
+use super::compress::without_secrets;
 use super::error::Problem;
 use super::extract::{JsonBytes, Params, json, json_page, json_text};
 use super::{App, Shared};
-use crate::clock::parse_time;
+use crate::actor::{Actor, Permission};
 use crate::events::closed;
 use crate::gate::Answer;
 use crate::gate::approval::Answerable;
-use crate::principal::{Actor, Permission};
-use crate::store::{ActionRow, Answered, ApprovalRow, Filter, Receipt};
 
 /// The longest time that a request may wait.
 /// Proxies give up after 60 seconds.
 const MAX_WAIT: Duration = Duration::from_secs(50);
 const DEFAULT_WAIT: Duration = Duration::from_secs(30);
 /// The most actions of one list.
-const MAX_LIMIT: u32 = crate::store::LONGEST_PAGE;
+const MAX_LIMIT: u32 = store::LONGEST_PAGE;
 const DEFAULT_LIMIT: u32 = 50;
 
-/// What the server knows of an action beside the action and its decision.
+/// The server's data about an action, apart from the action and its decision.
 #[derive(Serialize)]
 struct Standing<'a> {
     status: Status,
     policy_version: &'a str,
-    /// Who sent it; shown to those who see all actions.
+    /// The sender; shown to callers who see all actions.
     #[serde(skip_serializing_if = "Option::is_none")]
     principal: Option<&'a str>,
     /// Shown to an approver whose approval would be enough, as long as the action waits for it.
@@ -69,8 +69,8 @@ struct Standing<'a> {
 struct Said<'a> {
     #[serde(flatten)]
     said: &'a ApprovalRow,
-    /// Whether it counts toward what the policy asks for: not when its key was revoked, or a stream only claims it. Null
-    /// for a no, and when the action does not wait any more.
+    /// Whether it counts toward the policy's requirements: not if its key was revoked, or a stream only claims it.
+    /// Null for a rejection, and once the action no longer waits.
     counts: Option<bool>,
 }
 
@@ -104,7 +104,7 @@ impl<'a> Standing<'a> {
     }
 }
 
-/// The action as text, as `caller` sees it; no caller stands for somebody with an approval link.
+/// The action as text, as `caller` sees it; no caller means a person with an approval link.
 ///
 /// The members of the canonical action and of the decision are the engine's own bytes, put side by side without
 /// reading them again: an action and a decision have no name in common, neither with each other nor with [`Standing`].
@@ -112,13 +112,12 @@ impl<'a> Standing<'a> {
 /// # Errors
 /// When the stored action cannot be read.
 pub fn render(app: &App, row: &ActionRow, caller: Option<&Actor>) -> Result<String, Problem> {
-    written(app, row, caller).map_err(|what| Problem::failed(&what))
+    written(app, row, Standing::of(app, row, caller)).map_err(|what| Problem::failed(&what))
 }
 
-fn written(app: &App, row: &ActionRow, caller: Option<&Actor>) -> Result<String, String> {
+fn written(app: &App, row: &ActionRow, standing: Standing<'_>) -> Result<String, String> {
     let failed = |what: &str| format!("a stored action cannot be read: {what}");
-    let standing =
-        serde_json::to_string(&Standing::of(app, row, caller)).map_err(|error| failed(&error.to_string()))?;
+    let standing = serde_json::to_string(&standing).map_err(|error| failed(&error.to_string()))?;
     let (action, decision) = (row.action.get(), row.decision.json.get());
     let mut text = String::with_capacity(action.len() + decision.len() + standing.len() + 48);
     // An id is a UUID, which needs no escapes.
@@ -136,30 +135,18 @@ fn written(app: &App, row: &ActionRow, caller: Option<&Actor>) -> Result<String,
     Ok(text)
 }
 
-/// Makes what is kept for a request that comes again, before anything is recorded.
-pub fn kept(
-    app: &Shared,
-    caller: Option<Actor>,
-) -> impl Fn(&ActionRow) -> Result<String, String> + Send + Sync + 'static {
-    let app = Arc::clone(app);
-    move |row| written(&app, row, caller.as_ref())
-}
-
 /// The answer to a request that changed an action.
 ///
 /// # Errors
 /// When the stored action cannot be read.
 pub fn answer(app: &App, answer: &Answer, caller: Option<&Actor>) -> Result<Response, Problem> {
-    match answer {
-        Answer::Action(row) => render(app, row, caller).map(json_text),
-        Answer::Again(text) => Ok(json_text(text.clone())),
-    }
+    render(app, answer.row(), caller).map(json_text)
 }
 
 /// `POST /v1/actions`
 pub async fn submit(State(app): State<Shared>, caller: Caller, body: JsonBytes) -> Result<Response, Problem> {
     let actor = caller.needs(Permission::Submit)?;
-    let once = body.once(&actor.principal.scope(), kept(&app, Some(actor.clone())))?;
+    let once = body.once(&actor.principal.scope())?;
     let _turn = app.load.turn_to_decide(&caller, body.bytes.len()).await?;
     answer(&app, &app.gate.submit(actor, &body.bytes, once).await?, Some(actor))
 }
@@ -188,6 +175,7 @@ pub struct ListParams {
     agent_id: Option<String>,
     tool: Option<String>,
     outcome: Option<Outcome>,
+    first_outcome: Option<Outcome>,
     risk_level: Option<RiskLevel>,
     since: Option<String>,
     until: Option<String>,
@@ -203,7 +191,7 @@ pub struct ListParams {
 }
 
 impl ListParams {
-    fn filter(self, caller: &Actor) -> Result<Filter, Problem> {
+    fn filter(self) -> Result<Filter, Problem> {
         let bad = |detail: String| Problem::bad_request("invalid_query", detail);
         let time = |name: &str, text: Option<String>| match text {
             None => Ok(None),
@@ -232,8 +220,8 @@ impl ListParams {
             agent_ids: self.agent_id.into_iter().collect(),
             tool: self.tool,
             outcome: self.outcome,
+            first_outcome: self.first_outcome,
             risk_level: self.risk_level,
-            principal: (!caller.may(Permission::SeeAll)).then(|| caller.principal.clone()),
             since_ms: time("since", self.since)?,
             until_ms: time("until", self.until)?,
             answer: self.answer,
@@ -256,25 +244,32 @@ pub async fn list(
     Params(params): Params<ListParams>,
 ) -> Result<Response, Problem> {
     let principal = caller.needs(Permission::SeeOwn)?;
-    let filter = params.filter(principal)?;
+    let filter = params.filter()?;
     let room = app.load.room_for_a_page(&caller).await?;
     let _turn = match &filter.q {
         Some(_) => Some(app.load.turn_to_search(caller.counted_as()).await?),
         None => None,
     };
-    let page = app.store.actions(filter).await?;
+    let page = app.seen_by(principal).actions(filter).await?;
+    // The pages answer with their session and have no use for tokens; without these, their lists can be compressed.
+    let with_a_session = caller.session_secret().is_some();
     let mut text = "{\"actions\":[".to_owned();
     for (index, row) in page.actions.into_iter().enumerate() {
         if index > 0 {
             text.push(',');
         }
+        let mut standing = Standing::of(&app, &row, Some(principal));
+        if with_a_session {
+            standing.approval_token = None;
+        }
         // Each row goes when its text is made, so that the page is not kept twice.
-        text.push_str(&render(&app, &row, Some(principal))?);
+        text.push_str(&written(&app, &row, standing).map_err(|what| Problem::failed(&what))?);
     }
     let end = object!({ "next_cursor": page.next_cursor, "total": page.total }).to_string();
     text.push_str("],");
     text.push_str(end.trim_start_matches('{'));
-    Ok(json_page(text, room))
+    let page = json_page(text, room);
+    Ok(if with_a_session { without_secrets(page).await } else { page })
 }
 
 /// `GET /v1/actions/{id}`
@@ -361,7 +356,7 @@ pub async fn wait(
         if !caller.still_stands(&app) {
             return Err(Problem::unauthorized("wrong_key", "this key stopped working while it waited"));
         }
-        // Read again when time is up: the answer is how the action stands then.
+        // Read again when time is up: the answer is the current state of the action.
         let row = app.gate.visible(&caller.actor, &row.id).await?;
         if over || row.status != Status::PendingApproval {
             return render(&app, &row, Some(&caller.actor)).map(json_text);

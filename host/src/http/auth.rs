@@ -1,7 +1,7 @@
-//! Who is asking: the key in `Authorization: Bearer`, the session in a browser's cookie, or nobody.
+//! Identifies the caller: by the key in `Authorization: Bearer`, by the session in a browser's cookie, or as anonymous.
 //!
-//! A wrong key is refused even where no key is needed: who sends one means to be somebody. The same holds for a cookie
-//! that is no session any more.
+//! A wrong key is refused even where no key is needed, because its sender claims an identity. The same holds for a
+//! cookie of an ended session.
 
 use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
@@ -11,23 +11,23 @@ use axum::http::request::Parts;
 use axum::http::{Method, StatusCode, header};
 use subtle::ConstantTimeEq as _;
 
+use super::cookie::cookie;
 use super::error::Problem;
-use super::guard::is_from_own_page;
-use super::session::cookie;
+use super::origin::is_from_own_page;
 use super::{App, Shared};
+use crate::actor::{Actor, Permission};
 use crate::keys::Holder;
-use crate::principal::{Actor, Permission};
 use crate::sessions::{Standing, csrf_token};
 
 /// A caller who may ask something: one with a key, or without one where none is needed.
 #[derive(Debug, Clone)]
 pub struct Caller {
-    /// Who it is, and what it may do.
+    /// Its identity and permissions.
     pub actor: Actor,
     credential: Credential,
 }
 
-/// What a caller showed.
+/// The credential of a caller.
 #[derive(Debug, Clone)]
 enum Credential {
     Nothing,
@@ -67,12 +67,13 @@ impl Caller {
         }
     }
 
-    /// As whom the caller's requests are counted together: each key by itself, and all callers without one.
+    /// The name under which the caller's requests are counted: each key separately, and all callers without one
+    /// together.
     pub fn counted_as(&self) -> &str {
         self.key_id().unwrap_or("")
     }
 
-    /// When what the caller showed stops working, Unix milliseconds.
+    /// When the caller's credential expires, Unix milliseconds.
     pub fn ends_ms(&self) -> Option<i64> {
         match &self.credential {
             Credential::Nothing => None,
@@ -89,7 +90,7 @@ impl Caller {
         }
     }
 
-    /// What a caller with a session sends with every request that changes something.
+    /// The token that a caller with a session sends with every request that changes something.
     pub fn csrf_token(&self) -> Option<String> {
         self.session_secret().map(csrf_token)
     }
@@ -112,7 +113,7 @@ impl FromRequestParts<Shared> for Caller {
     }
 }
 
-/// A caller, or somebody who showed no key although this server wants one.
+/// A caller, or a request without a key although this server requires one.
 #[derive(Debug, Clone)]
 pub struct MaybeCaller(pub Option<Caller>);
 
@@ -155,8 +156,8 @@ impl FromRequestParts<Shared> for MaybeCaller {
     }
 }
 
-/// The caller with this session. A browser sends the cookie by itself, whoever made it ask; so what changes something
-/// must come from a page of this server that knows the token of the session.
+/// The caller with this session. A browser sends the cookie automatically, whatever page asks; so a request that
+/// changes something must come from a page of this server that knows the token of the session.
 fn with_session(parts: &Parts, app: &App, secret: &str) -> Result<Caller, Problem> {
     let standing = app
         .sessions

@@ -8,8 +8,8 @@ use super::Shared;
 use super::auth::Caller;
 use super::error::Problem;
 use super::extract::{is_unchanged, json, json_text, with_etag};
+use crate::actor::Permission;
 use crate::bundle::key::JwkSet;
-use crate::principal::Permission;
 
 /// `GET /v1/bundle`: RFC 9110 §13.1.2 for `If-None-Match`. The answer 304 says that there is no newer bundle, and
 /// never that the one at hand lasts longer.
@@ -26,7 +26,7 @@ pub async fn bundle(
     let unchanged = is_unchanged(&headers, bundle.payload_hash);
     let response = if unchanged { StatusCode::NOT_MODIFIED.into_response() } else { json_text(bundle.text) };
     let mut response = with_etag(response, bundle.payload_hash);
-    // Whoever keeps it asks each time whether there is a newer one.
+    // A client that caches it asks each time whether there is a newer one.
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     Ok(response)
 }

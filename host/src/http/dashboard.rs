@@ -1,7 +1,7 @@
 //! `/ui/…`: the files of the dashboard, which are in the program itself.
 //!
-//! Which page a path shows is decided in the browser, so every path that is no file gives `index.html`. What the pages
-//! show comes from the API like for everybody else; nothing is read or decided here.
+//! The browser decides which page a path shows, so every path without a file gives `index.html`. The pages get their
+//! data from the API like every other client; nothing is read or decided here.
 
 use std::sync::LazyLock;
 
@@ -17,9 +17,9 @@ use super::extract::{is_unchanged, with_etag};
 pub struct File {
     /// Where it is below `/ui/`.
     pub name: &'static str,
-    /// What is in it.
+    /// Its content.
     pub bytes: &'static [u8],
-    /// The same, compressed with brotli; none for what is too small for that to help.
+    /// The same, compressed with brotli; none for files that are too small to benefit.
     pub brotli: Option<&'static [u8]>,
 }
 
@@ -31,12 +31,12 @@ const INDEX: &str = "index.html";
 /// The folder of files whose names hold a digest of their content, so that they never change.
 const ASSETS: &str = "assets/";
 
-/// What the pages may do: run the scripts, the module and the styles of this server, and talk to this server. Scripts
-/// or styles that stand in a page itself never count, so that no text that is shown can become one.
+/// The permissions of the pages: run the scripts, the module and the styles of this server, and talk to this server.
+/// Inline scripts and styles never run, so that no displayed text can become one.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; \
     style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; worker-src 'self'; \
     manifest-src 'self'; base-uri 'self'; form-action 'none'; frame-ancestors 'none'";
-/// What the pages have no use for. Copying to the clipboard is the one thing that they do.
+/// Features that the pages do not use. Copying to the clipboard is the only one that they do.
 const PERMISSIONS_POLICY: &str = "accelerometer=(), autoplay=(), camera=(), \
     clipboard-read=(), clipboard-write=(self), display-capture=(), encrypted-media=(), fullscreen=(), geolocation=(), \
     gyroscope=(), hid=(), idle-detection=(), local-fonts=(), magnetometer=(), microphone=(), midi=(), payment=(), \

@@ -1,4 +1,4 @@
-//! The newest decisions as they are recorded: what the policy editor tries its policies on.
+//! The newest recorded decisions, on which the policy editor tries its policies.
 
 use axum::extract::State;
 use axum::response::Response;
@@ -10,8 +10,8 @@ use super::Shared;
 use super::auth::Caller;
 use super::error::Problem;
 use super::extract::{Params, json};
+use crate::actor::Permission;
 use crate::gate::recent::Recent;
-use crate::principal::Permission;
 
 const MAX_LIMIT: u32 = 1000;
 const DEFAULT_LIMIT: u32 = 500;
@@ -25,7 +25,7 @@ pub struct DecisionParams {
 
 #[derive(Serialize)]
 struct DecisionView {
-    /// Byte for byte as it is stored; as text where it is no JSON.
+    /// Byte for byte as it is stored; as text if it is not JSON.
     record: Box<RawValue>,
     status: Option<Status>,
     replayable: bool,

@@ -1,20 +1,20 @@
 //! Problem documents, RFC 9457: the only place where an error of the domain becomes HTTP.
 //!
-//! A problem says what its caller can use. What only the operator can use goes to the log.
+//! A problem tells its caller what the caller can use. Details for the operator go to the log.
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use engine::decision::{Outcome, ReasonCode};
 use engine::record::Head;
 use serde_json::{Map, Value, json};
+use store::intake::Refusal;
+use store::{ActionRow, StoreError};
 
+use crate::actor::Permission;
 use crate::gate::GateError;
 use crate::gate::intake::IntakeError;
 use crate::keys::KeyError;
 use crate::policies::PolicyError;
-use crate::principal::Permission;
-use crate::store::intake::Refusal;
-use crate::store::{ActionRow, StoreError};
 
 /// A request that was not done, and why.
 ///

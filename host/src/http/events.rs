@@ -1,8 +1,8 @@
 //! `GET /v1/events`: every record as it is committed, as Server-Sent Events.
 //!
-//! A reader that comes back with `Last-Event-ID` gets what it missed from the store, without a gap, and so does one
-//! that falls behind for a moment. A reader that takes nothing for a while is dropped, and comes back in the same
-//! way. Nothing is buffered without bound.
+//! A reader that reconnects with `Last-Event-ID` gets the missed events from the store, without a gap, and so does
+//! one that falls behind for a moment. A reader that accepts nothing for a while is dropped, and reconnects in the
+//! same way. Nothing is buffered without bound.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -15,6 +15,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::sse::{Event as SseEvent, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
+use store::{Event, StoreError, StoredRecord, Visible};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::mpsc;
@@ -24,16 +25,15 @@ use super::auth::Caller;
 use super::error::Problem;
 use super::extract::Params;
 use super::{App, Shared};
+use crate::actor::Permission;
 use crate::events::closed;
-use crate::principal::Permission;
 use crate::quota::Part;
-use crate::store::{Event, StoreError, StoredRecord};
 
 /// How often a silent stream says that it is alive.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 /// How often a silent stream looks whether its reader may still read.
 const STANDING: Duration = Duration::from_secs(1);
-/// How many events wait for a reader, beside what the store's own channel holds.
+/// How many events wait for a reader, in addition to the store's own channel.
 const WAITING: usize = 32;
 /// The bytes of an event that are not counted: the queue of a reader bounds them.
 const FREE_EVENT: usize = 8 * 1024;
@@ -65,7 +65,7 @@ pub async fn stream(
         None => params.last_event_id,
     };
     let place = app.load.streams.take(caller.counted_as(), 1).await?;
-    // From here on every record is in the channel; what was before comes from the store.
+    // From here on every record is in the channel; earlier ones come from the store.
     let live = app.store.subscribe();
     let behind =
         app.store.place(last.as_deref().map(named).transpose()?).await.map_err(|error| match error {
@@ -108,7 +108,8 @@ pub async fn stream(
 /// An event that waits for its reader, and its part of what all such events may take where it is large.
 type Queued = (SseEvent, Option<Part>);
 
-/// The events of one reader. The part of the last one is held until the next is asked for, since only then it is written.
+/// The events of one reader. The part of the last one is held until the next is asked for, since only then it is
+/// written.
 struct Handed {
     events: mpsc::Receiver<Queued>,
     last: Option<Part>,
@@ -134,7 +135,7 @@ impl Stream for Handed {
     }
 }
 
-/// Is done when the caller is not any more who it was. No record tells of a session that ends.
+/// Completes when the caller's identity ends. No record reports a session that ends.
 async fn no_longer_stands(app: &App, caller: &Caller) {
     while caller.still_stands(app) {
         tokio::time::sleep(STANDING).await;
@@ -145,8 +146,8 @@ fn id_of(record: &StoredRecord) -> String {
     format!("{}:{}", record.stream, record.seq)
 }
 
-/// What an event says: the record, with its kind once more as `type`, the name under which published clients look for
-/// it. The events have no name of their own, because those clients hear only events without one.
+/// The data of an event: the record, with its kind repeated as `type`, the name that published clients look for. The
+/// events have no name of their own, because those clients receive only events without one.
 fn data_of(record: &StoredRecord) -> String {
     // Canonical JSON has no line breaks; a record that was edited in the database might.
     let body = record.body.replace(['\r', '\n'], " ");
@@ -180,8 +181,8 @@ struct Reader {
     app: Shared,
     caller: Caller,
     out: mpsc::Sender<Queued>,
-    /// The place of the last record that was sent, or that the reader has from before. Records of all streams come in
-    /// one order, so one place says what is missing of each.
+    /// The position of the last record that was sent, or that the reader has already. Records of all streams share
+    /// one order, so one position determines the missing records of each.
     behind: u64,
     /// Whether an action is the caller's own.
     own: HashMap<String, bool>,
@@ -220,8 +221,7 @@ impl Reader {
             // A large record is not carried along: it is read from the store, with all that came meanwhile.
             behind = event.record.is_none();
             let Some(record) = event.record else { continue };
-            let visible = self.caller.actor.may(Permission::SeeAll)
-                || event.about.as_ref().is_some_and(|about| self.caller.actor.sees(&about.principal));
+            let visible = self.app.seen_by(&self.caller.actor).shows(event.about.as_ref());
             if let Err(end) = self.send(&record, visible).await {
                 return end;
             }
@@ -275,23 +275,13 @@ impl Reader {
 
     /// Whether the caller may see a record of the past.
     async fn sees_stored(&mut self, record: &StoredRecord) -> Result<bool, End> {
-        #[derive(Deserialize)]
-        struct About {
-            action_id: Option<String>,
-        }
-        if self.caller.actor.may(Permission::SeeAll) {
-            return Ok(true);
-        }
-        let about = serde_json::from_str::<About>(&record.body).ok().and_then(|about| about.action_id);
-        let Some(id) = about else { return Ok(false) };
-        if let Some(own) = self.own.get(&id) {
+        let subject = Visible::subject(record);
+        if let Some(own) = subject.as_ref().and_then(|id| self.own.get(id)) {
             return Ok(*own);
         }
-        let own = match self.app.store.action(id.clone()).await {
-            Ok(row) => self.caller.actor.sees(&row.principal),
-            Err(StoreError::NotFound) => false,
-            Err(error) => return Err(End::Store(error)),
-        };
+        let visible = self.app.seen_by(&self.caller.actor);
+        let own = visible.shows_records_of(subject.as_deref()).await.map_err(End::Store)?;
+        let Some(id) = subject else { return Ok(own) };
         if self.own.len() >= REMEMBERED {
             self.own.clear();
         }

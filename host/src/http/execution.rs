@@ -1,18 +1,19 @@
-//! What happens to an action after it was decided: people answer, it starts, it ends.
+//! The steps after a decision: people answer, the action starts, it ends.
 
 use axum::extract::{Path, State};
 use axum::response::Response;
+use engine::principal::APPROVAL_LINK;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::Shared;
-use super::actions::{answer, kept};
+use super::actions::answer;
 use super::auth::{Caller, MaybeCaller};
 use super::error::Problem;
 use super::extract::{JsonBytes, Nothing};
+use crate::actor::Permission;
 use crate::gate::approval::PersonsAnswer;
 use crate::gate::execution::Report;
-use crate::principal::{APPROVAL_LINK, Permission};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -35,10 +36,10 @@ pub async fn approval(
         return Err(Problem::unauthorized("key_required", detail));
     }
     let actor = caller.as_ref().map(|caller| &caller.actor);
-    // A caller without the approver's role who holds the token sees what the holder of a link sees.
+    // A caller with the token but without the approver's role sees the same as the holder of a link.
     let approver = actor.filter(|actor| actor.may(Permission::Approve));
     let scope = approver.map_or_else(|| APPROVAL_LINK.to_owned(), |approver| approver.principal.scope());
-    let once = body.once(&scope, kept(&app, approver.cloned()))?;
+    let once = body.once(&scope)?;
     let answered = app.gate.answer(actor, &id, PersonsAnswer { approve, reason, token }, once).await?;
     answer(&app, &answered, approver)
 }
@@ -52,7 +53,7 @@ pub async fn start(
 ) -> Result<Response, Problem> {
     let actor = caller.needs(Permission::Submit)?;
     let Nothing {} = body.parse()?;
-    let once = body.once(&actor.principal.scope(), kept(&app, Some(actor.clone())))?;
+    let once = body.once(&actor.principal.scope())?;
     answer(&app, &app.gate.start(actor, &id, once).await?, Some(actor))
 }
 
@@ -71,7 +72,7 @@ pub async fn withdraw(
 ) -> Result<Response, Problem> {
     let actor = caller.needs(Permission::Submit)?;
     let WithdrawBody { reason } = body.parse()?;
-    let once = body.once(&actor.principal.scope(), kept(&app, Some(actor.clone())))?;
+    let once = body.once(&actor.principal.scope())?;
     answer(&app, &app.gate.withdraw(actor, &id, reason, once).await?, Some(actor))
 }
 
@@ -92,7 +93,7 @@ pub async fn result(
 ) -> Result<Response, Problem> {
     let actor = caller.needs(Permission::Submit)?;
     let ResultBody { success, error, result } = body.parse()?;
-    let once = body.once(&actor.principal.scope(), kept(&app, Some(actor.clone())))?;
+    let once = body.once(&actor.principal.scope())?;
     let report = Report { success, error, result };
     answer(&app, &app.gate.report(actor, &id, report, once).await?, Some(actor))
 }

@@ -1,8 +1,7 @@
-//! Reading requests: bodies, queries, and requests that may come twice. What cannot be read has a problem.
+//! Reads requests: bodies, queries, and repeated requests. An unreadable part is a problem document.
 
 use std::fmt::Display;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes, HttpBody as _};
@@ -15,16 +14,15 @@ use engine::decision::ReasonCode;
 use engine::hash::Digest;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use store::IdempotentRequest;
 use tokio::time::Instant;
 
 use super::Shared;
 use super::error::Problem;
 use super::load::{FREE_BODY, Load};
-use crate::gate::Once;
 use crate::quota::Part;
-use crate::store::ActionRow;
 
-/// The bytes of a body that is JSON, or says nothing of what it is.
+/// The bytes of a body that is declared as JSON, or not declared.
 #[derive(Debug)]
 pub struct JsonBytes {
     /// The bytes.
@@ -56,7 +54,7 @@ impl JsonBytes {
     /// The body as `T`.
     ///
     /// # Errors
-    /// 400 with what is wrong and where; fields that `T` does not have are wrong too.
+    /// 400 with the fault and its position; unknown fields are a fault too.
     pub fn parse<T: DeserializeOwned>(&self) -> Result<T, Problem> {
         let body: &[u8] = if self.bytes.is_empty() { b"{}" } else { &self.bytes };
         serde_json::from_slice(body).map_err(|error| {
@@ -66,21 +64,16 @@ impl JsonBytes {
         })
     }
 
-    /// The same request under the same `Idempotency-Key` counts once; none without the header.
+    /// The request as one that counts once under its `Idempotency-Key`; none without the header.
     ///
     /// # Errors
     /// 400 for a key that cannot be one.
-    pub fn once(
-        &self,
-        principal: &str,
-        render: impl Fn(&ActionRow) -> Result<String, String> + Send + Sync + 'static,
-    ) -> Result<Option<Once>, Problem> {
+    pub fn once(&self, principal: &str) -> Result<Option<IdempotentRequest>, Problem> {
         let Some(key) = self.idempotency_key()? else { return Ok(None) };
-        Ok(Some(Once {
+        Ok(Some(IdempotentRequest {
             scope: format!("{principal} {}", self.target),
             key: key.to_owned(),
             body_hash: Digest::of(&self.bytes).to_hex(),
-            render: Arc::new(render),
         }))
     }
 
@@ -128,7 +121,7 @@ pub async fn take_in(
         Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail)
             .halting(ReasonCode::InvalidAction)
     };
-    // INVARIANT: what is kept is what came, in one buffer: the pieces in which it came may be a byte each.
+    // INVARIANT: the body is stored in one buffer with exactly its bytes: it may arrive one byte at a time.
     let mut taken = Vec::new();
     let (mut room, mut part) = (FREE_BODY.min(most), None);
     if body.size_hint().lower() > most as u64 {
@@ -196,7 +189,7 @@ pub async fn discard(mut body: Body) {
 /// The body that [`super::guard`] has taken in.
 ///
 /// # Errors
-/// 400 when there is none, which does not happen behind the guard.
+/// 400 if there is none, which does not happen behind the guard.
 pub async fn read(request: Request, app: &Shared) -> Result<Bytes, Problem> {
     Bytes::from_request(request, app)
         .await
@@ -234,8 +227,8 @@ pub fn json_text(text: String) -> Response {
     ([(header::CONTENT_TYPE, "application/json")], text).into_response()
 }
 
-/// Text that is JSON already, and what it takes of the room for pages. The room is taken until the last byte is written,
-/// however slowly its reader reads.
+/// JSON text, and its share of the memory for pages. The share is held until the last byte is written, however slowly
+/// its reader reads.
 pub fn json_page(text: String, mut room: Part) -> Response {
     struct Page {
         text: String,
@@ -264,7 +257,7 @@ pub fn json<T: Serialize>(value: &T) -> Result<Response, Problem> {
 #[serde(deny_unknown_fields)]
 pub struct Nothing {}
 
-/// The answer with the digest of what it shows as its `ETag` (RFC 9110 §8.8.3).
+/// The answer with the digest of its content as its `ETag` (RFC 9110 §8.8.3).
 pub fn with_etag(mut response: Response, digest: impl Display) -> Response {
     // 64 hexadecimal digits in quotes are always a header value.
     if let Ok(etag) = HeaderValue::from_str(&format!("\"{digest}\"")) {
@@ -273,7 +266,7 @@ pub fn with_etag(mut response: Response, digest: impl Display) -> Response {
     response
 }
 
-/// Whether `If-None-Match` names this digest, RFC 9110 §13.1.2: whoever asks has what the answer would show.
+/// Whether `If-None-Match` names this digest, RFC 9110 §13.1.2: the caller then has the content already.
 pub fn is_unchanged(headers: &HeaderMap, digest: impl Display) -> bool {
     let etag = format!("\"{digest}\"");
     headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok()).any(|value| {

@@ -1,5 +1,5 @@
-//! What every request passes and every answer carries, whoever asks: no foreign page reaches a server on this
-//! machine, nothing is cached or framed, and how long it took is counted.
+//! The checks on every request and the headers of every answer, for all callers: no foreign page reaches a server on
+//! this machine, nothing is cached or framed, and the duration is measured.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -15,11 +15,12 @@ use super::auth::{self, MaybeCaller};
 use super::error::Problem;
 use super::extract::{discard, take_in};
 use super::load::FREE_BODY;
+use super::origin::{host_of, is_from_own_page, is_local, origin_at};
 use super::{App, Shared};
 use crate::quota::Part;
 use crate::server::connections::Place;
 
-/// Where a browser logs in: what it logs in with is in the body.
+/// The routes by which a browser logs in: its credential is in the body.
 const LOGIN: &str = "/v1/session";
 /// Where a held action is answered.
 const APPROVAL: &str = "/v1/actions/{id}/approval";
@@ -43,7 +44,7 @@ pub async fn guard(State(app): State<Shared>, request: Request, next: Next) -> R
             drop(turn);
             response
         }
-        // What a large body leads to stays counted until it is done, also when its caller leaves before.
+        // The work caused by a large body stays counted until it is done, also if its caller disconnects.
         Ok(Admitted { request, part, turn }) => {
             let done = tokio::spawn(async move {
                 let response = next.run(request).await;
@@ -62,7 +63,7 @@ pub async fn guard(State(app): State<Shared>, request: Request, next: Next) -> R
         (header::REFERRER_POLICY, "no-referrer"),
         (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
     ] {
-        // What may be kept is for its own handler to say.
+        // Each handler decides whether its answer may be cached.
         headers.entry(name).or_insert(HeaderValue::from_static(value));
     }
     // A method that is not of the common ones is counted together, since a caller can make up any number of them.
@@ -114,8 +115,8 @@ async fn admit(app: &Shared, request: Request, route: &str) -> Result<Admitted, 
     Ok(Admitted { request: Request::from_parts(parts, Body::from(body)), part, turn })
 }
 
-/// As whom a request is counted, and the most bytes of a body that is read for it. What is found out here about its
-/// caller is kept for the handler.
+/// The name under which a request is counted, and the largest body that is read for it. The identity of its caller is
+/// kept for the handler.
 async fn known(app: &Shared, parts: &mut Parts, route: &str) -> Result<(String, usize), Problem> {
     let brings = !matches!(parts.method, Method::GET | Method::HEAD);
     if route == LOGIN && parts.method == Method::POST {
@@ -126,7 +127,7 @@ async fn known(app: &Shared, parts: &mut Parts, route: &str) -> Result<(String, 
     }
     let caller = MaybeCaller::from_request_parts(parts, app).await?;
     let known = match &caller.0 {
-        // Whoever has an approval link shows its token in the body.
+        // The holder of an approval link sends its token in the body.
         None if brings && route == APPROVAL => (source(parts), FREE_BODY.min(app.max_body)),
         None if brings => return Err(Problem::key_required()),
         None => (source(parts), 0),
@@ -156,8 +157,8 @@ fn refuse(app: &App, method: &Method, headers: &HeaderMap, uri_host: Option<&str
     let host = host_of(headers);
     let is_named = is_local(host, app.listening.port) || origin_at(app, host).is_some();
     if app.listening.loopback && !(is_named && uri_host.is_none()) {
-        // A page whose name was made to point here (DNS rebinding) still sends its own name. What passes requests on to
-        // this server may send the name that it has itself, which is that of an allowed origin.
+        // A page under a name that was made to point here (DNS rebinding) still sends its own name. A proxy for this
+        // server may send its own name, which is that of an allowed origin.
         let detail = "this server answers only to `localhost` and its own port, and to the hosts that `--allow-origin` names";
         return Some(Problem::new(StatusCode::FORBIDDEN, "host_not_allowed", detail));
     }
@@ -167,78 +168,4 @@ fn refuse(app: &App, method: &Method, headers: &HeaderMap, uri_host: Option<&str
         return Some(Problem::new(StatusCode::FORBIDDEN, "origin_not_allowed", detail));
     }
     None
-}
-
-/// Whether a browser says that the request comes from a page of this server, or of an origin that counts as such.
-pub fn is_from_own_page(app: &App, headers: &HeaderMap) -> bool {
-    let mut origins = headers.get_all(header::ORIGIN).iter();
-    let (Some(origin), None) = (origins.next(), origins.next()) else { return false };
-    let host = host_of(headers);
-    let origin = origin.to_str().ok();
-    let allowed = || app.allow_origins.iter().any(|allowed| origin == Some(allowed.as_str()));
-    is_own(origin, host) || allowed()
-}
-
-/// The address by which this server was just reached. Whether something in front of it speaks TLS, only an allowed
-/// origin says.
-pub fn reached_at(app: &App, headers: &HeaderMap) -> String {
-    let host = host_of(headers).unwrap_or("localhost");
-    origin_at(app, Some(host)).map_or_else(|| format!("http://{host}"), str::to_owned)
-}
-
-/// The allowed origin with this host.
-fn origin_at<'a>(app: &'a App, host: Option<&str>) -> Option<&'a str> {
-    app.allow_origins.iter().map(String::as_str).find(|allowed| is_own(Some(allowed), host))
-}
-
-fn host_of(headers: &HeaderMap) -> Option<&str> {
-    headers.get(header::HOST)?.to_str().ok()
-}
-
-fn is_local(host: Option<&str>, port: u16) -> bool {
-    let Some((name, given)) = host.and_then(|host| host.rsplit_once(':')) else {
-        return port == 80 && matches!(host, Some("localhost" | "127.0.0.1" | "[::1]"));
-    };
-    let named = ["localhost", "127.0.0.1", "[::1]"].iter().any(|local| name.eq_ignore_ascii_case(local));
-    named && given.parse() == Ok(port)
-}
-
-fn is_own(origin: Option<&str>, host: Option<&str>) -> bool {
-    let authority =
-        origin.and_then(|origin| origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://")));
-    authority.is_some_and(|authority| host.is_some_and(|host| authority.eq_ignore_ascii_case(host)))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_names_of_this_machine_with_the_right_port_are_local() {
-        for host in ["localhost:8000", "LocalHost:8000", "127.0.0.1:8000", "[::1]:8000"] {
-            assert!(is_local(Some(host), 8000), "{host}");
-        }
-        for host in [
-            "localhost",
-            "localhost:8001",
-            "evil.example:8000",
-            "127.0.0.1.evil.example:8000",
-            "",
-            "::1:8000",
-        ] {
-            assert!(!is_local(Some(host), 8000), "{host}");
-        }
-        assert!(is_local(Some("localhost"), 80));
-        assert!(!is_local(None, 80));
-    }
-
-    #[test]
-    fn only_the_page_of_the_server_itself_is_its_own_origin() {
-        assert!(is_own(Some("http://localhost:8000"), Some("localhost:8000")));
-        for origin in
-            ["null", "http://localhost:3000", "https://evil.example", "http://localhost:8000.evil.example"]
-        {
-            assert!(!is_own(Some(origin), Some("localhost:8000")), "{origin}");
-        }
-    }
 }

@@ -7,21 +7,21 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use engine::lifecycle::Status;
 use serde_json::{Value, json};
+use store::intake::is_local;
 use tokio::sync::Mutex;
 
 use super::auth::{Caller, MaybeCaller};
 use super::error::Problem;
 use super::extract::json;
 use super::{App, Shared};
-use crate::principal::Permission;
-use crate::store::intake::is_local;
+use crate::actor::Permission;
 
 /// `GET /health`: alive.
 pub async fn health() -> Result<Response, Problem> {
     json(&json!({ "status": "ok", "version": env!("CARGO_PKG_VERSION") }))
 }
 
-/// Whether the store could write when it was last asked: asking is a write, and anybody may ask for readiness.
+/// Whether the store could write at the last check: the check is a write, and any caller may ask for readiness.
 #[derive(Debug, Default)]
 pub struct Probe(Mutex<Option<(Instant, bool)>>);
 
@@ -46,11 +46,11 @@ impl Probe {
 }
 
 /// `GET /ready`: a policy is in force, the store writes and the engine answers. `degraded` means that all of it
-/// works, but what is in the policy folder was refused. `pending` is a change of the folder that waits to be finished.
+/// works, but the content of the policy folder was refused. `pending` is an unfinished change of the folder.
 pub async fn ready(State(app): State<Shared>, MaybeCaller(caller): MaybeCaller) -> Result<Response, Problem> {
     let set = app.policies.in_force();
     let store = app.probe.store_writes(&app).await;
-    // The bytes are no action, so any engine that lives says so.
+    // The bytes do not form an action, so any working engine says so.
     let engine = set.pool.decide(b"", b"").is_ok();
     let policy = !set.sources.is_empty();
     let trouble = app.policies.trouble();
@@ -85,7 +85,7 @@ pub async fn ready(State(app): State<Shared>, MaybeCaller(caller): MaybeCaller) 
     Ok(response)
 }
 
-/// `GET /metrics`: for whoever may see everything; for anybody on this machine while no key was made.
+/// `GET /metrics`: for callers who may see everything; for every caller on this machine until a key is made.
 pub async fn metrics(
     State(app): State<Shared>,
     MaybeCaller(caller): MaybeCaller,

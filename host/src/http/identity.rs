@@ -1,7 +1,7 @@
 //! `GET /v1/identity`: the proof that this server knows a key, for a client that is about to send it.
 //!
-//! Anybody may ask. The answer about a key that is not there looks like any other, so nothing is learnt of which keys
-//! there are.
+//! Every caller may ask. The answer about an unknown key looks like any other, so nothing is revealed about which keys
+//! exist.
 
 use axum::extract::State;
 use axum::response::Response;
@@ -13,7 +13,7 @@ use super::error::Problem;
 use super::extract::{Params, json};
 use crate::identity::{Identity, is_nonce};
 
-/// What the proof is about.
+/// The subject of the proof.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct IdentityParams {

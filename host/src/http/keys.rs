@@ -8,15 +8,15 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use engine::time::rfc3339;
 use serde::{Deserialize, Serialize};
+use store::KeyRow;
+use store::time::parse_time;
 
 use super::Shared;
 use super::auth::Caller;
 use super::error::Problem;
 use super::extract::{JsonBytes, json};
-use crate::clock::parse_time;
+use crate::actor::{Permission, Role};
 use crate::keys::NewKey;
-use crate::principal::{Permission, Role};
-use crate::store::KeyRow;
 
 /// A key as admins see it.
 #[derive(Serialize)]

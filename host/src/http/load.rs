@@ -12,10 +12,10 @@ use crate::quota::{Busy, Part, Quota};
 /// The bytes of a body that are not counted: connections bound them, and nearly every action fits.
 pub const FREE_BODY: usize = 16 * 1024;
 /// The bytes of an action up to which it is decided on the thread that answers: well under a millisecond.
-pub const SMALL_ACTION: usize = crate::runtime::SMALL_ACTION;
+pub const SMALL_ACTION: usize = runtime::SMALL_ACTION;
 /// The bytes after which a page of a list ends, the last entry left aside.
-pub const PAGE: usize = crate::store::PAGE_BYTES;
-/// What a page may take while it is read and printed: its rows, its text, and a last entry that is large.
+pub const PAGE: usize = store::PAGE_BYTES;
+/// The memory for a page while it is read and printed: its rows, its text, and a large last entry.
 const PAGE_IN_WORK: usize = 2 * PAGE + 4 * engine::json::MAX_BYTES;
 
 /// Bodies in flight, beyond the free part of each.
@@ -29,7 +29,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// How many requests of one caller wait at once for a turn.
 const LINE: usize = 32;
 
-/// What requests share.
+/// The shared resources of all requests.
 #[derive(Debug)]
 pub struct Load {
     /// Bytes of bodies.
@@ -53,7 +53,7 @@ pub struct Load {
 }
 
 impl Load {
-    /// What a server with so many connections gives.
+    /// The quotas of a server with this many connections.
     pub fn new(connections: usize) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let part = |of_eight: usize| (connections / 8).saturating_mul(of_eight).max(1);
@@ -74,7 +74,7 @@ impl Load {
     /// A turn at deciding an action of so many bytes; none is needed for a small one.
     ///
     /// # Errors
-    /// 429 or 503 when there is none.
+    /// 429 or 503 if there is none.
     pub async fn turn_to_decide(&self, caller: &Caller, bytes: usize) -> Result<Option<Part>, Problem> {
         if bytes <= SMALL_ACTION {
             return Ok(None);
@@ -85,7 +85,7 @@ impl Load {
     /// Room for a page of a list.
     ///
     /// # Errors
-    /// 429 or 503 when there is none.
+    /// 429 or 503 if there is none.
     pub async fn room_for_a_page(&self, caller: &Caller) -> Result<Part, Problem> {
         Ok(self.pages.take(caller.counted_as(), PAGE_IN_WORK).await?)
     }
@@ -93,7 +93,7 @@ impl Load {
     /// A turn at compiling policies.
     ///
     /// # Errors
-    /// 429 or 503 when there is none.
+    /// 429 or 503 if there is none.
     pub async fn turn_to_compile(&self, caller: &Caller) -> Result<Part, Problem> {
         Ok(self.compiling.take(caller.counted_as(), 1).await?)
     }
@@ -101,7 +101,7 @@ impl Load {
     /// A turn at looking for actions in a way that reads all of them: by text, or by the start of an id.
     ///
     /// # Errors
-    /// 429 or 503 when there is none.
+    /// 429 or 503 if there is none.
     pub async fn turn_to_search(&self, who: &str) -> Result<Part, Problem> {
         Ok(self.searching.take(who, 1).await?)
     }

@@ -6,6 +6,8 @@
 pub mod actions;
 pub mod auth;
 pub mod bundle;
+pub mod compress;
+mod cookie;
 pub mod dashboard;
 pub mod decisions;
 pub mod error;
@@ -18,6 +20,7 @@ pub mod identity;
 pub mod keys;
 pub mod load;
 pub mod openapi;
+mod origin;
 pub mod policies;
 pub mod policy_tests;
 pub mod records;
@@ -27,6 +30,9 @@ pub mod stats;
 
 use std::sync::Arc;
 
+use store::{Store, Visible};
+
+use crate::actor::Actor;
 use crate::bundle::shelf::Shelf;
 use crate::clock::Clock;
 use crate::events::Waiting;
@@ -36,35 +42,34 @@ use crate::metrics::Metrics;
 use crate::policies::Policies;
 use crate::presence::Presence;
 use crate::sessions::Sessions;
-use crate::store::Store;
 
-/// What the handlers share.
+/// The state that the handlers share.
 pub struct App {
     /// The one road from an action to an answer.
     pub gate: Gate,
     /// The policy set in force.
     pub policies: Arc<Policies>,
-    /// Who may ask.
+    /// The API keys.
     pub keys: Arc<Keys>,
     /// Which browsers are logged in.
     pub sessions: Sessions,
-    /// What is remembered.
+    /// The store.
     pub store: Arc<dyn Store>,
     /// The signed bundle of the policies.
     pub shelf: Shelf,
-    /// Who waits.
+    /// The waiting requests.
     pub waiting: Arc<Waiting>,
     /// For which held actions callers wait.
     pub presence: Arc<Presence>,
-    /// What is counted.
+    /// The metrics.
     pub metrics: Arc<Metrics>,
-    /// What time it is.
+    /// The clock.
     pub clock: Arc<dyn Clock>,
     /// Where the server listens.
     pub listening: Listening,
     /// The addresses at which the server listens.
     pub listening_at: Vec<std::net::SocketAddr>,
-    /// What proofs about unknown keys are made with.
+    /// The secret for proofs about unknown keys.
     pub unknown_keys: String,
     /// Origins whose pages count as the server's own.
     pub allow_origins: Vec<String>,
@@ -80,6 +85,13 @@ pub struct App {
     pub created: keys::Created,
     /// Held by the one request that audits the store.
     pub auditing: tokio::sync::Mutex<()>,
+}
+
+impl App {
+    /// The store as this caller sees it. A handler that answers to a caller who may see only its own asks nothing else.
+    pub fn seen_by(&self, caller: &Actor) -> Visible<'_> {
+        Visible::new(&*self.store, caller.sight())
+    }
 }
 
 /// Where the server listens.

@@ -1,4 +1,4 @@
-//! Policy files: what is in force, changing one, checking and simulating before that.
+//! Policy files: the set in force, changing a file, and checking and simulating before that.
 
 use std::collections::BTreeMap;
 
@@ -6,18 +6,19 @@ use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use engine::hash::{FileHash, PolicyHash};
+use engine::policy::PolicySource;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use serde_json::value::RawValue;
+use store::Filter;
 
 use super::Shared;
 use super::auth::Caller;
 use super::error::Problem;
 use super::extract::{JsonBytes, Params, json, read, with_etag};
+use crate::actor::Permission;
 use crate::gate::simulate::{MAX_ACTIONS, Sample};
 use crate::policies::{InForce, PolicyError, Precondition, compile};
-use crate::principal::Permission;
-use crate::store::{Filter, PolicySource};
 
 const MAX_HISTORY: u32 = 500;
 const DEFAULT_HISTORY: u32 = 50;
@@ -200,7 +201,7 @@ pub async fn simulate(
     caller: Caller,
     body: JsonBytes,
 ) -> Result<Response, Problem> {
-    caller.needs(Permission::SeeAll)?;
+    let actor = caller.needs(Permission::SeeAll)?;
     let SimulateBody { policies, actions, recorded } = body.parse()?;
     let too_many = |what: &str, most: u64| {
         Problem::bad_request("invalid_body", format!("`{what}` has at most {most} actions"))
@@ -217,7 +218,7 @@ pub async fn simulate(
         if !(1..=MAX_RECORDED).contains(&limit) {
             return Err(too_many("recorded", MAX_RECORDED.into()));
         }
-        let page = app.store.actions(Filter { limit, ..Filter::default() }).await?;
+        let page = app.seen_by(actor).actions(Filter { limit, ..Filter::default() }).await?;
         samples.extend(page.actions.into_iter().map(|row| Sample {
             id: Some(row.id),
             action: row.action,
@@ -270,7 +271,7 @@ pub async fn history(
     if !(1..=MAX_HISTORY).contains(&limit) {
         return Err(Problem::bad_request("invalid_query", format!("`limit` must be 1 to {MAX_HISTORY}")));
     }
-    // One more, to tell what the last one changed.
+    // One more, to find out the changes of the last one.
     let versions = app.store.policy_history(limit + 1).await?;
     let history: Vec<_> = versions
         .iter()

@@ -1,8 +1,9 @@
-//! The tests of a policy, as the file beside it. They are run by whoever has the engine: the command line, a browser.
+//! The tests of a policy, as the file next to it. Clients with the engine run them: the command line, a browser.
 
 use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
+use engine::policy::PolicySource;
 use serde_json::json;
 
 use super::Shared;
@@ -10,8 +11,7 @@ use super::auth::Caller;
 use super::error::Problem;
 use super::extract::{json, read, with_etag};
 use super::policies::precondition;
-use crate::principal::Permission;
-use crate::store::PolicySource;
+use crate::actor::Permission;
 
 /// `GET /v1/policies/{name}/tests`: the file as it is in the folder, with its hash as `ETag`.
 pub async fn one(

@@ -1,22 +1,23 @@
-//! Records for auditors: a stream's records in order, and the heads of streams. And records from wrappers that decide by
-//! themselves, on their way in.
+//! Records for auditors: a stream's records in order, and the heads of streams. And records from wrappers that decide
+//! by themselves, on their way in.
 
 use axum::extract::State;
 use axum::response::Response;
 use engine::hash::RecordHash;
+use engine::principal::Principal;
 use engine::record::Head;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use store::StoredRecord;
+use store::intake::{Refusal, Taken, is_local};
 
 use super::Shared;
 use super::auth::Caller;
 use super::error::Problem;
 use super::extract::{JsonBytes, Params, json, json_page};
+use crate::actor::Permission;
 use crate::gate::intake::is_local_name;
-use crate::principal::{Permission, Principal};
 use crate::quota::Part;
-use crate::store::StoredRecord;
-use crate::store::intake::{Refusal, Taken, is_local};
 
 const MAX_LIMIT: u32 = 1000;
 const DEFAULT_LIMIT: u32 = 100;
@@ -30,8 +31,8 @@ pub struct RecordParams {
     limit: Option<u32>,
 }
 
-/// `GET /v1/records`: without `stream`, of the only stream that is no local one. There may be fewer than asked for, when
-/// they are large; none are given only behind the last.
+/// `GET /v1/records`: without `stream`, of the only stream that is not a local one. Large records shorten the page;
+/// it is empty only after the last record.
 pub async fn list(
     State(app): State<Shared>,
     caller: Caller,
@@ -72,14 +73,14 @@ pub async fn audit(State(app): State<Shared>, caller: Caller) -> Result<Response
 /// The records as a list under `name`, byte for byte as they are stored.
 ///
 /// # Errors
-/// When one of them is no JSON: then its bytes cannot be part of a JSON answer.
+/// If one of them is not JSON: then its bytes cannot be part of a JSON answer.
 pub fn render(records: Vec<StoredRecord>, name: &str, room: Part) -> Result<Response, Problem> {
     let mut text = format!("{{\"{name}\":[");
     for (index, record) in records.into_iter().enumerate() {
         if index > 0 {
             text.push(',');
         }
-        // A record that somebody changed in the database is shown as it is, so that `verify` can name it.
+        // A record that was changed in the database is shown unchanged, so that `verify` can name it.
         if serde_json::from_str::<&RawValue>(&record.body).is_ok() {
             text.push_str(&record.body);
         } else {
@@ -153,7 +154,7 @@ pub async fn head(
     json(&HeadView::from(head))
 }
 
-/// Records that a wrapper made by itself.
+/// Records of a wrapper that decided locally.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct FromOutside {

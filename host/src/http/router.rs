@@ -3,13 +3,13 @@
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn_with_state, map_response};
 use axum::routing::{MethodRouter, delete, get, post, put};
 
 use super::error::Problem;
 use super::{
-    Shared, actions, bundle, dashboard, decisions, events, execution, guard, health, identity, keys, openapi,
-    policies, policy_tests, records, session, stats,
+    Shared, actions, bundle, compress, dashboard, decisions, events, execution, guard, health, identity,
+    keys, openapi, policies, policy_tests, records, session, stats,
 };
 
 /// One route: its method, its path, and what answers.
@@ -37,14 +37,14 @@ pub fn routes() -> Vec<Route> {
         route("post", "/v1/actions/{id}/result", post(execution::result)),
         route("post", "/v1/actions/{id}/replay", post(actions::replay)),
         route("post", "/v1/gate/decide", post(actions::decide)),
-        route("get", "/v1/decisions", get(decisions::list)),
-        route("get", "/v1/stats", get(stats::stats)),
+        route("get", "/v1/decisions", open(get(decisions::list))),
+        route("get", "/v1/stats", open(get(stats::stats))),
         route("get", "/v1/events", get(events::stream)),
         route("get", "/v1/policies", get(policies::list)),
         route("post", "/v1/policies/check", post(policies::check)),
         route("post", "/v1/policies/simulate", post(policies::simulate)),
-        route("get", "/v1/policies/history", get(policies::history)),
-        route("get", "/v1/policies/by-hash/{hash}", get(policies::by_hash)),
+        route("get", "/v1/policies/history", open(get(policies::history))),
+        route("get", "/v1/policies/by-hash/{hash}", open(get(policies::by_hash))),
         route("get", "/v1/policies/{name}", get(policies::one)),
         route("put", "/v1/policies/{name}", put(policies::put)),
         route("delete", "/v1/policies/{name}", delete(policies::delete)),
@@ -53,7 +53,7 @@ pub fn routes() -> Vec<Route> {
         route("delete", "/v1/policies/{name}/tests", delete(policy_tests::delete)),
         route("get", "/v1/bundle", get(bundle::bundle)),
         route("get", "/.well-known/jwks.json", get(bundle::keys)),
-        route("get", "/v1/records", get(records::list)),
+        route("get", "/v1/records", open(get(records::list))),
         route("post", "/v1/records", post(records::take_in)),
         route("get", "/v1/records/audit", get(records::audit)),
         route("get", "/v1/records/head", get(records::head)),
@@ -69,8 +69,13 @@ pub fn routes() -> Vec<Route> {
         route("get", "/health", get(health::health)),
         route("get", "/ready", get(health::ready)),
         route("get", "/metrics", get(health::metrics)),
-        route("get", "/openapi.json", get(openapi::document)),
+        route("get", "/openapi.json", open(get(openapi::document))),
     ]
+}
+
+/// A route whose answers hold no secret.
+fn open(handler: MethodRouter<Shared>) -> MethodRouter<Shared> {
+    handler.layer(map_response(compress::without_secrets))
 }
 
 /// Where the dashboard is. These are pages for people and no part of the API.
@@ -94,6 +99,7 @@ pub fn app(state: Shared) -> Router {
         })
         // The guard has taken in the whole body and knows the limit.
         .layer(DefaultBodyLimit::disable())
+        .layer(compress::layer())
         .layer(from_fn_with_state(state.clone(), guard::guard))
         .with_state(state)
 }

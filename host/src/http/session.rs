@@ -4,20 +4,21 @@
 //! the page's `Origin` and the session's CSRF token, which [`super::auth`] asks for.
 
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use engine::time::rfc3339;
 use serde::{Deserialize, Serialize};
 
 use super::auth::{Caller, MaybeCaller, Source};
+use super::cookie::{cookie, set_cookie};
 use super::error::Problem;
 use super::extract::{JsonBytes, json};
-use super::guard::reached_at;
+use super::origin::reached_at;
 use super::{App, Shared};
-use crate::principal::{Actor, Permission, Role};
+use crate::actor::{Actor, Permission, Role};
 use crate::sessions::{LONGEST, NoRandomness, csrf_token};
 
-/// Who is logged in, as the pages need it.
+/// The session, for the pages.
 #[derive(Serialize)]
 struct SessionView<'a> {
     principal: &'a str,
@@ -42,7 +43,7 @@ fn view(
     csrf_token: Option<String>,
     ends_ms: Option<i64>,
 ) -> Result<Response, Problem> {
-    // Everybody may see their own, so nothing on a page depends on it.
+    // Every key may see its own, so nothing on a page depends on it.
     let permissions = Permission::ALL.into_iter().filter(|permission| *permission != Permission::SeeOwn);
     json(&SessionView {
         principal: actor.name(),
@@ -59,7 +60,7 @@ fn view(
     })
 }
 
-/// What somebody logs in with: exactly one of the two.
+/// The credential for a login: exactly one of the two.
 #[derive(Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Login {
@@ -96,7 +97,7 @@ pub async fn begin(
         let detail = "the key of an agent does not log a person in";
         return Err(Problem::new(StatusCode::FORBIDDEN, "forbidden", detail));
     }
-    // Whoever logs in anew leaves nothing behind.
+    // A new login leaves no old session behind.
     if let Some(before) = cookie(&headers, app.listening.port) {
         app.sessions.end(before);
     }
@@ -138,7 +139,7 @@ struct LinkView {
     expires_at: String,
 }
 
-/// `POST /v1/session/links`: whoever opens the link is logged in as its maker.
+/// `POST /v1/session/links`: a person who opens the link is logged in as its maker.
 pub async fn link(
     State(app): State<Shared>,
     caller: Caller,
@@ -157,8 +158,8 @@ pub async fn link(
     Ok(response)
 }
 
-/// The address that logs in with a one-time token. What stands behind the `#` stays in the browser: it is in no log,
-/// and nothing that only looks at the address uses it up.
+/// The address that logs in with a one-time token. The part after the `#` stays in the browser: it is in no log, and a
+/// program that only previews the address does not use it up.
 pub fn login_url(server: &str, token: &str) -> String {
     format!("{server}/ui/login#{token}")
 }
@@ -169,58 +170,4 @@ fn required() -> Problem {
 
 fn no_randomness(error: NoRandomness) -> Problem {
     Problem::failed(&format!("the machine gives no random bytes: {error}"))
-}
-
-/// The name of the cookie. Browsers do not keep the cookies of two ports apart, so it has the port in it.
-fn cookie_name(port: u16) -> String {
-    format!("faramesh_session_{port}")
-}
-
-/// The secret that the cookie of this server brings, if there is one. Of two different ones, one is not from this
-/// server, so neither counts: what is returned then is the secret of no session.
-pub fn cookie(headers: &HeaderMap, port: u16) -> Option<&str> {
-    let name = cookie_name(port);
-    let lines = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
-    let pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    let mut ours = pairs.filter(|(given, _)| *given == name).map(|(_, value)| value);
-    let first = ours.next()?;
-    Some(if ours.all(|other| other == first) { first } else { "" })
-}
-
-fn set_cookie(
-    response: &mut Response,
-    app: &App,
-    headers: &HeaderMap,
-    secret: &str,
-    max_age: u64,
-) -> Result<(), Problem> {
-    let name = cookie_name(app.listening.port);
-    let origin = headers.get(header::ORIGIN).and_then(|origin| origin.to_str().ok());
-    let secure = if origin.is_some_and(|origin| origin.starts_with("https://")) { "; Secure" } else { "" };
-    let cookie = format!("{name}={secret}; Path=/; HttpOnly; SameSite=Strict; Max-Age={max_age}{secure}");
-    let cookie = HeaderValue::from_str(&cookie).map_err(|error| Problem::failed(&error.to_string()))?;
-    response.headers_mut().insert(header::SET_COOKIE, cookie);
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_the_cookie_of_this_server_counts_and_only_one() {
-        let of = |lines: &[&'static str]| {
-            let mut headers = HeaderMap::new();
-            for line in lines {
-                headers.append(header::COOKIE, HeaderValue::from_static(line));
-            }
-            cookie(&headers, 8000).map(str::to_owned)
-        };
-        assert_eq!(of(&["a=b; faramesh_session_8000=x;faramesh_session_8001=y"]).as_deref(), Some("x"));
-        assert_eq!(of(&["faramesh_session_8000=x; faramesh_session_8000=x"]).as_deref(), Some("x"));
-        assert_eq!(of(&["faramesh_session_8000=x", "faramesh_session_8000=z"]).as_deref(), Some(""));
-        for lines in [&["faramesh_session_8001=y"][..], &["faramesh_session_80000=y"], &["a"], &[]] {
-            assert_eq!(of(lines), None);
-        }
-    }
 }

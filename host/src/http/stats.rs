@@ -1,16 +1,16 @@
-//! Statistics: what the actions of a span of time got. What is counted is in [`crate::store::stats`].
+//! Statistics: the outcomes of actions over a period. [`store::stats`] defines the counts.
 
 use axum::extract::State;
 use axum::response::Response;
 use serde::Deserialize;
+use store::stats::Span;
+use store::time::parse_time;
 
 use super::Shared;
 use super::auth::Caller;
 use super::error::Problem;
 use super::extract::{Params, json};
-use crate::clock::parse_time;
-use crate::principal::Permission;
-use crate::store::stats::Span;
+use crate::actor::Permission;
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 const MAX_BUCKETS: u32 = 200;
@@ -18,7 +18,7 @@ const DEFAULT_BUCKETS: u32 = 48;
 /// 9999-12-31T23:59:59.999Z: later times have no RFC 3339 form.
 const LAST_MS: i64 = 253_402_300_799_999;
 
-/// What to count.
+/// The period and its parts.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StatsParams {
@@ -35,7 +35,7 @@ impl StatsParams {
                 bad(&format!("`{name}` must be an RFC 3339 time or Unix milliseconds, from 1970 on"))
             })
         };
-        // What comes at this very moment counts.
+        // Actions that arrive at this very moment count.
         let end = now_ms.saturating_add(1);
         let until_ms = self.until.map_or(Ok(end), |text| time("until", &text))?;
         let since_ms = self

@@ -1,6 +1,6 @@
 //! Changing one file of the policy folder, without ever showing half of it.
 //!
-//! A link stays a link, and a file keeps its owner and its mode. Nothing is brought into force here.
+//! A link stays a link, and a file keeps its owner and its mode. Nothing is activated here.
 
 use std::fs::{self, File, Metadata};
 use std::io::{self, ErrorKind, Write as _};
@@ -24,7 +24,7 @@ pub(super) fn write(folder: &Path, name: &str, content: &[u8]) -> io::Result<()>
     };
     let mut random = [0; 8];
     getrandom::fill(&mut random).map_err(io::Error::other)?;
-    // The name starts with a dot, so it is no policy while it is being written.
+    // The name starts with a dot, so the file is not read as a policy while it is being written.
     let temporary =
         beside.join(format!(".{}.{:016x}.new", file_name.to_string_lossy(), u64::from_ne_bytes(random)));
     let written = (|| {
@@ -136,7 +136,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("a.yaml");
         fs::write(&file, "old").unwrap();
-        // Only root can give a file away; for others the owner is kept all the same.
+        // Only root can change the owner of a file; for other users the owner does not change anyway.
         let given = std::os::unix::fs::chown(&file, Some(1234), Some(1234)).is_ok();
         for mode in [0o600, 0o640, 0o664] {
             fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();

@@ -3,17 +3,17 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use engine::policy::PolicySource;
+use engine::principal::Principal;
+
 use super::folder::Listing;
 use super::settle::Settling;
 use super::{
     InForce, Policies, PolicyError, Precondition, change, compile, holds, names, unreadable, within_limit,
 };
-use crate::principal::Principal;
-use crate::store::PolicySource;
 
 impl Policies {
-    /// Writes a policy file and brings the set with it into force. The first part of the answer says whether the
-    /// file is new.
+    /// Writes a policy file and activates the set with it. The first part of the answer says whether the file is new.
     ///
     /// # Errors
     /// When the file is not the one that the caller believes it to be, the set with the new one has errors, or it
@@ -40,7 +40,7 @@ impl Policies {
         Ok((old.is_none(), in_force))
     }
 
-    /// Deletes a policy file and brings the set without it into force.
+    /// Deletes a policy file and activates the set without it.
     ///
     /// # Errors
     /// As [`Policies::put`], and when there is no such file.
@@ -61,9 +61,8 @@ impl Policies {
         self.change(name, after, Some(old), by).await
     }
 
-    /// The other files of the set that a change of `name` makes: those in force, since a change of the folder that is
-    /// not finished must not come into force with this one. With none in force, those in the folder, when it stands
-    /// still.
+    /// The other files of the set after a change of `name`: those in force, since an unfinished change of the folder
+    /// must not be activated with this one. With none in force, those in the folder, if it is not changing.
     fn others(
         &self,
         name: &str,

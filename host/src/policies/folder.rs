@@ -1,19 +1,19 @@
 //! The policy folder as files: reading all of them, and naming those that were meant to be read and cannot be.
 //!
-//! The names are in [`names`](super::names), changing a file is in [`change`](super::change). What the policies mean is
-//! not looked at here.
+//! The names are in [`names`](super::names), changing a file is in [`change`](super::change). The meaning of the
+//! policies is not examined here.
 
 use std::fs::{self, File, Metadata};
 use std::io::{self, ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 
 use engine::diagnostic::{self, Diagnostic};
+use engine::policy::PolicySource;
 use engine::policy::yaml::{self, Kind, MAX_FILE_BYTES};
 use engine::span::LineIndex;
 
 use super::names::{Named, named};
 use super::places::Places;
-use crate::store::PolicySource;
 
 /// The most bytes that are read of one file: many more than a policy may have, so that the engine sees the whole of
 /// one that is too large, and says so by its size and its hash.
@@ -27,22 +27,22 @@ const MAX_DEPTH: usize = 16;
 /// The most mistakes that are named.
 const MAX_MISTAKES: usize = 100;
 
-/// What is in the folder.
+/// The content of the folder.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Listing {
     /// The policies, in the order of their names.
     pub sources: Vec<PolicySource>,
     /// The files of tests, in the order of their names.
     pub tests: Vec<PolicySource>,
-    /// What was meant to be read and is not, each an error, in the order of the names.
+    /// The files that look like policies but are not read, each an error, in the order of the names.
     pub mistakes: Vec<Diagnostic>,
-    /// What the file system says of each policy, in the order of `sources`.
+    /// The metadata of each policy, in the order of `sources`.
     pub stamps: Vec<Stamp>,
     /// Where a change of them can happen.
     pub places: Places,
 }
 
-/// What the file system says of a file: it changes with every write, whatever is written.
+/// The file system's metadata of a file: it changes with every write, whatever the content.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Stamp {
     /// Which file it is.
@@ -98,7 +98,7 @@ pub fn read(folder: &Path) -> io::Result<Listing> {
 /// Reads one file of the folder.
 ///
 /// # Errors
-/// When it cannot be read, is no plain file, or is too large to be a policy.
+/// If it cannot be read, is not a plain file, or is too large for a policy.
 pub fn read_one(folder: &Path, name: &str) -> io::Result<Vec<u8>> {
     match open(&folder.join(name))? {
         Opened::File(file, _) => content(file),
@@ -118,7 +118,7 @@ enum Opened {
     Special,
 }
 
-/// Opens a plain file, through a link too, and never waits for anybody at the other end.
+/// Opens a plain file, through a link too, and never blocks on a pipe without a writer.
 fn open(path: &Path) -> io::Result<Opened> {
     let kind = |about: &Metadata| match (about.is_file(), about.is_dir()) {
         (true, _) => None,

@@ -1,11 +1,14 @@
-//! A look at the folder: what is finished there comes into force, what has errors is refused, the rest waits.
+//! A look at the folder: finished edits are activated, faulty ones are refused, the rest waits.
 
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::PoisonError;
 use std::time::{Duration, Instant, SystemTime};
 
+use engine::policy::PolicySource;
+use engine::principal::Principal;
 use engine::tighten::only_tightens;
+use store::Store;
 
 use super::folder::{Listing, Stamp};
 use super::places::Places;
@@ -15,10 +18,8 @@ use super::settle::{Pending, Settling, Writers};
 use super::watch::{Shared, Watching};
 use super::{Policies, PolicyError, Trouble, blocking, compile, unreadable};
 use crate::metrics::Reload;
-use crate::principal::Principal;
-use crate::store::{PolicySource, Store};
 
-/// What came of a look at the folder.
+/// The result of a look at the folder.
 #[derive(Debug, Default)]
 pub struct Look {
     /// When to look again, because something waits.
@@ -28,7 +29,7 @@ pub struct Look {
 }
 
 impl Policies {
-    /// Looks at the folder, and brings into force what is finished there and has no errors.
+    /// Looks at the folder, and activates finished edits without errors.
     pub async fn look(&self, told: &Shared) -> Look {
         let mut settling = self.turn.lock().await;
         let before = told.so_far();
@@ -58,7 +59,7 @@ impl Policies {
         if let Ok(listing) = &seen
             && let Err(error) = self.tighten(listing, &settling, &writers, now).await
         {
-            // It is tried again when the folder has stood still.
+            // It is tried again once the folder is unchanged for long enough.
             tracing::error!(%error, "a policy set that only tightens could not come into force at once");
         }
         // Some of it may be in force by now.
@@ -68,11 +69,11 @@ impl Policies {
         };
         let all_in_force = waiting.is_empty() && seen.is_ok_and(|listing| listing.mistakes.is_empty());
         self.wait_for((!all_in_force).then(|| Pending::of(waiting, &writers)));
-        // What waits for its writer waits for an event.
+        // A file that is still being written waits for an event.
         Look { next: Some(left).filter(|left| !left.is_zero()), places }
     }
 
-    /// Brings a folder that stands still into force, or refuses it.
+    /// Activates a folder that is not changing, or refuses it.
     pub(super) async fn settle(&self, seen: Result<Listing, String>) {
         let listing = match seen {
             Ok(listing) => listing,
@@ -101,8 +102,8 @@ impl Policies {
         }
     }
 
-    /// Brings the finished files into force beside the others as they were, where that only tightens: what is being
-    /// written elsewhere in the folder, or is a mistake there, must not hold up a rule that denies.
+    /// Activates the finished files together with the old versions of the others, if that only tightens: a file that is
+    /// still being written, or a mistake elsewhere in the folder, must not delay a rule that denies.
     async fn tighten(
         &self,
         listing: &Listing,
@@ -116,7 +117,7 @@ impl Policies {
         };
         let finished: Vec<_> = listing.sources.iter().filter(is_finished).cloned().collect();
         let mut next = in_force.sources.clone();
-        // Each by itself: one that permits more must not hold up another one that denies.
+        // Each separately: one that permits more must not delay another one that denies.
         let next = blocking(move || {
             for source in finished {
                 let mut with = next.clone();
@@ -159,8 +160,8 @@ impl Policies {
     }
 }
 
-/// The first listing, once it has stood still for `settled`, or is the one that was in force last; none where it does
-/// not stand still. Then it is looked at again and again, as every edit is.
+/// The first listing, once it has been unchanged for `settled`, or is the one that was in force last; none if it keeps
+/// changing. Then later looks handle it, like every edit.
 pub(super) async fn first_listing(
     reader: &Reader,
     folder: &Path,

@@ -1,6 +1,6 @@
 //! Which names in a policy folder are read, which are ignored and which are mistakes: the one list of it.
 //!
-//! | name | what it is |
+//! | name | kind |
 //! | --- | --- |
 //! | `a.yaml`, `a.yml` | a policy |
 //! | `a.test.yaml`, `a.test.yml` | tests of a policy |
@@ -10,19 +10,19 @@
 //! | `a.YAML`, `a.yaml.txt`, `a.yaml.off` | a mistake: it looks like a policy and no program reads it as one |
 //! | anything else | ignored, unless it reads as a policy: then a mistake too |
 //!
-//! Links count as what they lead to. A folder, a pipe, a socket or a device whose name is one of a policy is a mistake,
-//! and so is a folder with YAML files in it.
+//! Links count as their targets. A folder, a pipe, a socket or a device with the name of a policy is a mistake, and
+//! so is a folder with YAML files in it.
 
 use engine::policy::is_policy_file;
 
 /// The most bytes of a name that can be made through the API.
 const MAX_NAME: usize = 105;
-/// The endings, in small letters, of what editors and other programs leave beside a file.
+/// The lower-case endings of files that editors and other programs leave next to a file.
 const LEFT_BEHIND: [&str; 9] = ["~", ".bak", ".orig", ".rej", ".swp", ".swo", ".swx", ".tmp", ".old"];
-/// The endings, in small letters, of what people put beside policies.
+/// The lower-case endings of files that people keep next to policies.
 const DOCUMENTS: [&str; 3] = [".md", ".markdown", ".schema.json"];
 
-/// What a name in the folder is, before anything but the name is looked at.
+/// The kind of a name in the folder, before anything but the name is examined.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Named {
     /// A policy.
@@ -33,11 +33,11 @@ pub enum Named {
     Ignored,
     /// The name of a file that was meant to be read and is not.
     Mistaken,
-    /// It depends on what is in it.
+    /// It depends on the content.
     Other,
 }
 
-/// Tells what the name is.
+/// Classifies the name.
 pub fn named(name: &str) -> Named {
     let lower = name.to_ascii_lowercase();
     let ends = |endings: &[&str]| endings.iter().any(|ending| lower.ends_with(ending));

@@ -1,8 +1,8 @@
 //! Whether actions that are known would be permitted more by another policy set: the newest recorded ones, and those
 //! in the files of tests.
 //!
-//! It is a second look beside [`engine::tighten`], which looks at the files: a set that is seen to only tighten, and
-//! permits a known action all the same, is not put in force at once.
+//! It is a second check after [`engine::tighten`], which compares the files: a set that seems to only tighten, but
+//! permits a known action, is not activated at once.
 
 use engine::canonical::Canonical;
 use engine::decision::Outcome;
@@ -11,8 +11,9 @@ use engine::suite;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::runtime::{Pool, RuntimeError};
-use crate::store::{DecisionRecord, PolicySource};
+use engine::policy::PolicySource;
+use runtime::{Pool, RuntimeError};
+use store::DecisionRecord;
 
 /// The most recorded actions that are tried.
 pub(super) const MAX_RECORDED: u32 = 100;
@@ -60,7 +61,7 @@ impl Samples {
         let outcome = |pool: &Pool, action: &[u8]| {
             let verdict = pool.decide(action, state.as_bytes())?;
             let decided = serde_json::from_str::<Decided>(verdict.decision.get());
-            decided.map(|decided| decided.outcome).map_err(|error| RuntimeError::Garbled(error.to_string()))
+            decided.map(|decided| decided.outcome).map_err(|error| RuntimeError::Garbled(error.into()))
         };
         for action in &self.0 {
             if outcome(after, action)? < outcome(before, action)? {

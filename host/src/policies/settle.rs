@@ -1,8 +1,8 @@
-//! When a change of the folder is finished: what was seen of it, and since when it has not changed.
+//! When a change of the folder is finished: its last observed state, and since when it has not changed.
 //!
 //! A file is finished at once when it was renamed into its place, or closed by the program that wrote it; any other
-//! when it has stood still for a second and no program is known to be writing it. The time comes in as an argument, and
-//! nothing is read or brought into force here.
+//! when it has been unchanged for a second and no program is known to be writing it. The time is an argument, and
+//! nothing is read or activated here.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -12,10 +12,10 @@ use serde::Serialize;
 
 use super::folder::{Listing, Stamp};
 
-/// How long the folder must have stood still before a change counts that may permit more than before.
+/// How long the folder must be unchanged before a change counts that may permit more than before.
 pub const SETTLED: Duration = Duration::from_secs(1);
 
-/// What the operating system has told of the files.
+/// The operating system's notifications about the files.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Writers {
     /// The names of files that a program writes and has not closed.
@@ -33,7 +33,7 @@ pub struct Pending {
     pub files: Vec<String>,
 }
 
-/// What can be told apart of a file from one look to the next.
+/// The observable state of a file from one look to the next.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Mark {
     File(Stamp, FileHash),
@@ -41,7 +41,7 @@ enum Mark {
     Gone,
 }
 
-/// What was seen of the folder so far.
+/// The observed state of the folder.
 #[derive(Debug, Default)]
 pub struct Settling {
     files: BTreeMap<String, (Mark, Instant)>,
@@ -49,17 +49,17 @@ pub struct Settling {
     unreadable: Option<(String, Instant)>,
     /// When the folder could be read again.
     readable_since: Option<Instant>,
-    /// How long it must stand still.
+    /// How long it must be unchanged.
     settled: Duration,
 }
 
 impl Settling {
-    /// Nothing was seen so far. The folder must stand still for `settled`.
+    /// Without observations so far. The folder must be unchanged for `settled`.
     pub fn new(settled: Duration) -> Self {
         Settling { settled, ..Settling::default() }
     }
 
-    /// Takes in what was seen at `now`.
+    /// Adds an observation at `now`.
     pub fn looked(&mut self, seen: Result<&Listing, &str>, now: Instant) {
         let listing = match seen {
             Ok(listing) => listing,
@@ -85,12 +85,12 @@ impl Settling {
             }
         }
         self.files.extend(marks.into_iter().map(|(name, mark)| (name, (mark, now))));
-        // What is gone for longer than anything waits is forgotten.
+        // A file that has been gone for longer than anything waits is forgotten.
         let settled = self.settled;
         self.files.retain(|_, (mark, since)| *mark != Mark::Gone || now.duration_since(*since) <= settled);
     }
 
-    /// How long it takes until the whole folder has stood still for long enough; zero when it has.
+    /// How long until the whole folder has been unchanged for long enough; zero if it has.
     pub fn left(&self, now: Instant) -> Duration {
         let folder = self.unreadable.as_ref().map(|(_, since)| *since).or(self.readable_since);
         let newest = self.files.values().map(|(_, since)| *since).chain(folder).max();
@@ -129,8 +129,9 @@ impl Pending {
 
 #[cfg(test)]
 mod tests {
+    use engine::policy::PolicySource;
+
     use super::*;
-    use crate::store::PolicySource;
 
     const PART: Duration = Duration::from_millis(400);
 

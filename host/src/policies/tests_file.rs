@@ -1,15 +1,15 @@
-//! The tests of a policy: the file `STEM.test.yaml` beside it. It is no policy and never in force, so changing it is
-//! no record; it is written as carefully as a policy all the same. The tests are not run here.
+//! The tests of a policy: the file `STEM.test.yaml` next to it. It is not a policy and never in force, so a change of
+//! it is not recorded; it is still written as carefully as a policy. The tests are not run here.
 
 use std::path::Path;
 use std::str;
 
 use engine::diagnostic::{Code, Diagnostic, Severity};
+use engine::policy::PolicySource;
 use engine::span::{LineIndex, Span};
 use engine::suite;
 
 use super::{Policies, PolicyError, Precondition, blocking, folder, holds, names, within_limit};
-use crate::store::PolicySource;
 
 const ENDING: &str = ".test.yaml";
 const SHORT_ENDING: &str = ".test.yml";
@@ -18,7 +18,7 @@ impl Policies {
     /// The file of tests of a policy.
     ///
     /// # Errors
-    /// [`PolicyError::NoTests`] when there is none.
+    /// [`PolicyError::NoTests`] if there is none.
     pub async fn tests(&self, policy: &str) -> Result<PolicySource, PolicyError> {
         let found = if names::is_policy_name(policy) { self.find_tests(policy).await?.1 } else { None };
         found.ok_or_else(|| PolicyError::NoTests(policy.to_owned()))

@@ -1,7 +1,7 @@
 //! Notices edits of the policy folder.
 //!
-//! The operating system says when something changed, and which files are still being written; looking by itself covers
-//! folders for which it does not. What an edit means is not decided here.
+//! The operating system reports changes, and which files are still being written; polling covers folders for which it
+//! does not. The effect of an edit is not decided here.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -23,7 +23,7 @@ const QUIET: Duration = Duration::from_millis(60);
 const PATIENCE: Duration = Duration::from_millis(500);
 /// How often the folder is looked at without being told.
 const POLL: Duration = Duration::from_secs(2);
-/// How often a folder is looked at of which nobody tells, or in which something waits for its writer.
+/// How often to poll a folder without notifications, or one with a file that is still being written.
 const CLOSE_POLL: Duration = Duration::from_millis(500);
 /// Whether the system tells when a file is closed.
 const TELLS_OF_CLOSING: bool = cfg!(any(target_os = "linux", target_os = "android"));
@@ -44,7 +44,7 @@ pub async fn follow(policies: Arc<Policies>, mut closing: watch::Receiver<bool>)
             () = closed(&mut closing) => return,
             looked = looking => (watching, next, changed) = looked,
         }
-        // What happened before the new watch was there, it does not tell.
+        // The new watch does not report events from before it existed.
         if changed {
             continue;
         }
@@ -60,18 +60,18 @@ pub async fn follow(policies: Arc<Policies>, mut closing: watch::Receiver<bool>)
     }
 }
 
-/// What was told of one file last.
+/// The last notification about one file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Last {
     Written,
     Finished,
 }
 
-/// What the operating system told.
+/// The notifications of the operating system.
 #[derive(Debug, Default)]
 pub struct Told {
     places: Places,
-    /// What was told of a file last, and its number among all that was told.
+    /// The last notification about a file, and its number among all notifications.
     last: BTreeMap<PathBuf, (Last, u64)>,
     count: u64,
 }
@@ -157,7 +157,7 @@ impl Shared {
 
 /// The watches that are set.
 pub struct Watching {
-    /// What they told.
+    /// The notification.
     pub told: Shared,
     tell: mpsc::Sender<()>,
     watcher: Option<RecommendedWatcher>,
@@ -242,7 +242,7 @@ fn unwatched(error: &notify::Error) {
     tracing::warn!(%error, "the policy folder is not watched, only looked at every half second");
 }
 
-/// What tells a folder from another one that took its place.
+/// Distinguishes a folder from another one that took its place.
 type Identity = Option<(u64, u64)>;
 
 #[cfg(unix)]

@@ -1,7 +1,7 @@
 //! Connections: how many there may be, how long a silent one stays, and which one goes when there are too many.
 //!
-//! Requests themselves are answered by the router. Here a connection is only ever in one of two states: the server works
-//! for it, or waits for the other side to send or to take something.
+//! Requests themselves are answered by the router. Here a connection is only ever in one of two states: the server
+//! works for it, or waits for the other side to send or to take something.
 
 use std::collections::HashMap;
 use std::io;
@@ -29,14 +29,14 @@ use tokio::time::Sleep;
 use crate::events::closed;
 use crate::metrics::Metrics;
 
-/// The most bytes of a request's head, and of what is read or written ahead on one connection.
+/// The most bytes of a request's head, and of the read and write buffers of one connection.
 const BUFFER: usize = 16 * 1024;
 /// How long accepting rests after the system has refused a descriptor.
 const REST: Duration = Duration::from_millis(50);
 /// How often the log says that there are too many connections.
 const SAID: Duration = Duration::from_secs(10);
 
-/// What holds for every connection.
+/// The limits of every connection.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     /// How many there may be at once.

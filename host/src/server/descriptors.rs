@@ -1,9 +1,9 @@
 //! How many descriptors this process may have, and how many of them are for connections.
 
-/// What is left for the policy folder, the database and its readers, the listeners and the log.
+/// The descriptors reserved for the policy folder, the database and its readers, the listeners and the log.
 #[cfg(unix)]
 const RESERVED: u64 = 128;
-/// What is counted on where the system does not say: the usual limit of old.
+/// The limit to assume if the system does not state one: the traditional default.
 #[cfg(unix)]
 const USUAL: u64 = 1024;
 
@@ -31,7 +31,7 @@ pub(super) fn raise(wanted: usize) -> usize {
     most
 }
 
-/// Elsewhere a connection is no descriptor.
+/// On other systems a connection does not use a descriptor.
 #[cfg(not(unix))]
 pub(super) fn raise(wanted: usize) -> usize {
     wanted

@@ -125,7 +125,7 @@ fn actions_are_found_by_id_and_prefix_only_by_those_who_may() {
     let action = app.refund(45.0);
     let path = format!("/v1/actions/{}", id(&action));
     assert_eq!(app.get(&path).send().ok(), action);
-    // Those who see all actions are told whose each is.
+    // Callers who see all actions see the owner of each.
     let mut whose = action.clone();
     whose["principal"] = json!("anonymous");
     assert_eq!(app.get(&format!("/v1/actions/{}", &id(&action)[..8])).key(&app.admin).send().ok(), whose);
@@ -173,6 +173,18 @@ fn lists_are_filtered_and_paged() {
         app.get(&format!("/v1/actions?{query}")).send().problem(400, "invalid_query");
     }
     app.get("/v1/actions?cursor=mine").send().problem(400, "bad_cursor");
+}
+
+#[test]
+fn a_time_that_no_calendar_has_is_refused() {
+    let app = TestApp::start();
+    for since in ["2024-01-1", "2024-001-1", "2024-1-001", "02024-1-01", "2024-01-01T12:00:60Z", "2024-02-30"]
+    {
+        app.get(&format!("/v1/actions?since={since}")).send().problem(400, "invalid_query");
+    }
+    for since in ["2024-02-29", "2024-01-01T12:00:59Z", "2024-01-01T12:00:59.5%2B01:00", "1704110399000"] {
+        app.get(&format!("/v1/actions?since={since}")).send().ok();
+    }
 }
 
 #[test]
@@ -255,7 +267,7 @@ fn a_decision_is_explained_and_replayed_under_the_policies_that_made_it() {
 /// Another module that decides the same: the bytes of this one with a custom section behind them, which means
 /// nothing (WebAssembly core specification §5.5.3).
 fn another_engine() -> Vec<u8> {
-    let mut wasm = host::runtime::ENGINE_WASM.to_vec();
+    let mut wasm = runtime::ENGINE_WASM.to_vec();
     wasm.extend([0, 4, 3, b'o', b'l', b'd']);
     wasm
 }

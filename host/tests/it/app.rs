@@ -8,23 +8,23 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use host::audit::Audit;
 use host::clock::HandClock;
 use host::config::{Config, Settings};
 use host::server::{Server, StartError};
-use host::store::Store as _;
-use host::store::sqlite::SqliteStore;
 use serde_json::{Value, json};
+use store::Store as _;
+use store::audit::Audit;
+use store::sqlite::SqliteStore;
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 
 /// 2026-11-22T12:00:00Z
 pub const NOON: i64 = 1_795_348_800_000;
 
-/// How long the policy folder must have stood still; a second would be too long for hundreds of tests.
+/// How long the policy folder must be unchanged; a second would be too long for hundreds of tests.
 pub const SETTLED: Duration = Duration::from_millis(40);
 
-/// The policy of the tutorial, and what the tests need beside it.
+/// The policy of the tutorial, and further rules for the tests.
 pub const POLICY: &str = r#"
 rules:
   - id: small-refunds
@@ -96,7 +96,7 @@ impl TestApp {
         TestApp::open(folder, now_ms, config, Duration::from_millis(20))
     }
 
-    /// The same server again, for which the policy folder never stands still for long enough.
+    /// The same server again, for which the policy folder is never unchanged for long enough.
     pub fn never_settled(self) -> Self {
         let folder = self.stop();
         let mut config = config(folder.path(), |_| {});
@@ -151,7 +151,7 @@ impl TestApp {
         drop(self.stop.take());
         if let Some(server) = self.server.take() {
             server.join().unwrap();
-            // Whatever a test did, every row follows from the records.
+            // After any test, every row follows from the records.
             if !self.edited.load(Ordering::Relaxed) && !std::thread::panicking() {
                 assert_eq!(audit(&self.store).problems, []);
             }
@@ -236,7 +236,7 @@ fn folder(policies: &[(&str, &str)]) -> TempDir {
     folder
 }
 
-/// What an audit of the store finds.
+/// The findings of an audit of the store.
 pub fn audit(store: &SqliteStore) -> Audit {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime.block_on(store.audit()).unwrap()

@@ -1,4 +1,4 @@
-//! People answer for held actions, or nobody does.
+//! People answer held actions, or they expire.
 
 use serde_json::{Value, json};
 
@@ -89,7 +89,7 @@ fn a_token_approves_once_and_without_a_key() {
     let held = app.refund(340.0);
     let path = format!("/v1/actions/{}", id(&held));
     let token = app.get(&path).key(&app.admin).send().ok()["approval_token"].clone();
-    // From here on a caller without a key is nobody.
+    // From here on a caller without a key has no access.
     app.key("bot", "agent");
     app.get(&path).send().problem(401, "key_required");
     let approval = format!("{path}/approval");

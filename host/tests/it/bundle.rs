@@ -1,4 +1,4 @@
-//! The signed bundle: what it holds, how long it stays the same, and who can check it.
+//! The signed bundle: its content, how long it stays the same, and its verification.
 
 use std::fs;
 

@@ -1,5 +1,4 @@
-//! What a wrapper says is decided again on arrival: a forged history is kept as what somebody said, and counts for
-//! nothing.
+//! A wrapper's decisions are repeated on arrival: a forged history is kept as the wrapper's account, and has no effect.
 
 use std::sync::atomic::Ordering;
 
@@ -55,7 +54,7 @@ fn a_forged_permission_is_kept_as_contradicted_and_moves_nothing() {
     let listed: Vec<_> = list["actions"].as_array().unwrap().iter().map(|action| &action["id"]).collect();
     assert_eq!(listed, [&json!(honest)]);
     assert_eq!(action(&app, &honest)["contradicted"], false);
-    // What the stream says is in the action's history, and so is what this server says to it.
+    // The action's history has the stream's account and this server's own decision.
     let events = app.get(&format!("/v1/actions/{id}/events")).key(&app.admin).send().ok();
     let events = events["events"].as_array().unwrap();
     let told: Vec<_> =
@@ -99,7 +98,7 @@ fn approvals_that_the_policy_does_not_take_open_nothing() {
     let problem = local.send(&app, &app.admin, 0).problem(422, "impossible_move");
     assert!(problem["detail"].as_str().unwrap().contains("no record has"), "{problem}");
 
-    // Both answered: that is what the wrapper's own people said, and it is shown as such.
+    // Both answered: those are claims of the wrapper's own people, and they are shown as such.
     let mut local = Local::begin(&app, "local-third");
     let id = action_id(3);
     let held = local.pass(&app, &id, &wire, &json!({}));

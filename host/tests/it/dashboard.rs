@@ -138,7 +138,7 @@ fn no_page_can_run_what_is_not_of_this_server() {
         }
         assert!(head.contains("camera=()") && head.contains("geolocation=()"), "{head}");
     }
-    // Whoever else asks for a name gets nothing of it.
+    // A request for the name from another origin gets nothing.
     let foreign = app.get("/ui/").header("host", "evil.example").send();
     foreign.problem(403, "host_not_allowed");
 }

@@ -72,7 +72,7 @@ fn what_cannot_be_decided_again_says_why() {
             "",
         ]
     );
-    // What a wrapper holds is no action here, and what could not be read is none anywhere.
+    // An action held by a wrapper is not an action here, and unreadable bytes never are.
     let statuses: Vec<_> = found.iter().map(|decision| decision["status"].clone()).collect();
     let (allowed, denied, none) = (json!("allowed"), json!("denied"), Value::Null);
     assert_eq!(statuses, [&allowed, &denied, &denied, &none, &allowed, &none, &allowed].map(Value::clone));

@@ -23,7 +23,7 @@ fn event(app: &TestApp, action: &Value, event: &str) -> Reply {
     }
 }
 
-/// An action that stands at `status`.
+/// An action with the status `status`.
 fn brought_to(app: &TestApp, status: &str) -> Value {
     let (amount, events): (f64, &[&str]) = match status {
         "allowed" => (45.0, &[]),

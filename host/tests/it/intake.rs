@@ -1,5 +1,5 @@
-//! Records that wrappers made by themselves: taken in whole or not at all, once, from who began the stream, and shown
-//! beside everything else. The server's own stream is none of their business.
+//! Records of wrappers that decided locally: ingested whole or not at all, once, from the key that began the stream,
+//! and shown with all others. They do not touch the server's own stream.
 
 use engine::canonical::Canonical;
 use engine::chain::Verifier;
@@ -105,7 +105,7 @@ fn what_a_wrapper_decided_is_kept_and_shown() {
     let kinds: Vec<_> = events["events"].as_array().unwrap().iter().map(|event| &event["kind"]).collect();
     assert_eq!(kinds, ["decision", "start", "result"]);
     assert_eq!(app.get(&format!("/v1/actions/{failed}")).key(&key).send().ok()["error"], "card declined");
-    // Found by what is in it, and by the start of its id.
+    // Found by its text, and by the start of its id.
     let found = app.get("/v1/actions?q=%22amount%22:5000").key(&app.admin).send().ok();
     assert_eq!(found["actions"][0]["id"], denied);
     app.get("/v1/actions/00000001").key(&key).send().ok();
@@ -205,7 +205,7 @@ fn a_stream_belongs_to_who_began_it() {
     app.get(&path).key(&two).send().problem(403, "foreign_stream");
     assert_eq!(head(&app, &app.key("viewer", "viewer"), NAME)["size"], 1);
     assert_eq!(head(&app, &two, "local-three")["size"], 0);
-    // The server's own is nobody's.
+    // No key may append to the server's own.
     let own = own(&app)["stream"].as_str().unwrap().to_owned();
     app.get(&format!("/v1/records/head?stream={own}")).key(&two).send().problem(403, "foreign_stream");
     app.post("/v1/records")
@@ -266,7 +266,7 @@ fn policies_that_were_never_here_are_unknown() {
     assert_eq!(local.send(&app, &app.admin, 0).problem(409, "unknown_policy")["seq"], 1);
     assert_eq!(head(&app, &app.admin, NAME)["size"], 0, "not even the first record was taken");
 
-    // What was in force before is known for good.
+    // An earlier set in force stays known for good.
     std::fs::write(app.policy_file("support-agent.yaml"), "rules: [{ match: { tool: a }, allow: true }]")
         .unwrap();
     app.until("the new policies", || (Local::begin(&app, NAME).policy_hash != known).then_some(()));
@@ -311,7 +311,7 @@ fn a_record_that_does_not_hold_what_it_must_is_refused() {
     let spoils: [(Spoil, &str); 7] = [
         (|decision| decision["request_hash"] = json!("ab".repeat(32)), "request_hash"),
         (|decision| decision["request_hash"] = Value::Null, "request_hash"),
-        // What is shown of an action is put together of its parts.
+        // The shown action is put together from its parts.
         (|decision| decision["status"] = json!("succeeded"), "as the engine prints"),
         (|decision| decision["id"] = json!(action_id(7)), "as the engine prints"),
         (|decision| decision["outcome"] = json!("HALT"), "contradicts"),

@@ -1,4 +1,4 @@
-//! What happens between a decision and its record: a store that lets something else come first, just once.
+//! Events between a decision and its record: a store that lets something else come first, just once.
 
 use std::future::Future;
 use std::path::PathBuf;
@@ -9,22 +9,24 @@ use std::time::Duration;
 use engine::decision::{Outcome, ReasonCode};
 use engine::hash::{EngineHash, PolicyHash};
 use engine::lifecycle::Status;
+use engine::policy::PolicySource;
+use engine::principal::Principal;
 use engine::record::{Draft, Head};
-use host::audit::Audit;
+use host::actor::{Actor, Role};
 use host::clock::HandClock;
 use host::gate::approval::PersonsAnswer;
-use host::gate::{Answer, Gate, GateError, Ttls};
+use host::gate::{Gate, GateError, Ttls};
 use host::keys::{Keys, NewKey};
 use host::metrics::Metrics;
 use host::policies::{Policies, Precondition};
-use host::principal::{Actor, Principal, Role};
-use host::runtime::Module;
-use host::store::intake::{NewRecords, Taken};
-use host::store::sqlite::SqliteStore;
-use host::store::stats::{Span, Stats};
-use host::store::{
-    self, ActionRow, Change, DecisionRecord, Event, Filter, Idempotency, KeyRow, NewAction, NewPolicySet,
-    Page, PolicySource, PolicyVersion, Receipt, Store, StoredRecord, Written,
+use runtime::Module;
+use store::audit::Audit;
+use store::intake::{NewRecords, Taken};
+use store::sqlite::SqliteStore;
+use store::stats::{Span, Stats};
+use store::{
+    self, ActionRow, Change, DecisionRecord, Event, Filter, IdempotentRequest, KeyRow, NewAction,
+    NewPolicySet, Page, PolicyVersion, Receipt, Sight, Store, StoredRecord, Written,
 };
 use tokio::sync::broadcast;
 
@@ -58,17 +60,17 @@ macro_rules! forward {
 }
 
 impl Store for Interposed {
-    fn submit(&self, action: NewAction, idempotency: Option<Idempotency>) -> store::Answer<'_, Written> {
+    fn submit(&self, action: NewAction, request: Option<IdempotentRequest>) -> store::Answer<'_, Written> {
         Box::pin(async move {
             self.let_it_come_first().await;
-            self.inner.submit(action, idempotency).await
+            self.inner.submit(action, request).await
         })
     }
 
-    fn advance(&self, change: Change, idempotency: Option<Idempotency>) -> store::Answer<'_, Written> {
+    fn advance(&self, change: Change, request: Option<IdempotentRequest>) -> store::Answer<'_, Written> {
         Box::pin(async move {
             self.let_it_come_first().await;
-            self.inner.advance(change, idempotency).await
+            self.inner.advance(change, request).await
         })
     }
 
@@ -77,7 +79,7 @@ impl Store for Interposed {
     }
 
     forward! {
-        answered(scope: String, key: String, body_hash: String, now_ms: i64) -> Option<String>;
+        answered(request: IdempotentRequest, now_ms: i64) -> Option<ActionRow>;
         append(draft: Draft) -> Receipt;
         activate(set: NewPolicySet) -> PolicyVersion;
         create_key(key: KeyRow, draft: Draft) -> Receipt;
@@ -85,7 +87,7 @@ impl Store for Interposed {
         take_in(new: NewRecords) -> Taken;
         probe() -> ();
         action(id_or_prefix: String) -> ActionRow;
-        actions(filter: Filter) -> Page;
+        actions(filter: Filter, sight: Sight) -> Page;
         overdue(now_ms: i64, started_before_ms: i64) -> Vec<ActionRow>;
         records(stream: String, from: u64, limit: u32) -> Vec<StoredRecord>;
         records_of(action_id: String) -> Vec<StoredRecord>;
@@ -152,8 +154,7 @@ impl Setting {
     async fn submit(&self, tool: &str) -> ActionRow {
         let action = format!(r#"{{"agent_id":"a","tool":"{tool}"}}"#);
         let answer = self.gate.submit(&Actor::anonymous(), action.as_bytes(), None).await.unwrap();
-        let Answer::Action(row) = answer else { panic!("it is new") };
-        *row
+        answer.row().clone()
     }
 
     async fn approver(&self, name: &str) -> Actor {
@@ -166,10 +167,7 @@ impl Setting {
 
     async fn approve(&self, by: &Actor, row: &ActionRow) -> Result<ActionRow, GateError> {
         let yes = PersonsAnswer { approve: true, reason: None, token: None };
-        match self.gate.answer(Some(by), &row.id, yes, None).await? {
-            Answer::Action(row) => Ok(*row),
-            Answer::Again(text) => panic!("{text}"),
-        }
+        self.gate.answer(Some(by), &row.id, yes, None).await.map(|answer| answer.row().clone())
     }
 
     fn version(&self) -> String {

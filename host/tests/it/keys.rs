@@ -1,4 +1,4 @@
-//! Who may do what, and how keys come and go.
+//! The permissions of keys, and their creation and revocation.
 
 use serde_json::{Value, json};
 
@@ -179,7 +179,7 @@ fn the_last_admin_key_cannot_be_revoked() {
     let revoke = |name: &str, key: &str| app.ask("DELETE", &format!("/v1/keys/{name}")).key(key).send();
     let problem = revoke("admin", &app.admin).problem(409, "last_admin");
     assert!(problem["help"].as_str().unwrap().contains("another admin key"), "{problem}");
-    // One that expires is no other admin: some day it would be gone.
+    // An expiring key does not count as another admin: some day it would be gone.
     app.key_with(json!({ "name": "for-now", "role": "admin", "expires_in": "1h" }));
     revoke("admin", &app.admin).problem(409, "last_admin");
     revoke("for-now", &app.admin).ok();

@@ -1,4 +1,4 @@
-//! What one caller can take of the server: bodies, connections, streams, pages.
+//! The limits of one caller: bodies, connections, streams, pages.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -164,7 +164,7 @@ fn one_caller_holds_no_more_streams_and_waits_than_its_share() {
     let mut start = [0; 12];
     others.read_exact(&mut start).unwrap();
     assert_eq!(&start, b"HTTP/1.1 200");
-    // Who leaves makes room.
+    // A caller that leaves makes room.
     drop(open);
     app.until("a stream to be free", || {
         let mut again = begin(&app, stream);

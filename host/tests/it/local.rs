@@ -8,9 +8,9 @@ use engine::hash::Digest;
 use engine::json::MAX_BYTES;
 use engine::record::{Draft, Head, RecordKind};
 use engine::value::Value as EngineValue;
-use host::runtime::Module;
-use host::store::Store as _;
+use runtime::Module;
 use serde_json::{Value, json};
+use store::Store as _;
 
 use crate::app::{NOON, Reply, TestApp};
 
@@ -95,14 +95,14 @@ impl Local {
         self.seal(RecordKind::Policy, None, fields);
     }
 
-    /// Records what the engine of the server decides, as a wrapper with the same module would.
+    /// Records the decision of the server's engine, as a wrapper with the same module would.
     pub fn decide(&mut self, app: &TestApp, id: &str, action: &Value) -> Value {
         let decision = app.dry_run(action.to_string().as_bytes());
         self.decision(id, action, &decision, &json!({}));
         decision
     }
 
-    /// Records what the engine decides from this state, as a wrapper does that asked people itself.
+    /// Records the engine's decision from this state, as a wrapper does that asked people itself.
     pub fn pass(&mut self, app: &TestApp, id: &str, action: &Value, state: &Value) -> Value {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let set = runtime.block_on(app.store.policy_set(self.policy_hash.parse().unwrap())).unwrap();

@@ -1,5 +1,4 @@
-//! Actions that a wrapper decided by itself: only its own records say what becomes of them, and only what can happen to
-//! an action happens to these.
+//! Actions that a wrapper decided locally: only its own records change them, and only as any action can change.
 
 use engine::record::RecordKind;
 use serde_json::{Value, json};
@@ -46,7 +45,7 @@ fn what_cannot_have_happened_to_an_action_is_refused() {
     refused(&|bad| bad.approval(&action_id(9), &allowed, "alice"), Value::Null);
     refused(&|bad| bad.decision(&action_id(3), &refund(45), &allowed, &json!({})), json!("allowed"));
     refused(&|bad| bad.decision(&action_id(5), &refund(45), &allowed, &json!({})), json!("pending_approval"));
-    // Actions of the server and of another stream are neither moved nor told of.
+    // Actions of the server and of another stream are neither changed nor reported.
     refused(&|bad| bad.start(theirs_id, &theirs), Value::Null);
     refused(&|bad| bad.decision(theirs_id, &refund(45), &allowed, &json!({})), Value::Null);
     refused(&|bad| bad.start(&action_id(1), &other), Value::Null);
@@ -85,7 +84,7 @@ fn an_approval_where_it_was_decided_is_part_of_the_actions_life() {
     let kinds: Vec<_> = events["events"].as_array().unwrap().iter().map(|event| &event["kind"]).collect();
     assert_eq!(kinds, ["decision", "approval", "decision", "start"]);
 
-    // Nobody answered for this one, and of this one not even the second pass could be read.
+    // This one got no answer, and of the other not even the second pass could be read.
     for n in [3, 4] {
         let id = action_id(n);
         let held = local.decide(&app, &id, &refund(340));
@@ -173,7 +172,7 @@ fn only_its_stream_moves_a_local_action() {
     local.start(&id, &decision);
     local.send(&app, &app.admin, 2).ok();
     post("result", json!({ "success": true })).problem(409, "local_action");
-    // Whoever waits for it hears at once that it is decided.
+    // A waiting caller learns at once that it is decided.
     assert_eq!(app.get(&format!("{path}/wait")).key(&app.admin).send().ok()["status"], "executing");
 
     // An action of the server that started at the same time has run out when this one is looked at.

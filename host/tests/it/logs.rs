@@ -1,4 +1,4 @@
-//! What the server writes to its log, and what it never does.
+//! The content of the server's log, and what never appears in it.
 
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};

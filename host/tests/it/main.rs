@@ -8,6 +8,7 @@ mod app;
 mod approvals;
 mod audit;
 mod bundle;
+mod compress;
 mod contradicted;
 mod dashboard;
 mod decisions;

@@ -1,4 +1,4 @@
-//! The description of the API is what the server does: the same routes, and answers with the described fields.
+//! The description of the API matches the server: the same routes, and answers with the described fields.
 
 use std::collections::BTreeSet;
 

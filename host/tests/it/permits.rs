@@ -124,9 +124,9 @@ fn a_start_under_other_policies_that_permit_is_decided_again_and_recorded() {
     assert_eq!((&record["kind"], &record["decision"]["outcome"]), (&json!("start"), &json!("EXECUTE")));
     assert_eq!(record["policy_version"], started["policy_version"]);
     assert_ne!(started["policy_version"], allowed["policy_version"]);
-    // What people approved stays approved where the policies still hold it for them.
+    // An approved action stays approved if the policies still hold it.
     assert_eq!(app.post(&path(&held, "start")).send().ok()["reason_code"], "approval_granted");
-    // What was allowed and would be held now was approved by no one.
+    // An allowed action that would be held now has no approval.
     app.post(&path(&bound, "start")).send().problem(409, "policy_changed");
     let replay = app.post(&path(&held, "replay")).key(&app.admin).send().ok();
     assert_eq!((&replay["match"], replay["passes"].as_array().unwrap().len()), (&json!(true), 3));

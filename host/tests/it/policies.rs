@@ -44,7 +44,7 @@ fn nothing_pending(app: &TestApp) {
     app.until("nothing pending", || app.get("/ready").send().value()["pending"].is_null().then_some(()));
 }
 
-/// The hashes of the sets that came into force, in order, and how many were refused.
+/// The hashes of the activated sets, in order, and the number of refused ones.
 fn sets(app: &TestApp) -> (Vec<Value>, usize) {
     let records = app.records().into_iter().filter(|record| record["kind"] == "policy");
     let (in_force, refused): (Vec<_>, Vec<_>) = records.partition(|record| record["in_force"] == true);
@@ -85,7 +85,7 @@ fn whatever_may_permit_more_waits_and_says_so() {
         assert_eq!(app.refund(45.0)["outcome"], "HALT", "{what}");
         assert_eq!(app.get("/ready").send().ok()["status"], "ready");
         assert_eq!(app.get("/v1/policies").key(&app.admin).send().ok()["pending"], pending);
-        // What is gone for a moment never was.
+        // A file that is gone for a moment counts as never gone.
         fs::write(app.policy_file("deny.yaml"), DENY_ALL).unwrap();
         nothing_pending(&app);
     }
@@ -107,7 +107,7 @@ fn half_of_a_file_is_never_in_force_however_slowly_it_is_written() {
     app.until("a pending change that waits for its writer", || {
         pending(&app)["reason"].as_str().unwrap().contains("closes it").then_some(())
     });
-    // Many times as long as the folder must stand still.
+    // Many times as long as the folder must be unchanged.
     let opened = Instant::now();
     while opened.elapsed() < crate::app::SETTLED * 20 {
         assert_eq!(app.refund(45.0)["reason_code"], "policy_deny");
@@ -161,7 +161,7 @@ fn files_that_are_not_read_keep_the_folder_out_of_force_and_are_named() {
         assert_eq!((&found["file"], &found["code"]), (&json!(name), &json!("not_read")));
         assert!(found["message"].as_str().unwrap().contains(reason), "{found}");
         assert_eq!(app.refund(45.0)["outcome"], "EXECUTE");
-        // A rule that denies comes into force all the same, by hand and by file.
+        // A rule that denies is still activated, by hand and by file.
         put(&app, "by-hand.yaml", ("if-none-match", "*"), "rules: [{ match: { tool: x }, deny: true }]\n");
         fs::write(app.policy_file("by-file.yaml"), DENY_ALL).unwrap();
         app.until("the rule that denies", || (app.refund(45.0)["outcome"] == "HALT").then_some(()));
@@ -217,8 +217,8 @@ mod linked {
 
     use super::*;
 
-    /// What a ConfigMap is swapped with: a new folder, a link to it renamed over the old one, then the removal of the
-    /// links of keys that are gone.
+    /// The steps of swapping a ConfigMap: a new folder, a link to it renamed over the old one, then the removal of
+    /// the links of deleted keys.
     fn swap(folder: &Path, version: &str, files: &[(&str, &str)]) {
         let name = format!("..{version}");
         fs::create_dir(folder.join(&name)).unwrap();
@@ -247,7 +247,7 @@ mod linked {
         let app = with_config_map().never_settled();
         assert_eq!(app.refund(45.0)["outcome"], "EXECUTE");
         swap(&app.policy_file(""), "2", &[("a.yaml", POLICY)]);
-        // The link of the key that is gone leads to nothing for a moment, which is no mistake yet.
+        // The link of the deleted key is broken for a moment, which is not a mistake yet.
         pending(&app);
         assert_eq!(app.get("/ready").send().ok()["status"], "ready");
         fs::remove_file(app.policy_file("b.yaml")).unwrap();
@@ -497,7 +497,7 @@ fn the_history_says_who_changed_which_files() {
         expected[..2],
         "the last of a list is compared with one that is not in it"
     );
-    // A start brings the same files into force again.
+    // A restart activates the same files again.
     let folder = app.stop();
     let app = TestApp::over(folder, NOON, |_| {}).map_err(|error| error.to_string()).unwrap();
     let newest = app.get("/v1/policies/history?limit=1").key(&app.admin).send().ok()["history"][0].clone();

@@ -1,4 +1,4 @@
-//! The tests of a policy: a file beside it, written whole or not at all, and never in force.
+//! The tests of a policy: a file next to it, written whole or not at all, and never in force.
 
 use std::fs;
 

@@ -1,4 +1,4 @@
-//! What the published Python client (faramesh-sdk 0.3.3) asks for and looks at, in its shapes.
+//! The requests and answers of the published Python client (faramesh-sdk 0.3.3), in its shapes.
 
 use serde_json::{Value, json};
 
@@ -50,7 +50,7 @@ fn an_action_is_found_by_any_of_its_provenance_ids() {
     for decision in [&held, &approved] {
         assert_eq!(find(&decision["provenance_id"]), [held["id"].clone()]);
     }
-    // The same text in an argument is no decision.
+    // The same text in an argument is not a decision.
     let mut other = body(46);
     other["params"] = json!({ "amount": 46, "decision": { "provenance_id": decided["provenance_id"] } });
     app.post("/v1/actions").json(&other).send().ok();
@@ -63,7 +63,7 @@ fn a_dry_run_names_its_policy_version_and_hash() {
     let app = TestApp::start();
     let action = app.post("/v1/actions").json(&body(45)).send().ok();
     let dry_run = app.post("/v1/gate/decide").json(&body(45)).send().ok();
-    // What `replay_decision` compares.
+    // The fields that `replay_decision` compares.
     for name in ["outcome", "reason_code", "request_hash", "policy_version", "policy_hash", "runtime_version"]
     {
         assert!(dry_run[name].is_string(), "{name}: {dry_run}");

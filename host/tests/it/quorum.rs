@@ -1,4 +1,4 @@
-//! Two approvers are two people: keys, links and names that cannot stand in for each other.
+//! Two approvers are two people: keys, links and names cannot stand in for each other.
 
 use serde_json::{Value, json};
 
@@ -42,12 +42,12 @@ fn one_approver_is_never_two_people() {
     assert_eq!(seen(&app, &held, &alice)["approval_token"], Value::Null, "a token cannot be enough here");
     answer(&app, &held, Some(&alice), None, true).ok();
     answer(&app, &held, Some(&alice), None, true).problem(409, "already_approved");
-    // A token of another action, which is one that her key made, adds nobody either.
+    // A token of another action, which her key made, adds no person either.
     let other = submit(&app, "pay");
     let token = seen(&app, &other, &alice)["approval_token"].clone();
     answer(&app, &held, None, Some(&token), true).problem(403, "wrong_token");
     assert_eq!(seen(&app, &held, &alice)["status"], "pending_approval");
-    // A second key is a second person, whoever has it: that is what a key says.
+    // A second key is a second person, regardless of its holder: that is the meaning of a key.
     let bob = app.key("bob", "approver");
     let approved = answer(&app, &held, Some(&bob), None, true).ok();
     assert_eq!(approved["status"], "approved");

@@ -1,4 +1,4 @@
-//! What auditors read: the chain, byte for byte.
+//! The auditors' view: the chain, byte for byte.
 
 use engine::chain::Verifier;
 use serde_json::value::RawValue;

@@ -26,7 +26,7 @@ impl<'a> Browser<'a> {
         Browser { app, cookie, csrf }
     }
 
-    /// A request with nothing but what every browser sends by itself.
+    /// A request with only the headers that every browser sends by itself.
     fn bare(&self, method: &'static str, path: &str) -> Ask<'a> {
         self.app.ask(method, path).header("cookie", &self.cookie)
     }

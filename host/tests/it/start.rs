@@ -1,4 +1,4 @@
-//! Starting: what is refused, and what a restart keeps.
+//! Startup: refused settings, and the state that a restart keeps.
 
 use serde_json::json;
 

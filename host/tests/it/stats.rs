@@ -41,7 +41,7 @@ fn the_outcome_of_the_first_decision_counts() {
     app.refund(343.0);
     let unknown = json!({ "agent_id": "other", "tool": "unknown" });
     app.post("/v1/actions").json(&unknown).send().ok();
-    // What could not be read is no action.
+    // Unreadable bytes are not an action.
     app.post("/v1/actions").raw(b"{").send().problem(422, "invalid_action");
 
     let found = stats(&app, "");
@@ -59,7 +59,7 @@ fn the_outcome_of_the_first_decision_counts() {
     assert_eq!(found["rules"], json!(expected), "neither the rejection nor the expiry is a rule's");
     assert_eq!(found["risk"][0], json!({ "level": "low", "count": 7 }));
     assert_eq!(found["scores"][0], json!({ "from": 0, "to": 10, "count": 7 }));
-    // No one started what was permitted.
+    // The permitted action was never started.
     let statuses = json!({ "allowed": 0, "approved": 0, "denied": 4, "executing": 0, "failed": 0, "lapsed": 2,
         "pending_approval": 1, "succeeded": 0, "timeout": 0, "withdrawn": 0 });
     assert_eq!(found["statuses"], statuses);

@@ -1,4 +1,4 @@
-// Vercel's edge runtime compiles what is imported with `?module`, and compiles nothing else.
+// Vercel's edge runtime compiles only modules that are imported with `?module`.
 import module from "../engine.wasm?module";
 
 import { initSync, useHost } from "../host.js";

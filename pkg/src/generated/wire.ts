@@ -50,7 +50,7 @@ roles: Array<string>, };
 /**
  * The kind of a diagnostic, stable for programs.
  */
-export type Code = "yaml_syntax" | "not_utf8" | "too_large" | "too_many_rules" | "too_deep" | "alias_limit" | "duplicate_key" | "unknown_key" | "missing_key" | "missing_value" | "wrong_type" | "invalid_value" | "conflicting_effects" | "missing_effect" | "empty_match" | "invalid_regex" | "invalid_cidr" | "invalid_time" | "invalid_duration" | "duplicate_id" | "undeclared_param" | "impossible_type" | "unknown_operator" | "action_field" | "control_character" | "several_in_not" | "unsupported" | "ambiguous_scalar" | "numeric_gap" | "expensive_rule" | "no_lower_bound" | "absent_under_glob" | "undeclared_length" | "agent_id_in_params" | "not_read";
+export type Code = "yaml_syntax" | "typographic_quotes" | "not_utf8" | "too_large" | "too_many_rules" | "too_deep" | "alias_limit" | "duplicate_key" | "unknown_key" | "missing_key" | "missing_value" | "wrong_type" | "invalid_value" | "conflicting_effects" | "missing_effect" | "empty_match" | "invalid_regex" | "invalid_cidr" | "invalid_time" | "invalid_duration" | "duplicate_id" | "undeclared_param" | "impossible_type" | "unknown_operator" | "action_field" | "control_character" | "several_in_not" | "unsupported" | "ambiguous_scalar" | "numeric_gap" | "never_matches" | "expensive_rule" | "no_lower_bound" | "absent_under_glob" | "undeclared_length" | "agent_id_in_params" | "not_read";
 
 /**
  * One condition.

@@ -1,6 +1,6 @@
-// An outbox in a file, for Node: a line for each record, on the disk before the tool runs. One governor at a time has
-// it; the next one goes on with the stream and sends what is left. A line that a crash cut off was never acted on and
-// is dropped.
+// An outbox in a file, for Node: a line for each record, on the disk before the tool runs. One governor at a time owns
+// it; the next one continues the stream and sends the rest. A line that a crash cut off was never acted on and is
+// dropped.
 
 import { closeSync, fsyncSync, ftruncateSync, openSync, readFileSync, renameSync, writeSync } from "node:fs";
 import { dirname, resolve } from "node:path";
@@ -19,7 +19,7 @@ export interface FileOutboxOptions extends OutboxLimits {
 const KEPT_BYTES = 1024 * 1024;
 
 /**
- * An outbox in the file `path`, with `path.head` and `path.lock` beside it.
+ * An outbox in the file `path`, with `path.head` and `path.lock` next to it.
  *
  * @throws when another governor has it, in this program or another, or when it holds something else.
  */
@@ -33,7 +33,7 @@ class FileOutbox implements Outbox {
   readonly #waiting: Waiting;
   readonly #file: number;
   readonly #lock: Lock;
-  /** What the server has. */
+  /** The records that the server has. */
   #acknowledged: StreamHead | null;
   #last: StreamHead | null;
   #length: number;
@@ -110,7 +110,7 @@ class FileOutbox implements Outbox {
     this.#lock.release();
   }
 
-  /** A program that stood still for a minute may have lost the file to another, and must not write into it. */
+  /** A program that was suspended for a minute may have lost the file to another, and must not write into it. */
   #makeSureOfLock(): void {
     if (this.#isClosed) throw new Error(`\`${this.#path}\` was closed`);
     if (this.#lock.isHeld()) return;
@@ -137,7 +137,7 @@ class FileOutbox implements Outbox {
     return whole;
   }
 
-  /** Takes back what may have been written of a line, so that nothing stands in front of the next one. */
+  /** Removes a partly written line, so that the next one starts on its own line. */
   #undo(cause: unknown): void {
     try {
       ftruncateSync(this.#file, this.#length);
@@ -175,7 +175,7 @@ function readHead(path: string): StreamHead | null {
   return head;
 }
 
-/** Writes the head beside its place and moves it there, so that it is the old one or the new one and nothing between. */
+/** Writes the head to a temporary file and renames it, so that it is either the old one or the new one. */
 function writeHead(path: string, head: StreamHead): void {
   const fresh = `${path}.new`;
   const file = openSync(fresh, "w", 0o600);

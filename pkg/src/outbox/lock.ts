@@ -16,7 +16,7 @@ const TAKEOVER_MS = 10_000;
 const TRIES = 50;
 const PAUSE_MS = 10;
 
-/** What a lock says of who has it. */
+/** The owner of a lock, as written in it. */
 interface Holder {
   readonly token: string;
   readonly pid: number;
@@ -57,7 +57,7 @@ export class Lock {
     try {
       if (this.isHeld()) utimesSync(this.#name, now, now);
     } catch {
-      // Whoever writes next finds out that it is gone.
+      // The next writer notices that it is gone.
     }
   }
 }
@@ -84,7 +84,7 @@ function place(name: string, ours: Holder): boolean {
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === "EEXIST") return false;
-    // A file system without hard links: what is there may be seen half written, and then its age tells.
+    // A file system without hard links may show a half-written file, and then its age decides.
     if (code === "EPERM" || code === "ENOTSUP" || code === "EOPNOTSUPP" || code === "ENOSYS") return create(name, JSON.stringify(ours));
     throw error;
   } finally {
@@ -151,7 +151,7 @@ function identity(pid: string): Pick<Holder, "process" | "namespace"> {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
     const boot = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
-    // The name of the program stands in parentheses and may hold anything.
+    // The name of the program is in parentheses and may contain anything.
     const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
     const [state = "", started] = [fields[0], fields[19]];
     if (/[ZX]/.test(state)) return { process: "ended", namespace: null };
@@ -162,7 +162,7 @@ function identity(pid: string): Pick<Holder, "process" | "namespace"> {
   }
 }
 
-/** What the lock says; null when it is not there or was cut off. */
+/** The contents of the lock; null if it does not exist or was cut off. */
 function read(name: string): Holder | null {
   try {
     const { token = "", pid = 0, host = "", process: who = null, namespace = null } = JSON.parse(readFileSync(name, "utf8")) as Partial<Holder>;

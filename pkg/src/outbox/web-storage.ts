@@ -9,7 +9,7 @@ import type { Outbox, OutboxLimits, SealedRecord } from "../outbox.js";
 export interface WebStorageOutboxOptions extends OutboxLimits {
   /** The storage; `localStorage` by default. */
   readonly storage?: Storage;
-  /** What the names of its entries begin with; `faramesh:` by default. */
+  /** The prefix of its entries; `faramesh:` by default. */
   readonly prefix?: string;
 }
 
@@ -44,7 +44,7 @@ export function webStorageOutbox(options: WebStorageOutboxOptions = {}): Outbox 
   };
 }
 
-/** What earlier pages left, in the order of each stream. */
+/** The records that earlier pages left, in the order of each stream. */
 function left(storage: Storage, prefix: string): SealedRecord[] {
   const found: SealedRecord[] = [];
   for (let index = 0; index < storage.length; index += 1) {

@@ -1,5 +1,5 @@
-// The real server, on a free port of the loopback, with a folder of its own. It needs the path of the `faramesh` binary
-// in FARAMESH_BIN, or the one that cargo has built beside it; a contract that is not checked is none.
+// The real server, on a free loopback port, with its own folder. It needs the path of the `faramesh` binary in
+// FARAMESH_BIN, or a binary that cargo has built; without one the tests fail rather than skip.
 
 import { execFileSync, spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
@@ -69,7 +69,7 @@ export class RealServer {
     return listed["actions"] as Awaited<ReturnType<RealServer["actions"]>>;
   }
 
-  /** Runs the command line as the owner, and gives what it prints. */
+  /** Runs the command line as the owner, and returns its output. */
   run(...arguments_: string[]): string {
     const env = { ...process.env, FARAMESH_URL: this.url, FARAMESH_API_KEY: this.adminKey };
     return execFileSync(BINARY, arguments_, { cwd: this.folder, env, encoding: "utf8" });

@@ -63,7 +63,7 @@ export class ScriptedServer {
     await closed;
   }
 
-  /** Answers `verb` with these, in order; the last one stays. Without any, as the server does by itself. */
+  /** Answers `verb` with these, in order, repeating the last one. Without any, it answers as the server does. */
   script(verb: string, ...replies: Script[]): void {
     if (replies.length === 0) this.#scripts.delete(verb);
     else this.#scripts.set(verb, replies);

@@ -1,20 +1,43 @@
-"""`python -m faramesh version`: the version of the package, and the digest of the engine that it carries.
+"""`python -m faramesh`: the `faramesh` program that the wheel of this platform carries.
 
-It prints what the `faramesh` program prints, and does nothing else; policies are checked and tried with that program.
+A package without it, built from a checkout say, knows `version` alone: its own, and the digest of its engine.
 """
 
 import json
+import os
+import pathlib
+import subprocess
 import sys
-from importlib.metadata import version
+from importlib.metadata import files, version
 
 from faramesh import Engine, EngineUnavailableError
 
+NO_PROGRAM = "this installation of faramesh carries no `faramesh` program, and knows only `version`"
+
 
 def main(arguments: list[str]) -> int:
-    """Print the version; give the exit code."""
+    """Become the program where there is one; give the exit code."""
+    if program := _program():
+        command = [str(program), *arguments]
+        if os.name == "posix":
+            os.execv(program, command)
+        return subprocess.run(command, check=False).returncode
+    return _version(arguments)
+
+
+def _program() -> pathlib.Path | None:
+    """The program that was installed with this package, and no other of the same name."""
+    for file in files("faramesh") or []:
+        if file.stem == "faramesh" and file.suffix in ("", ".exe") and file.parent.name in ("bin", "Scripts"):
+            path = pathlib.Path(str(file.locate()))
+            return path if path.is_file() else None
+    return None
+
+
+def _version(arguments: list[str]) -> int:
     as_json = arguments[1:] in (["-o", "json"], ["--output", "json"])
     if arguments[:1] not in (["version"], ["--version"], ["-V"]) or not (as_json or len(arguments) == 1):
-        print("usage: python -m faramesh version [-o json]", file=sys.stderr)
+        print(f"error: {NO_PROGRAM}\nusage: python -m faramesh version [-o json]", file=sys.stderr)
         return 2
     try:
         engine = Engine()

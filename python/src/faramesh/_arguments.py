@@ -1,8 +1,8 @@
 """How a call's arguments become the `params` of an action, by name, and how the decided ones are passed on.
 
-Everything that reaches the tool is in `params`, its defaults and what a `functools.partial` holds included. Left out
-is only what no model can have said: the object of a method where one is really bound, a framework's own objects, the
-objects of the program in defaults and partials, and what the developer excludes by name.
+Everything that reaches the tool is in `params`, including its defaults and the arguments of a `functools.partial`.
+Excluded are only arguments that no model can have sent: the object of a method that is really bound, a framework's
+own objects, objects of the program in defaults and partials, and parameters that the developer excludes by name.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from faramesh._contexts import is_context
 from faramesh._errors import InvalidActionError
 
 Params = Callable[..., Mapping[str, Any]]
-"""What is decided about a call, made from its arguments."""
+"""The decided parameters of a call, made from its arguments."""
 
 _DATA: Final = (bool, int, float, complex, decimal.Decimal, str, bytes, bytearray, list, tuple, dict, set, frozenset)
 """The types of data, whether it has a JSON form or not; anything else as a default is part of the program."""
@@ -41,12 +41,12 @@ class Shape:
     """The function that gets them in the end; under a `functools.partial`, the one that it holds."""
     signature: inspect.Signature
     held_args: tuple[Any, ...] = ()
-    """What a `functools.partial` passes first."""
+    """The leading arguments of a `functools.partial`."""
     held_kwargs: Mapping[str, Any] = field(default_factory=dict)
     exclude: frozenset[str] = frozenset()
     params: Params | None = None
     hides: Callable[[str, Any], bool] = _hides_nothing
-    """What an adapter knows beyond this: arguments that its framework fills in itself."""
+    """An adapter's further knowledge: arguments that its framework fills in itself."""
     filled: frozenset[str] = frozenset()
     """Parameters that something between here and the function fills in, whatever it was called with."""
     partial: bool = False
@@ -131,7 +131,7 @@ class Arguments:
             self.params = self.derived()
 
     def derived(self) -> dict[str, Any]:
-        """What `params=` makes of the arguments as they are now."""
+        """The result of `params=` for the arguments as they are now."""
         assert self._shape.params is not None  # noqa: S101 - called only where there is one
         made = self._shape.params(*self.bound.args, **self.bound.kwargs)
         if not isinstance(made, Mapping):
@@ -144,7 +144,7 @@ class Arguments:
         return None if self._shape.params is None else self.derived
 
     def with_params(self, params: Mapping[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """What to call the function with, so that it gets `params` where `self.params` was."""
+        """The arguments for the function, so that it gets `params` in place of `self.params`."""
         if self._shape.params is not None:
             return self.bound.args, self.bound.kwargs
         chosen = inspect.BoundArguments(self.bound.signature, self.bound.arguments.copy())
@@ -185,7 +185,7 @@ class Arguments:
 
 
 def of_record(shape: Shape, params: Mapping[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """What to call a function with, so that its call is the one that was recorded with these `params`."""
+    """The arguments for a function, so that its call is the one recorded with these `params`."""
     if shape.held_args or shape.held_kwargs or shape.params is not None:
         raise TypeError("the arguments of this call cannot be told from its record: give them after the action's id")
     bound = inspect.BoundArguments(shape.signature, {})
@@ -204,7 +204,7 @@ def of_record(shape: Shape, params: Mapping[str, Any]) -> tuple[tuple[Any, ...],
 
 
 def plain(name: str, value: object) -> Any:
-    """The JSON value of an argument; an error that says what to do about one that is no data."""
+    """The JSON value of an argument; for an argument that is not data, an error with advice."""
     try:
         return _canonical.to_json(value, f"params.{name}", 3)
     except _canonical.NoDataError as error:
@@ -257,7 +257,7 @@ def _is_code(value: object) -> bool:
 
 
 def _copied(bound: inspect.BoundArguments) -> inspect.BoundArguments:
-    """The same arguments in hands that are nobody else's, as far as they can be copied."""
+    """A private copy of the arguments, as far as they can be copied."""
     arguments: dict[str, Any] = {}
     for name, value in bound.arguments.items():
         if bound.signature.parameters[name].kind is inspect.Parameter.VAR_KEYWORD:

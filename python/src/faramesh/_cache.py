@@ -1,9 +1,9 @@
 """The compiled engine, kept on disk between processes: compiling takes most of a second, reading back a millisecond.
 
-wasmtime runs a compiled module as if it were its own code, so whoever can write one here runs code in this process.
-Therefore nothing is read or written but plain files of this user, in a folder of this user, that other users cannot
-write, and nothing is used that differs from what was kept by a single bit. Where the system cannot say who may write a
-file, nothing is kept. Nothing here knows what is in the files. The server keeps its own by the same rules.
+wasmtime trusts a compiled module as its own code, so anyone who can write one here runs code in this process.
+Only plain files of this user are therefore read or written, in a folder of this user that other users cannot write, and
+a file that differs in a single bit is not used. If the system cannot say who may write a file, nothing is cached.
+Nothing here knows the contents of the files. The server follows the same rules.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _DIGEST_BYTES: Final = hashlib.sha256().digest_size
 def folder() -> Path | None:
     """Where compiled engines are kept for this user; nothing where there is no such place.
 
-    A folder for temporary files is none: it is shared, and another user could make a folder of this name there first.
+    A folder for temporary files is not used: it is shared, and another user could create a folder of this name first.
     """
     if not hasattr(os, "geteuid"):
         return None
@@ -42,12 +42,12 @@ def folder() -> Path | None:
 
 
 def read(kept_in: Path, name: str) -> bytes | None:
-    """What `write` kept under `name`, or nothing where that cannot be told for sure."""
+    """The content that `write` stored under `name`, or nothing if that is not certain."""
     with contextlib.suppress(OSError), _opened(kept_in) as inside:
         file = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=inside)
         with os.fdopen(file, "rb") as reader:
             about = os.fstat(file)
-            # Asked of the open file, so that nobody can put another one in its place meanwhile.
+            # Checked on the open file, so that it cannot be replaced in between.
             if not stat.S_ISREG(about.st_mode) or not _is_ours(about):
                 return None
             content = reader.read()
@@ -89,7 +89,7 @@ def _digest(name: str, content: bytes) -> bytes:
 
 @contextlib.contextmanager
 def _opened(kept_in: Path) -> Iterator[int]:
-    """The folder, open, so that what was found out about it stays true; an `OSError` where others can write to it."""
+    """The open folder, so that the checks stay valid; an `OSError` if other users can write to it."""
     inside = os.open(kept_in, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         if not _is_ours(os.fstat(inside)):

@@ -1,7 +1,7 @@
 """From Python values to the canonical bytes of an action and their hash (RFC 8785, SHA-256).
 
-What the server would refuse is refused here too, before anything is sent: a value without an exact JSON form must
-not be decided as something else. Nothing here talks to a server.
+Values that the server would refuse are refused here too, before anything is sent: a value without an exact JSON form
+must not be decided as something else. Nothing here talks to a server.
 """
 
 from __future__ import annotations
@@ -49,8 +49,8 @@ def request_hash(
 ) -> str:
     """The `request_hash` of an action: the lowercase hex SHA-256 of its RFC 8785 form.
 
-    Raises `InvalidActionError` for what the server would refuse: an integer over 2^53 - 1, `NaN`, a lone surrogate,
-    a key that is no string, deep nesting, a body over 1 MiB.
+    Raises `InvalidActionError` for values that the server would refuse: an integer over 2^53 - 1, `NaN`, a lone
+    surrogate, a key that is not a string, deep nesting, a body over 1 MiB.
 
     >>> request_hash("a", "t", {"amount": 45.0, "id": 7}, operation="o")
     '93c9488b420d43b69d245f2dcce59b9bfcdf5704fe82dc083d0fdd8f2a76b400'
@@ -106,8 +106,8 @@ def wire_bytes(body: Mapping[str, Any]) -> bytes:
 def to_json(value: Any, path: str = "value", depth: int = 1) -> Any:
     """The plain JSON for a Python value, or `InvalidActionError` where there is no exact one.
 
-    Beside JSON's own types: tuples and sets as lists, enums as their values, dates and times as ISO 8601, UUIDs and
-    paths as text, a `Decimal` as the number with the same digits, dataclasses and pydantic models as objects.
+    In addition to JSON's own types: tuples and sets as lists, enums as their values, dates and times as ISO 8601, UUIDs
+    and paths as text, a `Decimal` as the number with the same digits, dataclasses and pydantic models as objects.
     """
     match value:
         case None | bool():
@@ -176,7 +176,7 @@ def _text(value: str, path: str) -> str:
 
 
 def _integer(value: int, path: str) -> int:
-    # A subclass may say anything of itself; the number that it is, is what the tool gets.
+    # A subclass may print itself in any way; the tool gets the number that it is.
     number = int.__int__(value)
     if abs(number) > MAX_SAFE_INTEGER:
         raise InvalidActionError(f"`{path}` is an integer over 2^53 - 1, so readers would disagree about it")

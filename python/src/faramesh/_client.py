@@ -28,7 +28,7 @@ T = TypeVar("T")
 class Client:
     """The Faramesh server, for synchronous code; safe to use from many threads at once.
 
-    `base_url` and `api_key` default to what the environment says, then `.env` in the current folder, by the rules of
+    `base_url` and `api_key` default to the environment, then `.env` in the current folder, by the rules of
     `docs/SETTINGS.md`; `timeout` is in seconds.
 
     >>> with Client() as client:  # doctest: +SKIP
@@ -109,13 +109,13 @@ class Client:
         return self._send(_wire.page(filters))
 
     def wait(self, action_id: str, timeout: float = 30.0) -> Action:
-        """The action as soon as it leaves `pending_approval`, or as it stands after `timeout` seconds."""
+        """The action once it has left `pending_approval`, or in its state after `timeout` seconds."""
         return self._send(_wire.wait(action_id, timeout))
 
     def resume(self, action_id: str, timeout: float | None = None) -> Action:
-        """The action as soon as nobody has to answer it any more, through outages of the server.
+        """The action once it no longer needs an answer, through outages of the server.
 
-        Without `timeout`, in seconds, the end of its approval is waited for; then it is as it stands.
+        Without `timeout`, in seconds, this waits for the approval's expiry and returns the state at that time.
         """
         return _drive.drive(self, _held.fate(action_id, timeout))
 
@@ -132,7 +132,7 @@ class Client:
         return self._send(_wire.approval(action_id, approve=False, reason=reason, token=token))
 
     def start(self, action_id: str) -> Action:
-        """Redeem the permit of an action, once; raises `RequestRefusedError` when there is none."""
+        """Redeem the permit of an action, once; raises `RequestRefusedError` if there is none."""
         return self._send(_wire.start(action_id))
 
     def result(self, action_id: str, *, success: bool, error: str | None = None, result: Any = None) -> Action:
@@ -237,13 +237,13 @@ class AsyncClient:
         return await self._send(_wire.page(filters))
 
     async def wait(self, action_id: str, timeout: float = 30.0) -> Action:
-        """The action as soon as it leaves `pending_approval`, or as it stands after `timeout` seconds."""
+        """The action once it has left `pending_approval`, or in its state after `timeout` seconds."""
         return await self._send(_wire.wait(action_id, timeout))
 
     async def resume(self, action_id: str, timeout: float | None = None) -> Action:
-        """The action as soon as nobody has to answer it any more, through outages of the server.
+        """The action once it no longer needs an answer, through outages of the server.
 
-        Without `timeout`, in seconds, the end of its approval is waited for; then it is as it stands.
+        Without `timeout`, in seconds, this waits for the approval's expiry and returns the state at that time.
         """
         return await _drive.adrive(self, _held.fate(action_id, timeout))
 
@@ -260,7 +260,7 @@ class AsyncClient:
         return await self._send(_wire.approval(action_id, approve=False, reason=reason, token=token))
 
     async def start(self, action_id: str) -> Action:
-        """Redeem the permit of an action, once; raises `RequestRefusedError` when there is none."""
+        """Redeem the permit of an action, once; raises `RequestRefusedError` if there is none."""
         return await self._send(_wire.start(action_id))
 
     async def result(self, action_id: str, *, success: bool, error: str | None = None, result: Any = None) -> Action:
@@ -331,7 +331,7 @@ def _for_httpx(settings: Settings) -> dict[str, Any]:
         "timeout": settings.timeout,
         # Every held action keeps a connection of its own while it waits, and they must not wait for each other.
         "limits": httpx.Limits(max_connections=None, max_keepalive_connections=20),
-        # A proxy is for servers elsewhere: what is on this machine is asked on this machine.
+        # A proxy is for remote servers: a server on this machine is asked directly.
         "trust_env": not is_loopback(url.host),
         "verify": _tls_context(),
     }

@@ -1,4 +1,4 @@
-"""The objects that agent frameworks hand to tools beside the model's arguments: known by their type, never by a name.
+"""The objects that agent frameworks pass to tools with the model's arguments: recognized by type, never by name.
 
 No model can make an object of these types, so leaving them out of an action hides nothing that a model said. The types
 are told by their qualified names, so that none of the frameworks is imported here.

@@ -1,6 +1,6 @@
 """The lines of `.env`, read as the server and the command line read them (the grammar of Rust's `dotenvy`).
 
-A line that sets one of our own variables in a form that cannot be read is an error; a line of somebody else's is not.
+A malformed line that sets one of our own variables is an error; a malformed line for another program is not.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The two drivers of a road: one that blocks and one that awaits.
 
-A driver sends what the road asks for and hands back the answer or the error. One that is interrupted or cancelled
-tells the road, which may say last words. Where a road leads is not known here.
+A driver sends the requests of the flow and passes back the answer or the error. When it is interrupted or cancelled, it
+tells the flow, which may make final requests. The steps of a flow are not known here.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ LOOK_UP: Final = 0.2
 
 
 class Sender(Protocol):
-    """What sends requests, and blocks meanwhile."""
+    """A sender of requests that blocks."""
 
     def _send(self, request: Request[T]) -> T: ...
 
 
 class AsyncSender(Protocol):
-    """What sends requests, and is awaited."""
+    """A sender of requests that is awaited."""
 
     async def _send(self, request: Request[T]) -> T: ...
 
@@ -133,7 +133,7 @@ def _room_for_others() -> Iterator[None]:
     with _growing:
         pool._max_workers += 1
     try:
-        # What queued up before there was room is not looked at again by the pool itself.
+        # The pool itself does not check again for items that were queued before it had room.
         with contextlib.suppress(RuntimeError, AttributeError):
             if pool._work_queue.qsize():
                 grow()

@@ -1,7 +1,7 @@
 """`Engine` and `PolicySet`: deciding in this process, in the engine module that the server runs.
 
-An instance of the module that stopped is thrown away and what it was asked is `HALT`, `engine_failure`; this is the
-only decision that is built outside of the engine. Nothing here reads a clock, or knows what becomes of a decision.
+A stopped instance of the module is discarded and its action is `HALT`, `engine_failure`; this is the only decision
+that is built outside of the engine. Nothing here reads a clock, or knows the use of a decision.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class Engine:
     @functools.cached_property
     def runtime_version(self) -> str:
         """The version of the rules of deciding."""
-        # Every decision names it, the one about something that is no action too.
+        # Every decision names it, including one about unreadable bytes.
         version = _read_decision(self._bare.use(lambda instance, handle: instance.decide(handle, b"", _NO_STATE)))
         return version.runtime_version or ""
 
@@ -127,7 +127,7 @@ class Engine:
             return False
         if any(one.code in ("wrong_type", "missing_value") and one.message.startswith("`rules`") for one in found):
             return False
-        # The engine tells of a key that is repeated, so one more `rules` shows whether there is one.
+        # The engine reports a repeated key, so adding another `rules` shows whether there is one.
         begin = _BEGIN.match(content)
         if begin is None:
             return False
@@ -180,11 +180,11 @@ class PolicySet:
         self._runtime_version = engine.runtime_version
 
     def decide(self, action: Json, state: Json | None = None) -> Decision:
-        """Decide an action. `state` is what the caller knows: `now`, and the `approval` that is acted on.
+        """Decide an action. `state` holds the caller's knowledge: `now`, and the `approval` to act on.
 
-        Bytes that are no action have a decision too: `HALT`, `invalid_action`. So has an action about which the
-        engine said nothing: `HALT`, `engine_failure`. Raises `InvalidActionError` for Python values without a JSON
-        form, and `ValueError` for a state that cannot be read.
+        Bytes that do not form an action have a decision too: `HALT`, `invalid_action`. So does an action for which the
+        engine gave no answer: `HALT`, `engine_failure`. Raises `InvalidActionError` for Python values without a JSON
+        form, and `ValueError` for an unreadable state.
         """
         return self._decide(_action_bytes(action), _state_bytes(state), _read_decision)
 
@@ -193,7 +193,7 @@ class PolicySet:
         return self._decide(action, state, _read_answer)
 
     def explain(self, action: Json, state: Json | None = None) -> Mapping[str, Any]:
-        """Every rule that was looked at, each condition with its truth value, what it saw, and why.
+        """Every rule that was evaluated, each condition with its truth value, the value it saw, and why.
 
         Raises `InvalidActionError` when the action cannot be read, and `EngineFailureError` when the engine stops.
         """
@@ -211,7 +211,7 @@ class PolicySet:
             return read(self._failure(action, state))
 
     def _failure(self, action: bytes, state: bytes) -> bytes:
-        """The answer for an action about which the engine said nothing. What can be read of the action is kept."""
+        """The answer for an action for which the engine gave none. It keeps the readable parts of the action."""
         canonical: bytes | None
         try:
             canonical = self._engine.canonical(action)
@@ -264,7 +264,7 @@ class _Warm:
         _ALL.add(self)
 
     def use(self, call: Callable[[Instance, int], bytes]) -> bytes:
-        """What `call` is answered by the instance, given the handle of its policies."""
+        """The instance's answer to `call`, given the handle of its policies."""
         with self._lock:
             instance, handle = self._ready or self._fresh()
             # INVARIANT: only an instance whose last call ended in an answer is used again.
@@ -274,7 +274,7 @@ class _Warm:
             return answer
 
     def load(self) -> dict[str, Any]:
-        """What the engine says of the policies; with an error among them there is no handle, and nothing is kept."""
+        """The engine's answer for the policies; if they have an error there is no handle, and nothing is kept."""
         with self._lock:
             instance, loaded = self._loaded()
             if loaded["handle"] is not None:
@@ -426,7 +426,7 @@ def _readable(answer: bytes) -> dict[str, Any]:
 
 
 def _raise_refusal(told: Mapping[str, Any]) -> None:
-    """Raise what the engine refused the call for, when it did."""
+    """Raise the engine's reason if it refused the call."""
     failure = told.get("failure")
     match failure:
         case None:

@@ -1,24 +1,24 @@
-"""Everything that can be raised.
+"""The tree of exceptions.
 
     FarameshError
-    ├── ToolDeniedError              a policy says no, or the outcome is a word from a newer server
-    ├── ApprovalRequiredError        held for a person, and nobody has answered yet
-    ├── ApprovalRejectedError        a person said no
+    ├── ToolDeniedError              a policy denies it, or the outcome is a word from a newer server
+    ├── ApprovalRequiredError        held for a person, without an answer so far
+    ├── ApprovalRejectedError        a person rejected it
     ├── ApprovalExpiredError         the server stopped waiting for a person
-    ├── PermitLapsedError            permitted, and not started in time, or no longer permitted at its start
+    ├── PermitLapsedError            permitted, but not started in time, or no longer permitted at its start
     ├── ActionWithdrawnError         the call was given up before it was started
-    ├── AlreadyStartedError          this very call was started before, so it is not run a second time
-    ├── ArgumentsChangedError        what was decided is not what would run
+    ├── AlreadyStartedError          this call was started before, so it is not run a second time
+    ├── ArgumentsChangedError        the arguments changed after the decision
     ├── InvalidActionError           the arguments have no canonical form
     └── PolicyUnavailableError       nothing was decided
-        ├── ServerUnavailableError   no answer in time, a failing server, an answer that makes no sense
-        ├── AccessRefusedError       the server does not know this key, or the key may not do this
-        ├── RequestRefusedError      the server refused the request, above all a `start`
-        ├── SettingsError            the environment or `.env` contradicts itself, or has a value that cannot be used
-        ├── PolicyMismatchError      the file named by `policy=` is not what the server has in force
-        ├── PolicyInvalidError       the policies have errors, which it carries
+        ├── ServerUnavailableError   no answer in time, a failing server, an invalid answer
+        ├── AccessRefusedError       the server does not know this key, or the key lacks the permission
+        ├── RequestRefusedError      the server refused the request, mostly a `start`
+        ├── SettingsError            the environment or `.env` contradicts itself, or has an invalid value
+        ├── PolicyMismatchError      the server does not have the file in `policy=` in force
+        ├── PolicyInvalidError       the policies have errors, listed in it
         ├── EngineUnavailableError   the engine cannot be started in this process
-        └── EngineFailureError       the engine stopped, or said something that makes no sense
+        └── EngineFailureError       the engine stopped, or gave an invalid answer
 
 Whichever of them a governed tool raises, the tool has not run.
 """
@@ -35,14 +35,14 @@ from faramesh._types import Action, Decision, Diagnostic
 class FarameshError(Exception):
     """The base of all errors of this package.
 
-    `code` is stable and for programs; `decision` is what was decided, where anything was; `action` is the same as the
-    server holds it, where a server was asked, and `action_id` its id, by which `resume` takes it up again. `help` is
-    advice for the developer, which no model is told.
+    `code` is stable and for programs; `decision` is the decision, if there was one; `action` is the server's copy of
+    the action, if a server was asked, and `action_id` its id, by which `resume` continues it. `help` is advice for the
+    developer and is never shown to a model.
     """
 
     default_code: ClassVar[str] = "error"
     retryable: ClassVar[bool] = False
-    """Whether the same call may fare better later without anybody deciding anything anew."""
+    """Whether repeating the same call later may succeed without a new answer from anyone."""
 
     code: str
     decision: Decision | None
@@ -63,7 +63,7 @@ class FarameshError(Exception):
 
     @property
     def message(self) -> str:
-        """What went wrong, without the advice."""
+        """The message, without the advice."""
         return str(self.args[0]) if self.args else ""
 
     @property
@@ -79,7 +79,7 @@ class ToolDeniedError(FarameshError):
 
 
 class ApprovalRequiredError(FarameshError):
-    """The action is held for a person and nobody has answered within `approval_timeout`; this is no rejection."""
+    """The action is held for a person and got no answer within `approval_timeout`; this is not a rejection."""
 
     default_code = "approval_required"
 
@@ -91,7 +91,7 @@ class ApprovalRejectedError(FarameshError):
 
 
 class ApprovalExpiredError(FarameshError):
-    """Nobody answered before the approval expired on the server; this is no rejection."""
+    """The approval expired on the server without an answer; this is not a rejection."""
 
     default_code = "approval_expired"
 
@@ -107,7 +107,7 @@ class PermitLapsedError(FarameshError):
 
 
 class ActionWithdrawnError(FarameshError):
-    """The call was given up, and its action withdrawn, before it was started; this is no rejection."""
+    """The call was given up, and its action withdrawn, before it started; this is not a rejection."""
 
     default_code = "withdrawn"
 

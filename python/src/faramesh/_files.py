@@ -26,7 +26,7 @@ MAX_DEPTH: Final = 16
 MAX_MISTAKES: Final = 100
 
 _MAX_POLICY: Final = 1024 * 1024
-"""The most bytes of a policy: what has more is none, whatever it says."""
+"""The largest size of a policy in bytes; a larger file is not one, whatever its content."""
 _NO_BLOCK: Final = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
 
 ReadsAsPolicy = Callable[[bytes], bool]
@@ -35,7 +35,7 @@ ReadsAsPolicy = Callable[[bytes], bool]
 
 @dataclass(frozen=True)
 class Entry:
-    """What the file system says of one file: it changes with every write, whatever is written."""
+    """The file system's metadata of one file: it changes with every write, whatever the content."""
 
     name: str
     kind: int
@@ -51,11 +51,11 @@ class Entry:
 
 @dataclass(frozen=True)
 class Stamp:
-    """What the file system says of a file or a folder, without reading any file."""
+    """The file system's metadata of a file or a folder, without reading any file."""
 
     entries: tuple[Entry, ...]
     folders_ns: int = field(default=0, compare=False)
-    """When a name last appeared in the folders or went away. Ignored names count too, so it is no part of equality."""
+    """When an entry was last added to the folders or removed. Ignored names count, so this is not part of equality."""
 
     @property
     def newest_ns(self) -> int:
@@ -65,14 +65,14 @@ class Stamp:
 
 @dataclass(frozen=True)
 class Listing:
-    """The policies by name, and what was meant to be read and is not."""
+    """The policies by name, and the files that look like policies but are not read."""
 
     files: Mapping[str, bytes]
     mistakes: tuple[Diagnostic, ...] = ()
 
 
 def stamp(path: Path) -> Stamp:
-    """What the file system says of the file or folder; an `OSError` when there is neither."""
+    """The metadata of the file or folder; an `OSError` if there is neither."""
     about = path.stat()
     if not modes.S_ISDIR(about.st_mode):
         return Stamp((_entry(path.name, about),))
@@ -109,7 +109,7 @@ def digest(listing: Listing) -> str:
 
 
 def _walk(folder: Path, shown: str = "", depth: int = 1, count: list[int] | None = None) -> Iterator[_Found]:
-    """Every entry that is not ignored, in the folder and the folders in it; a link is what it leads to.
+    """Every entry that is not ignored, in the folder and its subfolders; a link is resolved to its target.
 
     Below the first level a link to a folder is not followed, since it might lead round in a circle.
     """
@@ -137,7 +137,7 @@ _Found = tuple[Path, str, os.stat_result]
 
 
 def _about(entry: os.DirEntry[str], *, follow: bool) -> os.stat_result | None:
-    """What the entry is; of a link to nothing the link itself, and nothing when it was removed meanwhile."""
+    """The kind of the entry; for a broken link the link itself, and nothing if it was removed in the meantime."""
     try:
         return Path(entry.path).stat() if follow else Path(entry.path).lstat()
     except OSError:
@@ -196,7 +196,7 @@ class _Reading:
         self.files[shown] = content
 
     def _plain(self, path: Path, shown: str) -> bytes | None:
-        """The content of what must be a plain file; nothing where it is none, which is a mistake, or is gone."""
+        """The content of a plain file; nothing if it is another kind of file, which is a mistake, or is gone."""
         try:
             return content_of(path)
         except FileNotFoundError:

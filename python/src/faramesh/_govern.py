@@ -1,7 +1,7 @@
 """`govern`: a function behind the gate, and how a call of it is run and reported.
 
-What has run has run: a report that fails is logged, and changes neither the tool's result nor its error. The road that
-a call takes is in `_road`.
+A tool that has run stays run: a failing report is logged, and changes neither the tool's result nor its error. The flow
+of a call is in `_road`.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ T = TypeVar("T")
 CallId = Callable[..., str | None]
 """The id of a call, made from its arguments: the same call made again has the same one."""
 Refusal = Callable[[FarameshError], Any]
-"""What a call answers that does not run."""
+"""The answer of a call that does not run."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +49,7 @@ class Proposal:
     resumed: str | None = None
     """The id of the action, where this call was proposed before."""
     refused: Refusal | None = None
-    """What to answer where the call does not run; without it the error is raised."""
+    """The function that answers a call that does not run; without it the error is raised."""
 
     def call(self) -> Call:
         """The call, with a copy of the arguments."""
@@ -60,7 +60,7 @@ class Proposal:
         return _road.admission(call) if self.resumed is None else _road.resumption(call, self.resumed)
 
     def end(self, error: FarameshError) -> Any:
-        """What becomes of a call that does not run."""
+        """The result of a call that does not run."""
         if self.refused is None:
             raise error
         return self.refused(error)
@@ -122,7 +122,7 @@ async def arun(proposal: Proposal, effect: Callable[[dict[str, Any]], Awaitable[
                 await _areport(client, call, _failure(started, error))
             raise
         except BaseException as error:
-            # Whoever cancelled waits for this.
+            # The code that cancelled waits for this.
             await _areport(client, call, replace(_failure(started, error), within=_held.LAST_WORDS, once=True))
             raise
         await _areport(client, call, _success(started, call, result))
@@ -130,7 +130,7 @@ async def arun(proposal: Proposal, effect: Callable[[dict[str, Any]], Awaitable[
 
 
 def text_for_model(tool: str) -> Callable[[FarameshError], str]:
-    """What `on_deny="return"` answers; what only a developer can mend is logged too, since no exception tells it."""
+    """The answer of `on_deny="return"`; faults that only a developer can fix are logged too."""
 
     def refused(error: FarameshError) -> str:
         if isinstance(error, PolicyUnavailableError | InvalidActionError):
@@ -153,7 +153,7 @@ def _finished(call: Call, result: Any) -> Any:
 
 
 def _is_a(error: BaseException, name: str) -> bool:
-    """Whether an error is one of LangGraph's that steer the graph and tell of no failure.
+    """Whether an error is one by which LangGraph steers the graph, rather than a failure.
 
     `GraphBubbleUp` stops a tool to ask something, and the graph will call it again; `ParentCommand` is its end.
     """
@@ -189,7 +189,7 @@ def _failure(started: Action, error: BaseException) -> Request[Action]:
 
 
 def _report(client: Client, call: Call, report: Request[Action]) -> None:
-    """Report how the tool ended. What has run has run: a report that fails is logged and changes nothing."""
+    """Report how the tool ended. A tool that has run stays run: a failing report is logged and changes nothing."""
     try:
         client._send(report)
     except Exception as error:  # noqa: BLE001 - see above
@@ -204,8 +204,8 @@ async def _areport(client: AsyncClient, call: Call, report: Request[Action]) -> 
 
 
 _GOVERNED: weakref.WeakKeyDictionary[Callable[..., Any], Callable[..., Any]] = weakref.WeakKeyDictionary()
-"""What each governed function governs. It belongs to that very function: what is copied from it, as `functools.wraps`
-does for every decorator above, is not governed by that."""
+"""The governance of each governed function. It belongs to that function only: a copy of the function, such as the one
+that `functools.wraps` makes in a decorator above, is not governed by it."""
 
 
 def governed_by(fn: object) -> Callable[..., Any] | None:
@@ -489,20 +489,20 @@ def govern(
     """A function that runs only when the server says so, with the type of `fn`, synchronous or asynchronous.
 
     `tool` is the name in policies (the function's own name by default); the arguments are its `params`, by name and
-    with their defaults. What does not run raises a `FarameshError`; with `on_deny="return"` it returns the text for
-    the model instead. `policy` names a file that must be in force exactly as it is here. `report_result` sends what
-    the tool returned to be recorded, and not only that it succeeded.
+    with their defaults. A call that does not run raises a `FarameshError`; with `on_deny="return"` it returns the text
+    for the model instead. `policy` names a file that must be in force exactly as it is here. `report_result` also
+    records the tool's result, and not only its success.
 
     A held call waits for a person until its approval ends, or for `approval_timeout` seconds, and is withdrawn then.
     With `approval_timeout=0` it does not wait: the error has the `action_id`, by which the function's
     `resume(action_id)` goes on, once and with the same arguments. `call_id` makes the id of a call from its arguments;
     a call with the same id and the same arguments is the same action, and runs once.
 
-    `exclude` names parameters that are no part of the action; what frameworks pass by a type of their own is none
-    anyway. `params` makes what is decided from the arguments, where that is not the arguments themselves.
+    `exclude` names parameters that are not part of the action; objects that frameworks pass by their own types never
+    are. `params` computes the decided parameters from the arguments, if they differ.
 
-    `server` is the URL of the server, by default the one that the settings name. With `server=None` no server is
-    asked: this process decides by `policy`, a file or a folder, what is held does not run, and nothing is recorded.
+    `server` is the URL of the server, by default the one from the settings. With `server=None` no server is asked:
+    this process decides by `policy`, a file or a folder, held calls do not run, and nothing is recorded.
 
     >>> @govern(agent_id="support-agent")
     ... def process_refund(customer_id: str, amount: float) -> str: ...

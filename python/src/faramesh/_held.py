@@ -33,7 +33,7 @@ UNSAID_EXPIRY: Final = 3600.0
 GRACE: Final = 30.0
 """Seconds beyond the end of an approval that a server which is away is still asked: it may have been restarting."""
 LAST_WORDS: Final = 0.5
-"""Seconds that a withdrawal may take which somebody waits for, who cancelled the call."""
+"""Seconds for a withdrawal while the code that cancelled the call waits for it."""
 
 log = logging.getLogger("faramesh")
 
@@ -49,7 +49,7 @@ Road = Generator[Request[Any] | Pause, Any, T]
 
 
 def answer(held: Action, patience: float | None, check: Callable[[Action], None]) -> Road[Action]:
-    """The action once it does not wait any more, or as it stands when `patience` seconds are over.
+    """The action once it is no longer held, or in its state after `patience` seconds.
 
     Without `patience` the approval's own end is waited for. `check` raises for an answer about something else.
     """
@@ -116,9 +116,9 @@ def check_id(action: Action, action_id: str) -> None:
 
 
 def given_up(held: Action, reason: str) -> Road[Action]:
-    """Withdraw an action that is not waited for any more; give it back as it stands then.
+    """Withdraw an action that is no longer waited for; return its state after that.
 
-    It may stand approved: a person was faster than the caller's patience.
+    It may be approved: a person was faster than the caller's patience.
     """
     try:
         action: Action = yield _wire.get(held.id)

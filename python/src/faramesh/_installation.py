@@ -1,7 +1,7 @@
 """Whether this package is whole: the distribution `faramesh-sdk` owns the same import name.
 
-Installing both mixes their files in one folder, and removing one takes away files of the other. A gate of which parts
-are another's is none, so it is not imported. Imported by `_types`, without which nothing here works.
+Installing both mixes their files in one folder, and removing one deletes files of the other. A gate with parts of
+another package is not safe, so it is not imported. Imported by `_types`, without which nothing here works.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """`server=None`: deciding in this process by a policy file or folder, with no server at all.
 
-An action that is held does not run, since there is nobody to ask. A change of the files that permits more counts when
-they have stood still for a second and all of them are sound; until then the former ones decide too, and the stricter
-decision counts. The log says so. Nothing is recorded.
+A held action does not run, since there is no one to ask. A change of the files that permits more takes effect when they
+have not changed for a second and all of them are valid; until then the old ones decide too, and the stricter decision
+counts. The log says so. Nothing is recorded.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _STRICTNESS: Final[Mapping[Outcome, int]] = {"EXECUTE": 0, "ABSTAIN": 1, "HALT":
 
 @dataclass(frozen=True)
 class _Loaded:
-    """Policies that can decide, and what they were loaded from."""
+    """Policies that can decide, and the files they were loaded from."""
 
     policies: PolicySet
     files: Mapping[str, bytes]
@@ -41,7 +41,7 @@ class _Loaded:
 
 @dataclass(frozen=True)
 class _Seen:
-    """What the last look at the files found."""
+    """The result of the last check of the files."""
 
     stamp: Stamp
     tells: bool
@@ -50,7 +50,7 @@ class _Seen:
     since_ns: int
     """Since when this has not changed, on the monotonic clock."""
     loaded: _Loaded | None
-    """The policies, where all of the files are sound, so that they can come into force."""
+    """The policies, if all of the files are valid, so that they can take effect."""
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,7 @@ class LocalPolicy:
         return self._settled(known, now)
 
     def _changed(self, known: _State, stamp: Stamp, listing: Listing, digest: str, now: Instant) -> _State:
-        """Take in files that are other than at the last look."""
+        """Load files that differ from the last check."""
         before = known.seen
         # A file that cannot be read may be readable again without a change of it.
         tells = _settle.tells(stamp, now) and not listing.mistakes
@@ -165,7 +165,7 @@ class LocalPolicy:
         return settled
 
     def _settled(self, known: _State, now: Instant) -> _State:
-        """Put what was seen in force, when it has stood still for long enough."""
+        """Activate the loaded policies, once they have not changed for long enough."""
         seen = known.seen
         if seen is None or seen.loaded is None or seen.loaded is known.in_force:
             return known

@@ -8,16 +8,16 @@ from __future__ import annotations
 from typing import Final, Literal
 
 Named = Literal["policy", "tests", "ignored", "mistaken", "other"]
-"""`mistaken` was meant to be read and is not; for `other` it depends on what is in it."""
+"""`mistaken` looks like a policy but is not read; for `other` it depends on the content."""
 
 _LEFT_BEHIND: Final = ("~", ".bak", ".orig", ".rej", ".swp", ".swo", ".swx", ".tmp", ".old")
-"""The endings, in small letters, of what editors and other programs leave beside a file."""
+"""The lower-case endings of files that editors and other programs leave next to a file."""
 _DOCUMENTS: Final = (".md", ".markdown", ".schema.json")
-"""The endings, in small letters, of what people put beside policies."""
+"""The lower-case endings of files that people keep next to policies."""
 
 
 def named(name: str) -> Named:
-    """What a file of this name in a policy folder is."""
+    """The kind of a file of this name in a policy folder."""
     lower = _ascii_lower(name)
     if name.startswith(".") or lower.endswith(_LEFT_BEHIND) or (name.startswith("#") and name.endswith("#")):
         return "ignored"

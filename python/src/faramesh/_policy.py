@@ -1,4 +1,4 @@
-"""`policy=`: the file that a caller relies on, held against what was in force when an action was decided.
+"""`policy=`: compares the file that a caller relies on with the one in force when an action was decided.
 
 Only hashes are compared. The file itself is never read as a policy here.
 """
@@ -95,7 +95,7 @@ class PolicyFile:
 
 
 def named(path: str | os.PathLike[str]) -> Path:
-    """The path that `policy=` names; an error that says so for what is no path, such as the text of a policy."""
+    """The path in `policy=`; an error for a value that is not a path, such as the text of a policy."""
     if not isinstance(path, str | os.PathLike):
         raise TypeError(f"`policy` is a `{type(path).__name__}`, and it takes the path of a file")
     if "\n" in os.fspath(path):
@@ -104,5 +104,5 @@ def named(path: str | os.PathLike[str]) -> Path:
 
 
 def _hash_over(in_force: PoliciesInForce) -> str:
-    """The hash over all files, as the server makes it: anybody can."""
+    """The hash over all files, computed as the server does."""
     return hashlib.sha256(_canonical.canonical_bytes(dict(in_force.files))).hexdigest()

@@ -7,9 +7,9 @@
 
 Without a server the road is short: decide in this process, compare the hash, and only `EXECUTE` runs.
 
-INVARIANT: a tool runs only after a `start` that was answered with the very action, by the very hash; without a server
-only after an `EXECUTE` for the very hash. Every other end of the road is an exception, and an action that is left on
-the way is withdrawn. What is shown to a model, and how a framework is hooked, is not known here.
+INVARIANT: a tool runs only after a `start` whose answer has this action and its hash; without a server only after an
+`EXECUTE` for its hash. Every other end of the flow is an exception, and an action that is abandoned on the way is
+withdrawn. The texts for a model and the hooks of frameworks are not known here.
 """
 
 from __future__ import annotations
@@ -58,10 +58,10 @@ log = logging.getLogger("faramesh")
 
 
 class Call:
-    """One tool call: the arguments as they were when it was made, which nobody else holds.
+    """One tool call: a private copy of the arguments as they were when it was made.
 
-    `identity` is what makes the call the same one when it is made again, such as a thread and the id of a tool call;
-    without it every call is one of its own. `derive` makes what is decided, where that is not the arguments.
+    `identity` makes a repeated call the same one, such as a thread and the id of a tool call; without it every call is
+    separate. `derive` computes the decided parameters, if they differ from the arguments.
     """
 
     def __init__(
@@ -176,7 +176,7 @@ def _proposed(call: Call) -> Road[tuple[Action, bool]]:
     key = call.identity
     for _ in range(MOST_RENEWALS):
         kept: Action = yield _wire.submit(call.body, key)
-        # What is answered under a known key may be what was answered long ago.
+        # The answer for a known key may be an old one.
         now: Action = yield _wire.get(kept.id)
         _held.check_id(now, kept.id)
         match now.status:
@@ -195,7 +195,7 @@ def _proposed(call: Call) -> Road[tuple[Action, bool]]:
 
 
 def _carried_on(call: Call, action: Action) -> Road[Action]:
-    """From an action as it stands to its start; an action that is left on the way is withdrawn."""
+    """From an action in any state to its start; an action that is abandoned on the way is withdrawn."""
     last = [action]
     try:
         return (yield from _started(call, last))
@@ -248,7 +248,7 @@ def _started(call: Call, last: list[Action]) -> Road[Action]:
 
 
 def _answered(call: Call, held: Action) -> Road[Action]:
-    """The action once people have answered it; raises `ApprovalRequiredError` when nobody did in time."""
+    """The action once people have answered it; raises `ApprovalRequiredError` if no answer came in time."""
     patience = call.terms.approval_timeout
     if patience == 0:
         return held
@@ -277,7 +277,7 @@ def _redeemed(call: Call, action: Action, *, was_held: bool) -> Road[Action]:
     except RequestRefusedError as error:
         if error.code in _LAPSES:
             raise _lapsed(call, action, error.code) from error
-        # Why a start is refused is told best by how the action stands.
+        # The state of the action explains best why a start is refused.
         now: Action = yield _wire.get(action.id)
         if now.id == action.id:
             _refuse_ended(call, now)

@@ -54,7 +54,7 @@ KNOWN: Final = frozenset(
 """The names that `docs/SETTINGS.md` lists; another one in `.env` draws a warning."""
 
 NEVER_OF_A_FOLDER: Final = frozenset({"FARAMESH_CACHE_DIR", "FARAMESH_ENGINE_WASM"})
-"""What `.env` never says: these name code that runs as part of the program, or that decides."""
+"""Variables that `.env` never sets: they name code that runs as part of the program, or that decides."""
 
 Source = Literal["the environment", "`.env`"]
 ENVIRONMENT: Final[Source] = "the environment"
@@ -92,7 +92,7 @@ def read_dotenv(folder: Path | None = None) -> Mapping[str, str]:
 
 
 def setting(name: str) -> str | None:
-    """One setting: of the environment, else of `.env` in the current folder; one that is set to nothing is none."""
+    """One setting: from the environment, else from `.env` in the current folder; an empty one counts as unset."""
     if name in os.environ:
         return os.environ[name] or None
     return read_dotenv().get(name) or None
@@ -157,7 +157,7 @@ def _address(sources: Mapping[Source, Mapping[str, str]]) -> tuple[str, Source |
 
 
 def _value(sources: Mapping[Source, Mapping[str, str]], source: Source, name: str) -> str | None:
-    """What `source` sets `name` to, unless a stronger one hides it by setting it to nothing."""
+    """The value that `source` gives `name`, unless a stronger source hides it by setting it to nothing."""
     if source == DOTENV and sources[ENVIRONMENT].get(name) == "":
         return None
     return sources[source].get(name) or None

@@ -14,7 +14,7 @@ from typing import Final
 from faramesh._files import Stamp
 
 SETTLED_NS: int = 1_000_000_000
-"""How long files must have stood still before a change counts that may permit more than before."""
+"""How long files must be unchanged before a change counts that may permit more than before."""
 PATIENCE_NS: Final = 10_000_000_000
 """How long is waited at the start for files that keep changing."""
 
@@ -60,7 +60,7 @@ def tells(stamp: Stamp, now: Instant) -> bool:
 
 
 def stood_still(before: Stamp, after: Stamp, looked: Instant, now: Instant) -> bool:
-    """Whether the times of files tell that what changed since `looked` has stood still for long enough at `now`.
+    """Whether the files' times show that everything changed since `looked` has been unchanged for long enough at `now`.
 
     Times that no change between the two moments can have, as with the clock of another machine or a link that was
     moved to an older file, tell nothing.
@@ -69,7 +69,7 @@ def stood_still(before: Stamp, after: Stamp, looked: Instant, now: Instant) -> b
     times = [one.changed_ns for one in after.entries if one not in known]
     if {one.name for one in before.entries} - {one.name for one in after.entries}:
         times.append(after.folders_ns)
-    # Where no time tells of a change, there is none that could be old.
+    # If no time shows a change, there is none that could be old enough.
     return (
         bool(times)
         and now.agrees_with(looked)
@@ -78,7 +78,7 @@ def stood_still(before: Stamp, after: Stamp, looked: Instant, now: Instant) -> b
 
 
 def wait(stamp: Callable[[], Stamp]) -> Stamp:
-    """Wait until the files have stood still for long enough; a `TimeoutError` where they keep changing."""
+    """Wait until the files have been unchanged for long enough; a `TimeoutError` if they keep changing."""
     begun = since = Instant.now()
     seen = stamp()
     while True:

@@ -1,4 +1,4 @@
-"""What a tool is governed by: checked when it is wrapped, and the clients that its calls go through.
+"""The options that govern a tool: checked when it is wrapped, with the clients that its calls use.
 
 INVARIANT: every call of a tool is decided by one server, on the synchronous and on the asynchronous path alike.
 """
@@ -23,7 +23,7 @@ from faramesh._settings import Settings, read_dotenv
 
 
 class Configured(enum.Enum):
-    """Stands for the server that the settings name, where `None` means none at all."""
+    """Stands for the server from the settings, where `None` means none at all."""
 
     SERVER = "the server that the settings name"
 
@@ -33,15 +33,15 @@ class Configured(enum.Enum):
 
 CONFIGURED: Final = Configured.SERVER
 Server = str | Literal[Configured.SERVER] | None
-"""Who decides: the server at this URL, the one that the settings name, or, for `None`, this process."""
+"""The decider: the server at this URL, the one from the settings, or, for `None`, this process."""
 
 OnDeny = Literal["raise", "return"]
-"""What becomes of a call that does not run: its error is raised, or the text for the model returned."""
+"""The result of a call that does not run: its error is raised, or the text for the model returned."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Terms:
-    """What a tool is governed by."""
+    """The options that govern a tool."""
 
     agent_id: str
     operation: str = "call"
@@ -58,7 +58,7 @@ class Terms:
     client: Client | None = None
     async_client: AsyncClient | None = None
     dotenv: Mapping[str, str] = field(default_factory=dict, repr=False)
-    """What `.env` said when the tool was wrapped; what is written there later changes no server."""
+    """The content of `.env` when the tool was wrapped; later changes of the file have no effect."""
 
     @classmethod
     def check(

@@ -1,4 +1,4 @@
-"""What a model is told about a call that did not run, in words that every adapter shares.
+"""The text for a model about a call that did not run, shared by all adapters.
 
 In this order: what did not happen, the code, the rule, the reason, what to do. Nothing is said that would help to
 get around a policy, and nothing about the machine: addresses and file paths stay in the log.

@@ -1,7 +1,7 @@
 """The engine module, run by wasmtime: bytes in, bytes out, over the C interface of `engine/src/abi.rs`.
 
-Every call has a fuel limit and a memory limit, the ones that the server has. What an answer means is not known here.
-This is the only module that imports `wasmtime`, and it uses what that package documents and nothing else.
+Every call has the same limits of fuel and memory as on the server. The meaning of answers is not known here. This is the
+only module that imports `wasmtime`, and it uses only documented parts of that package.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ LOAD_FUEL = 60_000_000_000
 CALLS: Final = ("buffer", "load", "decide", "explain", "canonicalize")
 
 _CONFIGURATION: Final = "fuel-nosignals-1"
-"""Part of the name of a compiled module: it changes with what the compiler is told."""
+"""Part of the name of a compiled module: it changes with the compiler's settings."""
 
 
 class Module:
@@ -151,7 +151,7 @@ def _function(exports: Any, name: str) -> wasmtime.Func:
 
 
 def _first_line(error: Exception) -> str:
-    """What happened, without the list of functions that wasmtime adds."""
+    """The failure, without the list of functions that wasmtime adds."""
     lines = [line.strip() for line in str(error).splitlines()]
     told = [line for line in lines if "wasm trap:" in line] or lines or [type(error).__name__]
     return told[0].partition("wasm trap: ")[2] or told[0]

@@ -81,7 +81,7 @@ def wait(action_id: str, seconds: float) -> Request[Action]:
 
 
 def poll(action_id: str, seconds: float) -> Request[Action]:
-    """`wait`, sent once: who polls goes on by itself."""
+    """One request to `wait`: the caller that polls repeats it."""
     return replace(wait(action_id, seconds), once=True)
 
 
@@ -123,7 +123,7 @@ def is_worth_another_try(request: Request[Any], came_back: httpx.Response | http
 
 
 def unreachable(asked: str, error: Exception) -> ServerUnavailableError:
-    """What a failed attempt to talk to the server is raised as; `asked` names the server."""
+    """The exception for a failed attempt to reach the server; `asked` names the server."""
     slow = isinstance(error, httpx.TimeoutException)
     what = "did not answer in time" if slow else "cannot be reached"
     detail = str(error) or type(error).__name__
@@ -134,7 +134,7 @@ def unreachable(asked: str, error: Exception) -> ServerUnavailableError:
 
 
 def read(request: Request[T], response: httpx.Response, asked: str = "", withheld: str | None = None) -> T:
-    """The answer in `response`, or the error that it stands for.
+    """The answer in `response`, or the error in it.
 
     `asked` names the server for messages, and `withheld` says which key was not sent to it.
     """

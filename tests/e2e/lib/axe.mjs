@@ -1,4 +1,4 @@
-// axe-core in the open page. What it calls serious or critical is a failure; the rest is for people to judge.
+// axe-core in the open page. Its serious and critical findings are failures; people judge the rest.
 import assert from "node:assert/strict";
 import { createRequire } from "node:module";
 import { readFileSync } from "node:fs";
@@ -12,7 +12,7 @@ export const bringAxe = (person) => person.context.addInitScript(AXE);
 /** Fails when something grave is found. `where` is for the message. */
 export async function assertAccessible(page, where) {
   const violations = await page.evaluate(async () => {
-    // Toasts and such that fade are judged as they are when they stand still.
+    // Fading elements such as toasts are judged once they are still.
     await Promise.all(document.getAnimations().map((animation) => animation.finished.catch(() => undefined)));
     const { violations } = await axe.run(document, { resultTypes: ["violations"] });
     return violations.map(({ id, impact, help, nodes }) => ({

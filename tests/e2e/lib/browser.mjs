@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { chromium } from "playwright-core";
 
-/** How long a test waits for what it wants to see. */
+/** How long a test waits for an expected change. */
 const PATIENCE_MS = 15_000;
 
 export class Browser {
@@ -39,7 +39,7 @@ export class Browser {
 }
 
 export class Person {
-  /** What the pages of this person complained of. */
+  /** The complaints of this person's pages. */
   complaints = [];
   #expected = [];
 

@@ -1,9 +1,9 @@
-// The policy editor as a person meets it: a text field, findings below it, and what would change beside it.
+// The policy editor as a person uses it: a text field, findings below it, and the changed decisions next to it.
 
 /** The field with the policy's text. */
 export const field = (page) => page.getByRole("textbox", { name: "policy text" });
 
-/** Puts a text in the place of what is there, as somebody who pastes it does. */
+/** Replaces the text, as a person who pastes does. */
 export async function write(page, text) {
   await field(page).click();
   await page.keyboard.press("Control+a");
@@ -15,7 +15,7 @@ export async function write(page, text) {
   }
 }
 
-/** The words about the findings: how many there are, and whether the text could come into force. */
+/** The summary of the findings: how many there are, and whether the text could be activated. */
 export const verdict = (page) => page.getByRole("region", { name: "findings" }).getByRole("status");
 
 /** The findings, one after the other. */
@@ -24,11 +24,11 @@ export const findings = (page) => page.getByRole("region", { name: "findings" })
 /** The part with the recorded actions. */
 export const recorded = (page) => page.getByRole("region", { name: "Recorded actions" });
 
-/** What is said of the recorded actions in one sentence. */
+/** The summary of the recorded actions, in one sentence. */
 export const headline = (page) => recorded(page).getByRole("status");
 
 /** The part with the samples. */
 export const samples = (page) => page.getByRole("region", { name: "Samples" });
 
 /** The button that saves. */
-export const save = (page) => page.getByRole("button", { name: /^(save|saving …)$/ });
+export const save = (page) => page.getByRole("button", { name: /^(save|saving …)$/i });

@@ -1,4 +1,4 @@
-// What the tests of a file share: one server and one browser, there before the first test and gone after the last.
+// The server and browser that the tests of a file share, started before the first test and stopped after the last.
 import { after, before } from "node:test";
 import { Browser } from "./browser.mjs";
 import { Server } from "./server.mjs";

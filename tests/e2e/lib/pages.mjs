@@ -42,7 +42,7 @@ export const PAGES = [
     path: "/ui/actions",
     ready: async (page) => {
       await page.getByRole("table", { name: "actions" }).getByRole("link").first().click();
-      await seen(drawer(page).getByText(/hashed here/));
+      await seen(drawer(page).getByText(/hashed here/i));
       await seen(drawer(page).getByRole("region", { name: "explanation" }).getByRole("list").first());
     },
   },
@@ -53,7 +53,7 @@ export const PAGES = [
     path: "/ui/approvals",
     ready: async (page) => {
       await page.getByRole("button", { name: "select shown" }).click();
-      await page.getByRole("button", { name: /^approve \d+ …$/ }).click();
+      await page.getByRole("button", { name: /^approve \d+ …$/i }).click();
       await seen(page.getByRole("dialog", { name: "Approve these?" }));
     },
   },
@@ -79,7 +79,7 @@ export const PAGES = [
     path: "/ui/policies/support-agent.yaml",
     ready: async (page) => {
       await seen(field(page));
-      await seen(page.getByText(/none of \d+ recorded actions change/));
+      await seen(page.getByText(/none of \d+ recorded actions change/i));
       // The editor brings its own colours a moment after its text.
       await until(() => page.getByTitle(/reached by/).count(), (count) => count > 0);
     },
@@ -88,11 +88,11 @@ export const PAGES = [
     name: "policy editor, changed",
     path: "/ui/policies/support-agent.yaml",
     ready: async (page) => {
-      await seen(page.getByText(/none of \d+ recorded actions change/));
+      await seen(page.getByText(/none of \d+ recorded actions change/i));
       await field(page).click();
       await page.keyboard.press("Control+Home");
       await page.keyboard.type("mode: enforce\nagents_: []\n");
-      await seen(page.getByText(/unknown key `agents_`/).first());
+      await seen(page.getByText(/unknown key `agents_`/i).first());
     },
   },
   {
@@ -100,7 +100,7 @@ export const PAGES = [
     path: "/ui/audit",
     ready: async (page) => {
       await page.getByRole("button", { name: "verify all" }).click();
-      await seen(page.getByText(/✓ whole up to record/).first());
+      await seen(page.getByText(/✓ whole up to record/i).first());
     },
   },
   { name: "not found", path: "/ui/no/such/page", ready: (page) => seen(page.getByRole("heading", { level: 1 })), alone: true },

@@ -8,7 +8,7 @@ export const repository = dirname(dirname(here));
 
 /** The program that is tested. */
 export function program() {
-  return made(process.env.FARAMESH_BIN ?? join(repository, "target/debug/faramesh"), "cargo build -p host --bins");
+  return made(process.env.FARAMESH_BIN ?? join(repository, "target/debug/faramesh"), "cargo build -p cli");
 }
 
 /** The dashboard as files. */

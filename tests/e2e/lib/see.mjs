@@ -1,7 +1,7 @@
-// What tests wait for on a page. Everything is found by what a person or a screen reader is told, not by how it is styled.
+// Conditions that tests wait for on a page. Elements are found by text and role, as a person or a screen reader would.
 import assert from "node:assert/strict";
 
-/** Waits until `look` gives what is wanted; fails with the last thing it gave. */
+/** Waits until `look` gives the expected value; fails with the last value it gave. */
 export async function until(look, wanted, { within = 15_000 } = {}) {
   const end = Date.now() + within;
   for (;;) {
@@ -40,4 +40,11 @@ export function overhang(page) {
       .map((element) => `${element.localName}.${element.className}`);
     return { pixels: root.scrollWidth - root.clientWidth, by: by.slice(0, 8) };
   });
+}
+
+/** Whether an element is inside of the window. */
+export async function inView(page, locator) {
+  const { x, y, width, height } = await locator.boundingBox();
+  const window = page.viewportSize();
+  return x >= 0 && y >= 0 && x + width <= window.width && y + height <= window.height;
 }

@@ -1,6 +1,6 @@
 // Recorded actions for a test to look at: the same ones each time, as the agents of the sample policies make them.
 //
-// They come over HTTP like any others, several at once. Their order among themselves is not part of what is promised.
+// They come over HTTP like any others, several at once. Their relative order is not guaranteed.
 
 /** How many are on their way at once. */
 const AT_ONCE = 16;

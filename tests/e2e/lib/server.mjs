@@ -66,7 +66,7 @@ export class Server {
     // It says where the dashboard is after it has begun to listen.
     if (!this.#output.includes("engine ")) return false;
     const answer = await this.api("GET", "/ready").catch(() => undefined);
-    // Without policies there is nothing that could be in force, and the server serves all the same.
+    // Without policies nothing can be in force, and the server still serves.
     return answer !== undefined && (answer.status === 200 || answer.body?.policy !== "loading");
   }
 

@@ -18,7 +18,7 @@ const TYPES = {
   ".wasm": "application/wasm",
 };
 
-/** Serves the dashboard's files below `/ui/`. Gives the address, what was asked for, and a function that stops it. */
+/** Serves the dashboard's files below `/ui/`. Returns the address, the requests, and a function that stops it. */
 export async function serveFiles() {
   const asked = [];
   const server = createServer(async (request, response) => {

@@ -1,4 +1,4 @@
-// The queue with more than one person: who is first wins, who is late is told, and nobody answers twice.
+// The queue with more than one person: the first answer wins, a late one is reported as such, and none counts twice.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { fixture } from "../lib/fixture.mjs";
@@ -10,7 +10,7 @@ const shared = fixture({ policies: { "support-agent.yaml": policy("support-agent
 const item = (page, customer) => page.getByRole("article").filter({ hasText: `"${customer}"` });
 const refund = (customer, amount) => shared.server.propose("process_refund", { customer_id: customer, amount });
 
-/** The queue takes no answers right after it has moved under somebody's hand. */
+/** The queue accepts no answers right after it has moved under a person's hand. */
 const stands = (page) => page.waitForTimeout(500);
 
 async function approver(name) {
@@ -35,9 +35,9 @@ test("what one person answers disappears from the other's queue, with a word of 
   await item(ann.page, "c-first").getByLabel("comment").fill("seen by ann");
   await item(ann.page, "c-first").getByRole("button", { name: "reject" }).click();
   await gone(item(bob.page, "c-first"));
-  await seen(bob.page.getByText(/rejected by ann: “seen by ann”/));
+  await seen(bob.page.getByText(/rejected by ann: “seen by ann”/i));
   await until(() => bob.page.title(), /1/);
-  // What bob was writing is still his.
+  // Bob's unsent comment is still there.
   assert.equal(await item(bob.page, "c-second").getByLabel("comment").inputValue(), "half written");
   await stands(bob.page);
   await item(bob.page, "c-second").getByRole("button", { name: "approve" }).click();
@@ -59,9 +59,9 @@ test("two answers at the same moment: one counts, and the other person is told",
   await item(bob.page, "c-both").getByRole("button", { name: "reject" }).click();
   await until(() => ann.page.held !== undefined && bob.page.held !== undefined, true);
   await ann.page.held.continue();
-  await seen(ann.page.getByText(/process_refund of support-agent-prod: approved/));
+  await seen(ann.page.getByText(/process_refund of support-agent-prod: approved/i));
   await bob.page.held.continue();
-  await seen(bob.page.getByText(/your answer came too late; approved by ann-2/));
+  await seen(bob.page.getByText(/your answer came too late; approved by ann-2/i));
   await gone(item(bob.page, "c-both"));
   const action = await server.done("GET", `/v1/actions/${id}`);
   assert.equal(action.status, "approved");

@@ -85,7 +85,7 @@ for (const name of Object.keys(PARAMS)) {
   test(`an opened action with arguments that are ${name}`, async () => {
     const { person, page } = await enter(`/ui/actions?id=${held[name].id}`, (page) => arrived(page, "Actions"));
     const drawer = page.getByRole("complementary", { name: "the opened action" });
-    await seen(drawer.getByText(/hashed here/));
+    await seen(drawer.getByText(/hashed here/i));
     await seen(drawer.getByRole("region", { name: "arguments" }));
     await unharmed(page, name);
     await person.leave();
@@ -98,7 +98,7 @@ test("actions whose names and results are bad", async () => {
   const { person, page } = await enter("/ui/actions", (page) => arrived(page, "Actions"));
   for (const { id, status } of actions.filter(({ status }) => status !== "pending_approval")) {
     await page.goto(`${server.url}/ui/actions?id=${id}`);
-    await seen(page.getByRole("complementary", { name: "the opened action" }).getByText(/hashed here/));
+    await seen(page.getByRole("complementary", { name: "the opened action" }).getByText(/hashed here/i));
     await unharmed(page, status);
   }
   await person.leave();
@@ -108,11 +108,11 @@ test("the approvals queue, and the question before an answer", async () => {
   const { person, page } = await enter("/ui/approvals", (page) => arrived(page, "Approvals"));
   await until(() => page.getByRole("article").count(), Object.keys(PARAMS).length);
   await unharmed(page, "approvals");
-  // What is shown is what was proposed, sign by sign.
+  // The page shows exactly the proposed text, character by character.
   const html = page.getByRole("article").filter({ hasText: "constructor" });
   assert.ok((await html.innerText()).includes("<script>window.hacked=1</script>"));
   await page.getByRole("button", { name: "select shown" }).click();
-  await page.getByRole("button", { name: /^reject \d+ …$/ }).click();
+  await page.getByRole("button", { name: /^reject \d+ …$/i }).click();
   await seen(page.getByRole("dialog", { name: "Reject these?" }));
   await unharmed(page, "approvals, asking");
   await person.leave();
@@ -123,9 +123,9 @@ for (const [name, path, ready] of [
   ["Policies", "/ui/policies", (page) => seen(page.getByRole("link", { name: "everything.yaml" }).first())],
   ["Audit", "/ui/audit", async (page) => {
     await page.getByRole("button", { name: "verify all" }).click();
-    await seen(page.getByText(/✓ whole up to record/).first());
+    await seen(page.getByText(/✓ whole up to record/i).first());
   }],
-  ["everything.yaml", "/ui/policies/everything.yaml", (page) => seen(page.getByText(/none of \d+ recorded actions change/))],
+  ["everything.yaml", "/ui/policies/everything.yaml", (page) => seen(page.getByText(/none of \d+ recorded actions change/i))],
 ]) {
   test(`the page ${name}`, async () => {
     const { person, page } = await enter(path, async (page) => {
@@ -147,8 +147,8 @@ test("a policy with an error in every line", async () => {
     await until(() => findings(page).count(), (count) => count >= least && count <= 50);
     await unharmed(page, "errors in every line");
   }
-  await seen(page.getByText(/^and [\d,]+ more$/));
-  // It still takes what is typed.
+  await seen(page.getByText(/^and [\d,]+ more$/i));
+  // It still accepts typing.
   await field(page).click();
   await page.keyboard.press("Control+Home");
   await page.keyboard.type("first: 1\n");
@@ -182,7 +182,7 @@ test("a policy of a mebibyte", async () => {
   await bring(large("tool"));
   const { person, page } = await enter("/ui/policies/large.yaml", (page) => arrived(page, /large/));
   await until(() => verdict(page).innerText(), /^[✓✕]/, { within: 60_000 });
-  await until(() => headline(page).innerText(), /none of \d+ recorded actions change/, { within: 60_000 });
+  await until(() => headline(page).innerText(), /none of \d+ recorded actions change/i, { within: 60_000 });
   await unharmed(page, "a mebibyte");
   await field(page).click();
   await page.keyboard.press("Control+Home");
@@ -201,7 +201,7 @@ test("what changed in a policy of a mebibyte is shown in parts", async () => {
   await bring(before.replace("first-2000\n", "in-the-middle\n"));
   await bring(large("other"));
   const { person, page } = await enter("/ui/policies", (page) => arrived(page, "Policies"));
-  const [newest, one] = [0, 1].map((index) => page.getByRole("button", { name: /^(▸ |▾ )?version / }).nth(index));
+  const [newest, one] = [0, 1].map((index) => page.getByRole("button", { name: /^(▸ |▾ )?version /i }).nth(index));
   const lines = page.getByRole("group", { name: "changed lines" }).getByRole("row");
   await one.click();
   await seen(lines.filter({ hasText: "in-the-middle" }));
@@ -209,9 +209,9 @@ test("what changed in a policy of a mebibyte is shown in parts", async () => {
   await one.click();
   // Nearly nothing is the same in both.
   await newest.click();
-  await seen(page.getByRole("button", { name: /^show more: 500 of [\d,]+ lines are shown$/ }));
-  await page.getByRole("button", { name: /^show more: / }).click();
-  await seen(page.getByRole("button", { name: /^show more: 1,000 of / }));
+  await seen(page.getByRole("button", { name: /^show more: 500 of [\d,]+ lines are shown$/i }));
+  await page.getByRole("button", { name: /^show more: /i }).click();
+  await seen(page.getByRole("button", { name: /^show more: 1,000 of /i }));
   await unharmed(page, "a mebibyte of changes");
   await person.leave();
 });

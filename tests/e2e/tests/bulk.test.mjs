@@ -1,4 +1,4 @@
-// One answer for several actions covers only what the person saw, and never what is risky.
+// One answer for several actions covers only the actions that the person saw, and never risky ones.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { fixture } from "../lib/fixture.mjs";
@@ -56,8 +56,8 @@ test("two calls that differ only behind a long argument look different, and risk
   assert.match(shown.join("\n"), /tickets\/881/);
   assert.match(shown.join("\n"), /customers\?all=true/);
   assert.equal(shown.filter((text) => text.includes("x".repeat(140))).length, 2, "the whole body is there");
-  await seen(dialog.getByText(/1 action left out: actions of high or critical risk are approved one at a time/));
-  await seen(dialog.getByText(/1 action left out: their arguments are too long/));
+  await seen(dialog.getByText(/1 action left out: actions of high or critical risk are approved one at a time/i));
+  await seen(dialog.getByText(/1 action left out: their arguments are too long/i));
   await dialog.getByRole("button", { name: "approve 2 actions" }).click();
   await gone(dialog);
   await until(() => page.getByRole("article").count(), 2);

@@ -1,4 +1,4 @@
-// A connection that is lost and comes back, and a server that is stopped and started again, under somebody's eyes.
+// A connection that is lost and restored, and a server that is stopped and restarted, while a page is open.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { fixture } from "../lib/fixture.mjs";
@@ -15,7 +15,7 @@ const shared = fixture({
 });
 
 const LOST = "✕ connection lost, trying again";
-/** Requests that fail while there is nobody to answer are no fault of the page. */
+/** Requests that fail while the server is down are not the page's fault. */
 const FAILING = [/net::ERR_/, /Failed to fetch/, /NetworkError/];
 
 const rows = (page) => page.getByRole("table", { name: "actions" }).getByRole("row");
@@ -89,7 +89,7 @@ test("an answer that does not get through is not shown as given", async () => {
   cable.cut();
   await seen(page.getByText(LOST));
   await item.getByRole("button", { name: "approve" }).click();
-  await until(() => item.getByRole("alert").innerText(), /cannot be reached/);
+  await until(() => item.getByRole("alert").innerText(), /cannot be reached/i);
   assert.equal(await item.getByLabel("comment").inputValue(), "a comment that must not be lost");
   cable.mend();
   await seen(page.getByText("● live"));
@@ -109,7 +109,7 @@ test("a page that is opened while the server is away says so, and can be tried a
   cable.cut();
   await seen(page.getByText(LOST));
   await page.getByRole("link", { name: "Policies" }).click();
-  await until(() => page.getByRole("alert").first().innerText(), /the server cannot be reached/);
+  await until(() => page.getByRole("alert").first().innerText(), /the server cannot be reached/i);
   cable.mend();
   await seen(page.getByText("● live"));
   await seen(page.getByRole("link", { name: "support-agent.yaml" }).first());
@@ -128,7 +128,7 @@ test("a server that is started again asks to log in again, and then shows what i
   await server.run();
   await server.propose("process_refund", { customer_id: "after-restart", amount: 45 });
   // Sessions end with the process; the page does not go on as if nothing had been.
-  await until(() => page.getByRole("alert").innerText(), /session has ended/);
+  await until(() => page.getByRole("alert").innerText(), /session has ended/i);
   await page.getByLabel("API key").fill(server.adminKey);
   await page.getByRole("button", { name: "log in" }).click();
   await arrived(page, "Actions");

@@ -1,4 +1,4 @@
-// The policy editor: what is wrong with a text in the words of the command line, and what becomes of two who save.
+// The policy editor: findings in the words of the command line, and two people who save the same file.
 import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -23,7 +23,7 @@ async function edit(person) {
   return page;
 }
 
-/** What the command line says of a text: code, message and help of each finding. */
+/** The command line's findings for a text: code, message and help of each. */
 function checked(text) {
   const file = join(shared.server.folder, NAME);
   writeFileSync(file, text);
@@ -71,7 +71,7 @@ test("a finding leads to its place, and F8 to the next one", async () => {
   const page = await edit(person);
   await write(page, INVALID["an unknown key"]);
   await page.getByRole("button", { name: new RegExp(`^${NAME}:\\d+:\\d+$`) }).first().click();
-  // What is typed now stands where the finding was.
+  // The newly typed text is now at the position of the finding.
   for (const key of ["ArrowRight", "ArrowRight", "ArrowRight", "Delete"]) await page.keyboard.press(key);
   await until(() => verdict(page).innerText(), /^✓/);
   await page.keyboard.press("Control+z");
@@ -89,14 +89,14 @@ test("samples show at each key whether they get what is expected, and are kept w
   const person = await (await browser.person()).logIn(server);
   const page = await edit(person);
   const status = samples(page).getByRole("status");
-  await until(() => status.innerText(), /✓ \d+ samples as expected/);
+  await until(() => status.innerText(), /✓ \d+ samples as expected/i);
   await write(page, GOOD.replace("amount_lte: 150\n", "amount_lte: 40\n"));
-  await until(() => status.innerText(), /✕ \d+ of \d+ samples not as expected/);
+  await until(() => status.innerText(), /✕ \d+ of \d+ samples not as expected/i);
   await page.getByRole("button", { name: "undo all changes" }).click();
   await until(() => status.innerText(), /✓/);
 
   await samples(page).getByRole("button", { name: "add a sample" }).click();
-  const row = samples(page).getByRole("row").last();
+  const row = samples(page).getByRole("row").nth(1);
   await row.getByLabel(/^name of/).fill("a refund of 151 is held");
   await row.getByLabel(/^agent of/).fill("support-agent-prod");
   await row.getByLabel(/^tool of/).fill("process_refund");
@@ -117,12 +117,13 @@ test("which rule decided is lit up, and rules that nothing reaches are marked", 
   const person = await (await browser.person()).logIn(server);
   const page = await edit(person);
   await write(page, `${GOOD.replace("\nrisk:", "\n  - id: never-used\n    match: { tool: no_such_tool }\n    deny: true\n\nrisk:")}`);
-  await until(() => headline(page).innerText(), /none of \d+ recorded actions change/);
+  await until(() => headline(page).innerText(), /none of \d+ recorded actions change/i);
   await seen(page.getByTitle("rule never-used: reached by no sample and by no recorded action"));
   assert.equal(await page.getByTitle("rule small-refunds: reached by samples and by recorded actions").count(), 1);
+  await recorded(page).getByRole("button", { name: /^show \d+ unchanged/i }).click();
   await recorded(page).getByRole("button", { name: "small-refunds" }).first().click();
-  // What is said of the row names the rule under both texts.
-  await until(() => recorded(page).getByText(/rule small-refunds in support-agent\.yaml, line \d+/).count(), 2);
+  // The description of the row names the rule under both texts.
+  await until(() => recorded(page).getByText(/rule small-refunds in support-agent\.yaml, line \d+/i).count(), 2);
   await person.leave();
 });
 
@@ -137,7 +138,7 @@ test("what is not saved is there again after a look at another page", async () =
   await arrived(page, /Actions/);
   await page.goBack();
   await arrived(page, new RegExp(NAME));
-  await seen(page.getByText("what you had not saved is here again"));
+  await seen(page.getByText("your unsaved changes are back"));
   assert.ok(await save(page).isEnabled());
   assert.equal(server.readPolicy(NAME), GOOD, "nothing was saved by leaving");
   await page.getByRole("button", { name: "undo all changes" }).click();
@@ -158,7 +159,7 @@ test("who comes late sees both versions, and nobody's work is lost", async () =>
   await save(first).click();
   await seen(first.getByText("saved; it is in force"));
 
-  await seen(second.getByText("Somebody else has changed this file since you began."));
+  await seen(second.getByText("Someone else changed this file since you began."));
   assert.ok(await save(second).isDisabled());
   await second.getByRole("button", { name: "compare" }).click();
   const dialog = second.getByRole("dialog", { name: "Two versions of this file" });
@@ -172,17 +173,17 @@ test("who comes late sees both versions, and nobody's work is lost", async () =>
   await save(second).click();
   await seen(second.getByText("saved; it is in force"));
   assert.equal(server.readPolicy(NAME), mine);
-  // The first one has nothing unsaved, and sees the new text by itself.
+  // The first one has no unsaved changes, and sees the new text automatically.
   await until(() => field(first).innerText(), /description: second/);
 
   // The other way: theirs is taken.
   await write(first, mine.replace("second", "third"));
   server.writePolicy(NAME, GOOD);
-  await seen(first.getByText("Somebody else has changed this file since you began."));
+  await seen(first.getByText("Someone else changed this file since you began."));
   await first.getByRole("button", { name: "compare" }).click();
   await first.getByRole("button", { name: "take theirs" }).click();
   await until(() => field(first).innerText(), /What the support agent may do/);
-  await seen(first.getByText("nothing has changed"));
+  await seen(first.getByText("no changes"));
   for (const person of people) await person.leave();
 });
 
@@ -214,4 +215,29 @@ test("a save that comes too late is told at the moment of saving", async () => {
   assert.equal(server.readPolicy(NAME), theirs, "their version was overwritten");
   await dialog.getByRole("button", { name: "decide later" }).click();
   await person.leave();
+});
+
+test("edits of different lines are merged, and the other person is named", async () => {
+  const { server, browser } = shared;
+  const base = server.readPolicy(NAME);
+  const people = await Promise.all([browser.person(), browser.person()]);
+  for (const person of people) await person.logIn(server);
+  const [first, second] = await Promise.all(people.map(edit));
+  await write(second, `${base}# mine\n`);
+  await until(() => verdict(second).innerText(), /✓/);
+  await write(first, base.replace("description: What the support agent may do", "description: theirs"));
+  await save(first).click();
+  await seen(first.getByText("saved; it is in force"));
+
+  await second.getByRole("button", { name: "compare" }).click();
+  const dialog = second.getByRole("dialog", { name: "Two versions of this file" });
+  await seen(dialog.getByText(/admin changed this file at/i));
+  await dialog.getByRole("button", { name: "Merge both" }).click();
+  await gone(dialog);
+  await save(second).click();
+  await seen(second.getByText("saved; it is in force"));
+  const merged = server.readPolicy(NAME);
+  assert.match(merged, /description: theirs/);
+  assert.match(merged, /# mine\n$/);
+  for (const person of people) await person.leave();
 });

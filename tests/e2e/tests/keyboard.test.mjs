@@ -196,7 +196,7 @@ test("edit a policy, save it, and leave the editor with Tab", async () => {
   await press(page, "Control+s");
   await seen(page.getByText("saved; it is in force"));
   assert.match(server.readPolicy(NAME), /# by keyboard$/);
-  // Who wants to indent by Tab leaves with Escape and Tab.
+  // To indent with Tab, press Escape first to leave the field again.
   await press(page, "Escape", "Tab");
   assert.ok(!(await field(page).evaluate((element) => element.getRootNode().activeElement === element)));
   await person.leave();

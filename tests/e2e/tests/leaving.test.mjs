@@ -1,4 +1,4 @@
-// Pages that are left while answers are still on their way: what comes late finds nobody, and breaks nothing.
+// Pages that are left while answers are still on their way: a late answer changes nothing.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { field, write } from "../lib/editor.mjs";
@@ -10,7 +10,7 @@ import { seed } from "../lib/seed.mjs";
 
 const shared = fixture({ policies: policies(policy), begin: ({ server }) => seed(server, 60) });
 
-/** How long each answer takes, and after how long somebody goes on. */
+/** How long each answer takes, and after how long the person moves on. */
 const SLOW_MS = 250;
 const PAUSES_MS = [0, 40, 250];
 const NAMES = ["Overview", "Actions", "Approvals", "Policies", "Audit"];
@@ -20,7 +20,7 @@ const link = (page, name) => page.getByRole("navigation", { name: "pages" }).get
 async function slowly() {
   const { server, browser } = shared;
   const person = await (await browser.person()).logIn(server);
-  // Requests that a page gave up are no fault of it.
+  // Requests that a page gave up are not its fault.
   person.expect(/net::ERR_ABORTED/);
   const page = await person.open(`${server.url}/ui/`);
   await arrived(page, "Overview");

@@ -1,4 +1,4 @@
-// Logging in and out: by the one-time link, by key, and how a session ends under somebody's eyes.
+// Logging in and out: by the one-time link, by key, and the end of a session while a page is open.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { fixture } from "../lib/fixture.mjs";
@@ -25,7 +25,7 @@ test("the link that the server prints logs in once, and says so the second time"
 
   const other = await browser.person();
   const late = await other.open(server.link);
-  await until(() => late.getByRole("alert").innerText(), /link .*(used|expired)/);
+  await until(() => late.getByRole("alert").innerText(), /link .*(used|expired)/i);
   await seen(late.getByLabel("API key"));
   assert.ok(!late.url().includes("#"), "the token stays in the address");
   await other.leave();
@@ -48,10 +48,10 @@ test("a key logs in, a wrong one is refused with words, and nothing is shown bef
   await seen(page.getByLabel("API key"));
   assert.equal(await page.getByRole("navigation").count(), 0);
   await typeKey(page, "fmk_00000000_wrong");
-  await until(() => page.getByRole("alert").innerText(), /key/);
+  await until(() => page.getByRole("alert").innerText(), /key/i);
   assert.equal(await page.getByLabel("API key").getAttribute("type"), "password");
   await typeKey(page, server.adminKey);
-  // Whoever came for a page gets that page.
+  // A person who asked for a page gets that page.
   await seen(heading(page, /support-agent\.yaml/));
   await page.reload();
   await seen(heading(page, /support-agent\.yaml/));
@@ -64,7 +64,7 @@ test("the key of an agent logs nobody in", async () => {
   const person = await browser.person();
   const page = await person.open(`${server.url}/ui/`);
   await typeKey(page, key);
-  await until(() => page.getByRole("alert").innerText(), /agent/);
+  await until(() => page.getByRole("alert").innerText(), /agent/i);
   assert.deepEqual(await person.context.cookies(), []);
   await person.leave();
 });
@@ -97,7 +97,7 @@ test("who is logged in learns at once that their key was revoked", async () => {
   const page = await person.open(`${server.url}/ui/`);
   await arrived(page, "Overview");
   await server.done("DELETE", `/v1/keys/${id}`, undefined, { key: server.adminKey });
-  await until(() => page.getByRole("alert").innerText(), /session has ended/);
+  await until(() => page.getByRole("alert").innerText(), /session has ended/i);
   await seen(page.getByLabel("API key"));
   // Where they were stays where they are.
   await typeKey(page, server.adminKey);
@@ -112,6 +112,6 @@ test("who is logged in learns that their session has expired", async () => {
   await person.logIn(server, key);
   const page = await person.open(`${server.url}/ui/`);
   await arrived(page, "Overview");
-  await until(() => page.getByRole("alert").innerText(), /session has ended/);
+  await until(() => page.getByRole("alert").innerText(), /session has ended/i);
   await person.leave();
 });

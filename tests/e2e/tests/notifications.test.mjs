@@ -1,4 +1,4 @@
-// Notifications of the browser itself, for somebody who looks elsewhere: Chromium shows them, and the test listens.
+// The browser's own notifications, for a person who looks elsewhere: Chromium shows them, and the test listens.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { fixture } from "../lib/fixture.mjs";
@@ -10,7 +10,7 @@ const shared = fixture({ policies: { "support-agent.yaml": policy("support-agent
 const hold = (customer_id) => shared.server.propose("process_refund", { customer_id, amount: 340 });
 const shown = (page) => page.evaluate(() => window.shown.map(({ title, body }) => `${title}: ${body}`));
 
-/** Somebody at the queue, and what the browser showed them in `window.shown`. */
+/** A person at the queue, with the notifications that the browser showed in `window.shown`. */
 async function watcher(permissions) {
   const { server, browser } = shared;
   const person = await (await browser.person({ permissions })).logIn(server);
@@ -75,7 +75,7 @@ test("who did not ask for it, or asked for no more, is left alone", async () => 
 
 test("a browser that refuses them is not asked again and again", async () => {
   const { person, page } = await watcher([]);
-  await seen(page.getByText("notifications are blocked in the settings of the browser"));
+  await seen(page.getByText("notifications are blocked in the browser's settings"));
   assert.equal(await page.getByRole("button", { name: "notify me of new ones" }).count(), 0);
   await person.leave();
 });

@@ -43,7 +43,7 @@ test("10,000 actions wait, and the next one can be answered by keyboard while mo
 
   await hold(server, 500);
   await waiting(page, MANY + 499);
-  await page.getByRole("button", { name: /^show more of the / }).click();
+  await page.getByRole("button", { name: /^show more of the /i }).click();
   await until(() => page.getByRole("article").count(), 100);
   await person.leave();
 });
@@ -59,11 +59,11 @@ test("all of them can be rejected at once, and that can be stopped", async () =>
   await waiting(page, all);
   const number = (text) => Number(text.replaceAll(",", ""));
   const rejectAll = async () => {
-    await page.getByRole("button", { name: /^reject all [\d,]+ …$/ }).click();
+    await page.getByRole("button", { name: /^reject all [\d,]+ …$/i }).click();
     const dialog = page.getByRole("dialog", { name: "Reject these?" });
-    await seen(dialog.getByText(/^and [\d,]+ more, which only the queue shows$/));
+    await seen(dialog.getByText(/^and [\d,]+ more, which only the queue shows$/i));
     assert.ok((await dialog.getByRole("listitem").count()) <= 201);
-    const reject = dialog.getByRole("button", { name: /^reject [\d,]+ actions$/ });
+    const reject = dialog.getByRole("button", { name: /^reject [\d,]+ actions$/i });
     assert.equal(await reject.isDisabled(), true);
     await dialog.getByLabel(/^type \d+ to confirm$/).fill(String(await pending()));
     await reject.click();
@@ -73,7 +73,7 @@ test("all of them can be rejected at once, and that can be stopped", async () =>
   const progress = page.getByRole("progressbar", { name: "answers" });
   await until(async () => Number(await progress.getAttribute("value")) > 20, true);
   await page.getByRole("button", { name: "stop" }).click();
-  const ended = page.getByText(/not sent, because you stopped it/);
+  const ended = page.getByText(/not sent, because you stopped it/i);
   await seen(ended);
   const [, done, unsent] = (await ended.innerText()).match(/([\d,]+) actions rejected; ([\d,]+) not sent/);
   assert.equal(number(done) + number(unsent), all);
@@ -81,11 +81,11 @@ test("all of them can be rejected at once, and that can be stopped", async () =>
   await waiting(page, number(unsent));
   await gone(progress);
 
-  // Without a server it ends by itself, and nothing is said to be rejected that is not.
+  // Without a server it ends by itself, and reports no rejection that did not happen.
   person.expect(/net::ERR_FAILED/);
   await page.route("**/approval", (route) => route.abort());
   await rejectAll();
-  await seen(page.getByText(/0 actions rejected; \d not, and say why; [\d,]+ not sent, because the others would not get through/));
+  await seen(page.getByText(/0 actions rejected; \d not, and say why; [\d,]+ not sent, because the others would not get through/i));
   assert.equal(await pending(), number(unsent));
   await waiting(page, number(unsent));
   await person.leave();

@@ -1,4 +1,4 @@
-// What each role is offered, and that what is not offered is not hidden only: the server decides.
+// The controls that each role sees, and that hiding them is not the only protection: the server decides.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { field, save, samples } from "../lib/editor.mjs";
@@ -40,7 +40,7 @@ for (const [role, { approves, edits }] of Object.entries(ROLES)) {
     await go("Approvals");
     const item = page.getByRole("article").filter({ hasText: `c-held-${role}"` });
     await seen(item);
-    const answers = item.getByRole("button", { name: /^(approve|reject)$/ });
+    const answers = item.getByRole("button", { name: /^(approve|reject)$/i });
     await until(() => answers.count(), approves ? 2 : 0);
     assert.equal(await page.getByRole("checkbox").count() > 0, approves);
     assert.equal(await page.getByText("You see the queue and cannot answer").count(), approves ? 0 : 1);
@@ -60,7 +60,7 @@ for (const [role, { approves, edits }] of Object.entries(ROLES)) {
     await until(async () => (await field(page).innerText()).includes("# more"), edits);
     assert.equal(await save(page).isEnabled(), edits);
     await until(() => samples(page).getByRole("button", { name: "add a sample" }).isEnabled(), edits);
-    if (!edits) await seen(page.getByText("your key may read policies and not change them"));
+    if (!edits) await seen(page.getByText("your key can read policies but not change them"));
     page.once("dialog", (dialog) => dialog.accept());
     if (edits) await page.getByRole("button", { name: "undo all changes" }).click();
 
@@ -81,7 +81,7 @@ for (const [role, { approves, edits }] of Object.entries(ROLES)) {
         without: (await fetch("/v1/keys", { method: "POST", body: "{}" })).status,
       };
     }, [held.id, NAME]);
-    // Who may is told what is wrong with the request; who may not is told that they may not.
+    // A permitted caller gets the fault of the request; another caller gets the refusal.
     assert.equal(asked.approve === 403, !approves, JSON.stringify(asked));
     assert.equal(asked.save === 403, !edits, JSON.stringify(asked));
     assert.equal(asked.keys === 403, role !== "admin", JSON.stringify(asked));

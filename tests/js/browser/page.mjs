@@ -1,5 +1,5 @@
 // The page of a tab, as a user would write it: a governor with its policies and a server behind the page's own origin.
-// It sends nothing by hand and clears nothing up, so what happens to its records is what the package does by itself.
+// It sends nothing by hand and cleans up nothing, so its records depend on the package alone.
 import { createGovernor, init } from "/node_modules/faramesh/dist/entry/browser.js";
 
 async function open() {

@@ -1,11 +1,11 @@
-// The road from a page to the Faramesh server: a proxy in the page's own origin, since the server takes nothing from
-// pages of another one. A test says for each request what becomes of it, and sees what was on its way.
+// The connection from a page to the Faramesh server: a proxy in the page's own origin, since the server accepts nothing
+// from pages of another one. A test decides the answer to each request, and sees the requests.
 import { until } from "./until.mjs";
 
 export class Road {
-  /** Every request with records that came, in order: the tab that sent it, and what was sent. */
+  /** Every request with records, in order: the tab that sent it, and its body. */
   seen = [];
-  /** What becomes of such a request: a function of it that gives the answer, or nothing to give none. */
+  /** The fate of such a request: a function of it that returns the answer, or nothing for no answer. */
   rule = pass;
   #server;
 
@@ -22,7 +22,7 @@ export class Road {
     const tab = new URL(request.headers.referer).search.slice(1);
     const { method, url: path, headers } = request;
     const seen = { tab, method, path, stream, records, text, headers, rule: this.rule };
-    // A proxy with nobody behind it says 502.
+    // A proxy without a server answers 502.
     const nobody = (error) => ({ status: 502, text: String(error) });
     // The look at the server's policies carries no records, and is nothing that a test has rules for.
     const rule = records === undefined ? pass : this.rule;

@@ -1,7 +1,7 @@
 // Tabs of real Chromium that end, or meet, with records unsent: the server has every one of them in the end, once.
 //
-// The page is served under the strict policy of lib/serve.mjs with the packed package in it, and decides by itself. The
-// server is a process of its own. Every test has a browser profile, a server and an origin of its own.
+// The page is served under the strict policy of lib/serve.mjs with the packed package in it, and decides locally. The
+// server is a separate process. Every test has its own browser profile, server and origin.
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -127,7 +127,7 @@ const tests = {
     const ofSecond = ({ tab }) => tab === "second";
     let release;
     const released = new Promise((resolve) => (release = resolve));
-    // What the second tab sends is on its way before anything of the first is let through, and arrives after all of it.
+    // The second tab's request is under way before any of the first's is let through, and arrives after all of them.
     road.rule = async (seen, ask) => {
       await (ofSecond(seen) ? released : road.arrived(ofSecond));
       return ask();
@@ -201,7 +201,7 @@ async function localRecords(server) {
   return found;
 }
 
-/** What `faramesh audit verify` says of every stream, and of the actions against them. */
+/** The report of `faramesh audit verify` on every stream, and on the actions against them. */
 async function verify(folder) {
   const given = ["audit", "verify", "--db", "data/faramesh.db", "-o", "json"];
   const { stdout } = await promisify(execFile)(binary, given, { cwd: folder });

@@ -2,7 +2,7 @@
 import { until } from "./until.mjs";
 
 export class Tab {
-  /** What the console called an error and no test expects: a refused script, an exception that nobody caught. */
+  /** Console errors that no test expects: a refused script, an uncaught exception. */
   complaints = [];
   #page;
 
@@ -12,7 +12,7 @@ export class Tab {
     page.on("pageerror", (error) => tab.complaints.push(String(error)));
     page.on("console", (message) => {
       const { pathname } = new URL(message.location().url || url);
-      // What is refused on the way to the server is part of the tests, and a browser asks for an icon by itself.
+      // Requests refused on the way to the server are part of the tests, and a browser asks for an icon by itself.
       if (message.type() !== "error" || pathname.startsWith("/v1/") || pathname === "/favicon.ico") return;
       tab.complaints.push(`${message.text()} (${pathname})`);
     });
@@ -35,7 +35,7 @@ export class Tab {
     return this.#page.evaluate(() => globalThis.tab.errors);
   }
 
-  /** What the governor says of its records. */
+  /** The governor's report on its records. */
   status() {
     return this.#page.evaluate(() => globalThis.tab.governor.status().records);
   }
@@ -46,7 +46,7 @@ export class Tab {
     return texts.map((text) => JSON.parse(text)).sort((one, other) => one.seq - other.seq);
   }
 
-  /** Waits until the page has sent all that it knows of by itself, and nothing is stored any more. */
+  /** Waits until the page has sent all its records by itself, and nothing is stored any more. */
   async sent() {
     await until("everything is sent", async () => (await this.status()).waiting === 0 && (await this.stored()).length === 0);
   }

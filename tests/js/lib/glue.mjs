@@ -1,4 +1,4 @@
-// The engine module through the code that wasm-bindgen generated for it: what the npm package is built on.
+// The engine module through the code that wasm-bindgen generated for it, as the npm package uses it.
 //
 // Its interface is the one of c_abi.mjs, so that both can be asked the same and must agree.
 import { loadInput } from "./c_abi.mjs";

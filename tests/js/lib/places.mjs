@@ -21,12 +21,12 @@ export function engineBytes() {
   return made(join(target, "engine/engine.wasm"), "cargo xtask wasm");
 }
 
-/** The generated code beside the module. */
+/** The generated code next to the module. */
 export function engineGlue() {
   return made(join(target, "engine/engine.js"), "cargo xtask wasm").toString();
 }
 
-/** The cases of the corpus with what the native engine answers. */
+/** The cases of the corpus with the answers of the native engine. */
 export function corpus() {
   return made(join(target, "corpus.json"), "cargo run -p conformance --bin corpus").toString();
 }

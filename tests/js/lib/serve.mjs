@@ -20,9 +20,9 @@ const TYPES = {
 };
 
 /**
- * Serves `files`, from path to content, and what is not among them from `folder`, on a free port of loopback.
- * A function of `routes` answers everything whose path begins with its name.
- * Gives the address and a function that stops it.
+ * Serves `files`, from path to content, and all other files from `folder`, on a free loopback port.
+ * A function in `routes` answers everything whose path begins with its name.
+ * Returns the address and a function that stops it.
  */
 export async function serve({ files = {}, folder, routes = {} }) {
   const server = createServer(async (request, response) => {
@@ -63,8 +63,8 @@ export async function launch() {
 }
 
 /**
- * Opens a page whose script sets `globalThis.finished` to a promise, and gives what that promise gives.
- * Whatever the console calls an error, refused scripts among it, is a failure.
+ * Opens a page whose script sets `globalThis.finished` to a promise, and returns the promise's value.
+ * Every console error, including refused scripts, is a failure.
  */
 export async function finished(browser, url) {
   const page = await browser.newPage();

@@ -1,4 +1,4 @@
-// The fresh projects, each on its host: what a project is bundled with, where it runs, and what it answers.
+// The fresh projects, each on its host: its bundler, its runtime, and its answer.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs";
@@ -69,7 +69,7 @@ export async function viteForNode(place) {
   return alone(join(place, "out", "bundle.mjs"));
 }
 
-/** Makes what is installed for these tests a part of a project; large packages are not installed once more. */
+/** Makes the installed packages of these tests part of a project, so that large ones are installed only once. */
 function borrow(place, ...names) {
   for (const name of names) {
     mkdirSync(dirname(join(place, "node_modules", name)), { recursive: true });
@@ -109,8 +109,8 @@ export async function next(place) {
 }
 
 /**
- * Bundles for Workers as Wrangler does: its conditions, and an imported `.wasm` stays a module of its own.
- * Gives the script and the modules beside it.
+ * Bundles for Workers as Wrangler does: its conditions, and an imported `.wasm` stays a separate module.
+ * Returns the script and the modules next to it.
  */
 export async function bundleForWorkers(entry, conditions = ["workerd", "worker", "browser"]) {
   const modules = new Map();

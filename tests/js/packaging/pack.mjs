@@ -8,7 +8,7 @@ import { engineBytes, here, repository, target } from "../lib/places.mjs";
 export const folder = join(target, "packaging");
 export const npm = ["--no-audit", "--no-fund", "--ignore-scripts", "--prefer-offline", "--loglevel=error"];
 
-/** Runs a program and gives what it printed; what it complained of is part of the failure. */
+/** Runs a program and returns its output; its standard error is part of the failure. */
 export async function run(program, given, cwd, environment = {}) {
   try {
     const { stdout } = await promisify(execFile)(program, given, { cwd, env: { ...process.env, ...environment } });
@@ -36,7 +36,7 @@ export async function pack() {
   } else {
     await run("npm", ["ci", ...npm], source);
   }
-  // As a user packs it: `prepack` builds what is packed.
+  // As a user packs it: `prepack` builds the package.
   const scripts = npm.filter((option) => option !== "--ignore-scripts");
   await run("npm", ["pack", "--pack-destination", folder, ...scripts], source, { FARAMESH_ENGINE_DIR: join(target, "engine") });
   const tarballs = readdirSync(folder).filter((name) => name.endsWith(".tgz"));
@@ -46,7 +46,7 @@ export async function pack() {
   return join(folder, tarballs[0]);
 }
 
-/** A new project beside the others, with the tarball installed and nothing else. */
+/** A new project, with the tarball installed and nothing else. */
 export async function project(name, tarball, type = "module") {
   const place = join(folder, "projects", name);
   mkdirSync(place, { recursive: true });

@@ -54,7 +54,7 @@ async function types(place) {
   }
 }
 
-/** What publint finds. */
+/** The findings of publint. */
 async function lint(tarball) {
   const { messages, pkg } = await publint({ pack: { tarball: Uint8Array.from(readFileSync(tarball)).buffer } });
   assert.deepEqual(messages.map((message) => formatMessage(message, pkg)), []);

@@ -127,7 +127,7 @@ const tests = {
   "arguments that were changed where they are kept do not run": async (worker) => {
     const shown = await worker.refund("r-1", 340);
     const store = await worker.store();
-    // A person is shown the hash of one refund, and what is kept under it is another.
+    // A person sees the hash of one refund, and another one is stored under it.
     const params = JSON.stringify({ customer_id: "c-1", amount: 999 });
     const kept = await store.propose({ call_id: "r-2", tool: "process_refund", params, request_hash: shown.request_hash });
     assert.equal(kept.status, "held");
@@ -196,7 +196,7 @@ const tests = {
   },
 };
 
-/** Tests with a Faramesh server of its own process: what the Worker's policy holds, people see there. */
+/** Tests with a Faramesh server in its own process, where people see the calls that the Worker's policy holds. */
 const withServer = {
   "people on the server let a held refund run, once": async (worker, { server }) => {
     const proposed = worker.refund("r-1", 340);
@@ -236,7 +236,7 @@ const withServer = {
     await server.stop();
     assert.equal((await worker.refund("r-1", 45)).status, "done");
     await server.start(Number(new URL(server.url).port));
-    // Nobody calls the Worker again: its alarm sends them.
+    // No further call reaches the Worker: its alarm sends them.
     await server.holds({ 45: "succeeded" });
     assert.deepEqual(await worker.refunds(), [45]);
   },

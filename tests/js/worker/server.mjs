@@ -18,7 +18,7 @@ export class Server {
 
   /** A server over `folder`, which one before may have used. */
   constructor(folder) {
-    if (!existsSync(binary)) throw new Error(`there is no \`${binary}\`: \`cargo build -p host\` makes it`);
+    if (!existsSync(binary)) throw new Error(`there is no \`${binary}\`: \`cargo build -p cli\` makes it`);
     this.#folder = folder;
     mkdirSync(join(folder, "policies"), { recursive: true });
     cpSync(join(repository, "examples/worker/src/policy.yaml"), join(folder, "policies/policy.yaml"));

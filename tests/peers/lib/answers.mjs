@@ -25,7 +25,7 @@ async function answerTo(decide, text) {
   }
 }
 
-/** The answers of all peers, and what is wrong with them. */
+/** The answers of all peers, and their faults. */
 export async function run({ print, markdown }) {
   const faults = [];
   const peers = [];

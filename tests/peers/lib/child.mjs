@@ -1,5 +1,5 @@
-// One peer in a process of its own: prepares once, then does a round whenever the parent asks for one.
-// Every call is timed by itself, on an object that no call has seen in this round.
+// One peer in its own process: prepares once, then does a round whenever the parent asks for one.
+// Every call is timed separately, on an object that no call has seen in this round.
 
 import { load } from "./peers.mjs";
 import { toolCalls } from "./samples.mjs";

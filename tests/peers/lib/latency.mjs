@@ -1,5 +1,5 @@
 // Latency: a process for each peer, warmed up, then rounds in turn (A B C A B C) so that a disturbance hits all alike.
-// A run starts fresh processes; the figure of a run is the median of its rounds, and what is printed the median of runs.
+// A run starts fresh processes; the figure of a run is the median of its rounds, and the table has the median of runs.
 
 import { fork } from "node:child_process";
 import { once } from "node:events";
@@ -25,7 +25,7 @@ async function oneRun(files, rules, { rounds, round }, seen) {
     for (const file of files) {
       const { nodeFlags: execArgv = [] } = await load(file);
       const child = fork(new URL("child.mjs", import.meta.url), [file, String(rules)], { execArgv });
-      // Nobody waits for these; thrown here they end the benchmark, which must not go on without a peer.
+      // These are not awaited; thrown here they end the benchmark, which must not continue without a peer.
       child.once("error", (error) => {
         throw error;
       });
@@ -51,7 +51,7 @@ async function oneRun(files, rules, { rounds, round }, seen) {
   }
 }
 
-/** What two readings of the clock cost, which is part of every figure. */
+/** The cost of two readings of the clock, which is part of every figure. */
 function clock() {
   const times = Float64Array.from({ length: 100_000 }, () => {
     const before = performance.now();
@@ -81,7 +81,7 @@ export async function run({ print, markdown, quick, anyway }) {
         p50_us: over(file, "p50"),
         p99_us: over(file, "p99"),
         decisions_per_second: over(file, "perSecond"),
-        // The ratio is taken within a run, where both stood under the same disturbances.
+        // The ratio is taken within a run, in which both had the same disturbances.
         p50_to_faramesh: median(runs.map((run) => run[files.indexOf(file)].p50 / run[ours].p50)),
       })),
     });
@@ -104,7 +104,7 @@ export async function run({ print, markdown, quick, anyway }) {
     const rows = [...peers];
     if (ranked) rows.sort((one, other) => one.p50_us - other.p50_us);
     else rows.sort((one, other) => nameOf(one).localeCompare(nameOf(other)));
-    // What a decision with a request hash would take, for those who make none: the floor on top.
+    // The time of a decision with a request hash, for peers without one: the floor on top.
     const hash = peers.find(({ peer }) => peer === FLOOR).p50_us;
     const withHash = (row) => row.p50_us + (modules.get(row.peer).gives.hash === "no" ? hash : 0);
     print(`\n${rules} rules`);

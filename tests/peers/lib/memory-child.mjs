@@ -1,5 +1,5 @@
-// Many decisions in one process: the linear memory of its wasm instances, and what the process holds, from time to time.
-// It sees the memory by standing in for `WebAssembly.Instance` before the peer is loaded.
+// Many decisions in one process: the linear memory of its wasm instances, and the memory of the process, now and then.
+// It sees the memory by replacing `WebAssembly.Instance` before the peer is loaded.
 
 import { toolCalls } from "./samples.mjs";
 

@@ -1,4 +1,4 @@
-// Memory over many decisions: ours, and cedar-wasm beside it with fewer since each takes longer.
+// Memory over many decisions: ours, and cedar-wasm with fewer, since each takes longer.
 
 import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";

@@ -1,4 +1,4 @@
-// Who is compared, in the order of the tables. Names of files in `peers/`; nothing is loaded here.
+// The peers, in the order of the tables. Names of files in `peers/`; nothing is loaded here.
 
 /** Ours first, then engines that take a policy, then the one that evaluates expressions only. */
 export const PEERS = [
@@ -12,7 +12,7 @@ export const PEERS = [
   "cel",
 ];
 
-/** Decides nothing: what the request hash alone costs in plain JavaScript. */
+/** Decides nothing: the cost of the request hash alone in plain JavaScript. */
 export const FLOOR = "floor";
 
 export const load = (peer) => import(`../peers/${peer}.mjs`);

@@ -1,5 +1,5 @@
-// What all the policies share: the sizes, the wordings and the sixteen rules about other tools.
-// The refund policy itself stands in each peer's file, in the peer's own language.
+// The parts that all the policies share: the sizes, the wordings and the sixteen rules about other tools.
+// The refund policy itself is in each peer's file, in the peer's own language.
 
 /**
  * `bounded`: every rule names its whole range (up to 150, above 150 up to 1000, above 1000), and the default is deny.

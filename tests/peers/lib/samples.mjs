@@ -1,5 +1,5 @@
-// The inputs of the comparison: the eight samples that everybody has to agree on, and the nasty ones.
-// It says what a careful owner of the policy would expect; it calls no engine.
+// The inputs of the comparison: the eight samples on which all must agree, and the nasty ones.
+// It states the answers that a careful owner of the policy would expect; it calls no engine.
 
 /** One tool call as an agent's framework hands it over, about 240 bytes of JSON. */
 function refund(amount, number) {
@@ -34,7 +34,7 @@ function unknown(number) {
   return { ...email(number), tool: "db.drop", params: { table: "customers" } };
 }
 
-/** The eight samples: what is called, and the right answer. */
+/** The eight samples: the call, and the right answer. */
 export const SAMPLES = [
   { name: "refund of 100", expected: "allow", make: (number) => refund(100, number) },
   { name: "refund of 150", expected: "allow", make: (number) => refund(150, number) },
@@ -67,10 +67,10 @@ function refundText(amount, tool = "stripe.refund") {
 /**
  * The twelve nasty inputs, two of them in two spellings.
  *
- * `unsafe` says that the answer `allow` is wrong: the amount is missing, malformed or above 150, or the tool is another.
- * A negative amount is within "up to 150", so allowing it is what the policy says.
- * The text is what a model or an attacker sends; who takes objects gets what `JSON.parse` makes of it, and where that
- * loses what is wrong (`lostByParsing`), the answer is not held against a peer.
+ * `unsafe` means that the answer `allow` is wrong: the amount is missing, malformed or above 150, or the tool is another.
+ * A negative amount is within "up to 150", so the policy allows it.
+ * The text is the input of a model or an attacker; engines that take objects get the output of `JSON.parse`, and if that
+ * loses the fault (`lostByParsing`), the answer is not held against a peer.
  */
 export const NASTY = [
   { name: "amount missing", unsafe: true, text: refundText("") },

@@ -40,7 +40,7 @@ function folderBytes(folder) {
 
 /** The packages that come with `name`, itself included, as the lock file resolves them on this platform. */
 function closure(name, packages, from = "", seen = new Set()) {
-  // A dependency lies in the folder of its dependant or of somebody above.
+  // A dependency is in the folder of its dependant or of an ancestor.
   for (let folder = from; ; folder = folder.slice(0, Math.max(0, folder.lastIndexOf("/node_modules/")))) {
     const key = folder === "" ? `node_modules/${name}` : `${folder}/node_modules/${name}`;
     if (packages[key]) {

@@ -1,5 +1,5 @@
-// Where our own time goes: each step of a decision measured alone, beside the whole and beside the floor.
-// It measures what the package offers, and the module by itself.
+// Where our own time goes: each step of a decision measured alone, with the whole and the floor for comparison.
+// It measures the package's calls, and the module alone.
 
 import { readFile } from "node:fs/promises";
 import { yaml } from "../peers/faramesh.mjs";
@@ -51,7 +51,7 @@ export async function run({ print, markdown, quick }) {
   return { faults: [], result };
 }
 
-/** The C interface of a second instance: no text is made or read, so this is what the module itself takes. */
+/** The C interface of a second instance: no string is made or read, so this is the time of the module itself. */
 async function moduleAlone(policy, actions) {
   const { instance } = await WebAssembly.instantiate(await readFile(new URL("engine.wasm", dist)), {});
   const { buffer, decide, load, memory } = instance.exports;

@@ -7,7 +7,7 @@ import { versionOf } from "../lib/version.mjs";
 
 export const name = "agent-governance-sdk";
 export const version = () => versionOf("@microsoft/agent-governance-sdk");
-/** What an answer holds beside the decision, and how it says "ask a human". */
+/** The further contents of an answer, and its way to say "ask a human". */
 export const gives = { hash: "no", explanation: "rule, sentence", risk: "no", approval: "its own action" };
 
 const refund = "tool == 'stripe.refund'";

@@ -7,7 +7,7 @@ import { versionOf } from "../lib/version.mjs";
 
 export const name = "casbin";
 export const version = () => versionOf("casbin");
-/** What an answer holds beside the decision, and how it says "ask a human". */
+/** The further contents of an answer, and its way to say "ask a human". */
 export const gives = { hash: "no", explanation: "the row that matched", risk: "no", approval: "a word in the row" };
 
 const MODEL = `

@@ -30,7 +30,7 @@ const WORDED = {
   ],
 };
 
-/** The policies by id, and the decision that stands behind each id. */
+/** The policies by id, and the decision of each id. */
 export function policies({ rules, wording }) {
   const texts = [
     ...otherTools(rules).map(({ tool, upTo }) => permit("allow", tool, `context.amount <= ${upTo}`)),

@@ -7,7 +7,7 @@ import { nodeFlags, outcome, policies, request } from "./cedar-policy.mjs";
 export { nodeFlags };
 export const name = "cedar-wasm, stateful";
 export const version = () => versionOf("@cedar-policy/cedar-wasm");
-/** What an answer holds beside the decision, and how it says "ask a human". */
+/** The further contents of an answer, and its way to say "ask a human". */
 export const gives = { hash: "no", explanation: "ids of the policies that decided, errors", risk: "no", approval: "an annotation the host reads" };
 
 export function prepare(variant) {

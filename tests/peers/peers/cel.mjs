@@ -7,7 +7,7 @@ import { versionOf } from "../lib/version.mjs";
 
 export const name = "cel-js";
 export const version = () => versionOf("@marcbachmann/cel-js");
-/** What an answer holds beside the decision, and how it says "ask a human". */
+/** The further contents of an answer, and its way to say "ask a human". */
 export const gives = { hash: "no", explanation: "none", risk: "no", approval: "a word beside the expression" };
 
 const refund = 'tool == "stripe.refund"';

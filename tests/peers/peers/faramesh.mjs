@@ -8,7 +8,7 @@ import { otherTools } from "../lib/policy.mjs";
 export const name = "faramesh";
 const manifest = new URL("../../../pkg/package.json", import.meta.url);
 export const version = () => JSON.parse(readFileSync(manifest, "utf8")).version;
-/** What an answer holds beside the decision, and how it says "ask a human". */
+/** The further contents of an answer, and its way to say "ask a human". */
 export const gives = { hash: "RFC 8785 + SHA-256", explanation: "rule, line, reason code, sentence", risk: "yes", approval: "its own outcome" };
 
 const refund = "tool: stripe.refund";

@@ -7,7 +7,7 @@ import { versionOf } from "../lib/version.mjs";
 
 export const name = "floor: canonicalize + SHA-256";
 export const version = () => versionOf("canonicalize");
-/** What an answer holds beside the decision, and how it says "ask a human". */
+/** The further contents of an answer, and its way to say "ask a human". */
 export const gives = { hash: "RFC 8785 + SHA-256", explanation: "none", risk: "no", approval: "none" };
 export const decidesNothing = true;
 

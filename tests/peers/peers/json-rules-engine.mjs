@@ -6,7 +6,7 @@ import { versionOf } from "../lib/version.mjs";
 
 export const name = "json-rules-engine";
 export const version = () => versionOf("json-rules-engine");
-/** What an answer holds beside the decision, and how it says "ask a human". */
+/** The further contents of an answer, and its way to say "ask a human". */
 export const gives = { hash: "no", explanation: "the result of every rule", risk: "no", approval: "the type of an event" };
 
 const tool = (value) => ({ fact: "tool", operator: "equal", value });

@@ -6,7 +6,7 @@ import { versionOf } from "../lib/version.mjs";
 
 export const name = "zen-engine";
 export const version = () => versionOf("@gorules/zen-engine");
-/** What an answer holds beside the decision, and how it says "ask a human". */
+/** The further contents of an answer, and its way to say "ask a human". */
 export const gives = { hash: "no", explanation: "none (a trace on request, off here)", risk: "no", approval: "a word in the table" };
 
 const refund = "'stripe.refund'";

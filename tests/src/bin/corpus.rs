@@ -1,8 +1,8 @@
 //! Writes the corpus with the answers of the engine as it is linked in, for hosts that are not written in Rust.
 //!
 //! `target/corpus.json` is a list of `{folder, name, policies: [{name, base64}], action_base64, state_base64,
-//! expected}`. `expected` holds texts exactly as the engine prints them. It compares nothing with what the cases
-//! expect: `tests/it/native.rs` does.
+//! expected}`. `expected` holds texts exactly as the engine prints them. It does not check the expectations of the
+//! cases: `tests/it/native.rs` does.
 
 use std::process::ExitCode;
 

@@ -1,5 +1,5 @@
-//! `cargo run --release -p conformance --bin siege -- PROGRAM [SECONDS [ATTACK]]`: attacks a server of its own at full
-//! size, six of each attack at once, prints how it fared, and fails where that is worse than what is promised.
+//! `cargo run --release -p conformance --bin siege -- PROGRAM [SECONDS [ATTACK]]`: attacks its own server at full size,
+//! six of each attack at once, prints the results, and fails if they are worse than promised.
 #![allow(clippy::print_stdout, reason = "it prints figures")]
 
 use std::io::{BufRead as _, BufReader};
@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use conformance::siege::{Figures, POLICY, Plan, besiege};
 
-/// What is promised: the most memory, and how long `/health` takes in the middle.
+/// The promises: the most memory, and the median time of `/health`.
 const MOST_MIB: u64 = 300;
 const HEALTH: Duration = Duration::from_millis(50);
 

@@ -1,5 +1,5 @@
 //! Runs tests that were compiled to WebAssembly, in Node or in a browser: the runner of wasm-bindgen, built here in the
-//! version that the tests are built with, so that nobody has to install it.
+//! version that the tests are built with, so that it need not be installed.
 
 #[cfg(not(target_arch = "wasm32"))]
 fn main() -> std::process::ExitCode {
@@ -12,6 +12,6 @@ fn main() -> std::process::ExitCode {
     }
 }
 
-/// The runner starts such tests and is none itself.
+/// The runner starts such tests and is not one itself.
 #[cfg(target_arch = "wasm32")]
 fn main() {}

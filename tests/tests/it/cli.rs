@@ -79,7 +79,7 @@ fn decisions_of<'c>(folder: &Path, group: &'c [Case]) -> Vec<(&'c Case, Vec<Stri
     let strictest = answers.iter().map(|answer| answer.decision.outcome).max().unwrap();
     let whole = ended(&run, exit(strictest), group.len());
     let lines = run.out.split_terminator('\n').map(Some).chain(std::iter::repeat(None));
-    let compare = |((case, answer), line): ((&'c Case, &engine::decide::Answer), Option<&str>)| {
+    let compare = |((case, answer), line): ((&'c Case, &engine::decided::Decided), Option<&str>)| {
         let expected = canonical(&answer.decision);
         let differs = differs("decision", &expected, line.unwrap_or("no line"));
         (case, whole.iter().cloned().chain(differs).collect())
@@ -95,7 +95,7 @@ fn exit(outcome: Outcome) -> i32 {
     }
 }
 
-/// What is wrong with a run as a whole.
+/// The faults of a run as a whole.
 fn ended(run: &Run, code: i32, lines: usize) -> Vec<String> {
     let mut found = Vec::new();
     found.extend(differs("exit code", &format!("{:?}", Some(code)), &format!("{:?}", run.code)));

@@ -1,5 +1,5 @@
-//! A disk that is full, played by a limit on the size of files: what cannot be recorded halts, and what was
-//! acknowledged stays.
+//! A full disk, simulated by a limit on the size of files: an action that cannot be recorded halts, and acknowledged
+//! records stay.
 #![cfg(unix)]
 
 use std::collections::BTreeMap;
@@ -34,7 +34,7 @@ fn a_full_disk_halts_and_loses_nothing() {
     let limited = faramesh_with_small_files(BLOCKS, folder.path(), &SERVE);
     let mut server = Server::of(limited, folder.path());
     let mut acknowledged: BTreeMap<usize, Value> = BTreeMap::new();
-    // Room can come back for a while, when what is in the log has moved into the database.
+    // Space can return for a while, when the log's content has moved into the database.
     let mut refused = Vec::new();
     for n in 0..MANY {
         let reply = submit(&server, n).unwrap_or_else(|error| {

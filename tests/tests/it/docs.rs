@@ -1,18 +1,19 @@
-//! What the documentation shows is so: the code blocks of `docs/POLICY.md`, the words that it and the vocabulary
-//! list, and the sample policies with their tests.
+//! Checks the documentation: the code blocks of `docs/POLICY.md`, the words that it and the vocabulary list, and the
+//! sample policies with their tests.
 
 use std::collections::BTreeSet;
 use std::fs;
 
 use conformance::{action_bytes, decision_differences, member, repository};
 use engine::canonical::Canonical;
+use engine::canonical::to_value;
 use engine::decide::decide_bytes;
 use engine::decision::{Effect, Outcome, ReasonCode};
 use engine::diagnostic::{Diagnostic, Severity};
 use engine::policy::operator::SUFFIXES;
 use engine::policy::{PolicySet, yaml};
 use engine::state::State;
-use engine::value::{Value, to_value};
+use engine::value::Value;
 
 use crate::process::{faramesh, run};
 
@@ -24,7 +25,7 @@ pub(crate) fn document(name: &str) -> String {
 /// A fenced block that is marked as YAML.
 pub(crate) struct Block {
     pub(crate) line: usize,
-    /// What stands behind `yaml`.
+    /// The rest of the line after `yaml`.
     pub(crate) kind: String,
     pub(crate) text: String,
 }
@@ -148,7 +149,7 @@ fn words(text: &str) -> BTreeSet<String> {
     text.split('`').skip(1).step_by(2).map(str::to_owned).collect()
 }
 
-/// The words that stand for the values of an enumeration: the ones that a wrong word is told of.
+/// The words for the values of an enumeration, as its error for an unknown word lists them.
 fn known<T: serde::de::DeserializeOwned>() -> BTreeSet<String> {
     let told = serde_json::from_str::<T>("\"no such word\"").err().unwrap().to_string();
     let (_, told) = told.split_once("expected one of ").unwrap();

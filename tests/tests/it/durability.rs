@@ -1,4 +1,4 @@
-//! What was acknowledged is kept: a server is killed under load again and again, on one database.
+//! Acknowledged records are kept: a server is killed under load again and again, on one database.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::mpsc;
@@ -17,7 +17,7 @@ const CLIENTS: usize = 12;
 /// How many acknowledged submissions a server lives to see.
 const ENOUGH: usize = 300;
 
-/// What was answered to a submission.
+/// The answer to a submission.
 #[derive(Debug, Clone, PartialEq)]
 struct Acknowledged {
     id: String,
@@ -25,7 +25,7 @@ struct Acknowledged {
     receipt: Value,
 }
 
-/// Submits under a key. The key stands in the action too, so that it can be found in the records.
+/// Submits under a key. The key is part of the action too, so that it can be found in the records.
 fn submit(client: &Client, key: &str) -> Result<Acknowledged, ureq::Error> {
     let amount = key.len() % 2 * 10;
     let body = json!({ "agent_id": "agent-1", "tool": "pay", "params": { "amount": amount, "key": key } });
@@ -35,7 +35,7 @@ fn submit(client: &Client, key: &str) -> Result<Acknowledged, ureq::Error> {
     Ok(Acknowledged { id, outcome: action["outcome"].clone(), receipt: action["receipt"].clone() })
 }
 
-/// Many clients submit until the server is killed in the middle of it. Gives what was acknowledged, and the keys
+/// Many clients submit until the server is killed in the middle of it. Returns the acknowledged actions, and the keys
 /// of the submissions that got no answer.
 fn load_and_kill(server: &mut Server, round: usize) -> (BTreeMap<String, Acknowledged>, BTreeSet<String>) {
     let (mut acknowledged, mut unanswered) = (BTreeMap::new(), BTreeSet::new());
@@ -84,7 +84,7 @@ fn a_server_that_is_killed_keeps_all_that_it_acknowledged() {
         acknowledged.extend(answered);
         server = Server::start(folder.path());
 
-        // Nobody knows whether these were recorded before the end. Trying again gives one action either way.
+        // It is unknown whether these were recorded before the end. Repeating them gives one action either way.
         for key in unanswered {
             let first = submit(&server, &key).unwrap();
             assert_eq!(submit(&server, &key).unwrap(), first);

@@ -1,6 +1,6 @@
 //! The hosts that Rust can start: which cases each of them ran, and that no case is missing.
 //!
-//! Each leaves its tally in `target/hosts/`, where `cargo run -p conformance --bin hosts` puts it beside the others.
+//! Each leaves its tally in `target/hosts/`, where `cargo run -p conformance --bin hosts` compares it with the others.
 
 use conformance::hosts::{RUST, findings, table};
 use conformance::tally::Tally;

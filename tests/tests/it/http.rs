@@ -1,4 +1,4 @@
-//! The corpus through a running server: dry runs, submitted actions and their records say what the engine says.
+//! The corpus through a running server: dry runs, submitted actions and their records agree with the engine.
 //!
 //! A caller over HTTP cannot hand over a state: the server has a clock of its own, and approvals come from people.
 
@@ -9,7 +9,7 @@ use conformance::hosts::{APPROVAL, CLOCK, NOT_UTF8, TOO_LARGE};
 use conformance::native::{self, canonical};
 use conformance::tally::{Tally, Tried, differs};
 use conformance::{Case, member};
-use engine::decide::Answer;
+use engine::decided::Decided;
 use engine::json::MAX_BYTES;
 use engine::lifecycle::Status;
 use engine::policy::PolicySet;
@@ -33,7 +33,7 @@ type Members = BTreeMap<String, Box<RawValue>>;
 
 struct Host {
     server: Server,
-    /// What is in the policy folder.
+    /// The contents of the policy folder.
     policies: BTreeMap<String, Vec<u8>>,
     _folder: TempDir,
 }
@@ -45,7 +45,7 @@ impl Host {
         Host { server, policies: BTreeMap::new(), _folder: folder }
     }
 
-    /// Brings exactly these policies into force.
+    /// Activates exactly these policies.
     fn bring_into_force(&mut self, wanted: BTreeMap<String, Vec<u8>>) {
         let bearer = self.server.bearer();
         let change = |method: &str, name: &str, header: (&str, &str), body: Option<&[u8]>| {
@@ -98,8 +98,8 @@ impl Host {
         Tried::Compared(found)
     }
 
-    /// What differs in the answer to a submitted action, and in its record.
-    fn submitted(&self, answer: &Answer, reply: &Reply) -> Vec<String> {
+    /// The differences in the answer to a submitted action, and in its record.
+    fn submitted(&self, answer: &Decided, reply: &Reply) -> Vec<String> {
         let mut found = Vec::new();
         found.extend(differs("status of a submission", "200", &reply.status.to_string()));
         let Ok(action) = serde_json::from_str::<Members>(&reply.body) else { return found };
@@ -132,8 +132,8 @@ impl Host {
         found
     }
 
-    /// What differs in the refusal of an action that cannot be read, and in its record.
-    fn refused(&self, answer: &Answer, reply: &Reply) -> Vec<String> {
+    /// The differences in the refusal of an unreadable action, and in its record.
+    fn refused(&self, answer: &Decided, reply: &Reply) -> Vec<String> {
         let mut found = Vec::new();
         found.extend(differs("status of a submission", "422", &reply.status.to_string()));
         let Ok(problem) = serde_json::from_str::<Value>(&reply.body) else { return found };
@@ -210,8 +210,8 @@ impl Host {
     }
 }
 
-/// What differs in the record of a decision.
-fn recorded(answer: &Answer, record: &Members) -> Vec<String> {
+/// The differences in the record of a decision.
+fn recorded(answer: &Decided, record: &Members) -> Vec<String> {
     let action = answer.action.as_ref().map_or("null", |action| action.as_str());
     let found = [
         differs("kind of the record", r#""decision""#, raw(record, "kind")),

@@ -8,12 +8,13 @@ use std::fs;
 
 use conformance::{decision_differences, member, repository};
 use engine::canonical::Canonical;
+use engine::canonical::to_value;
 use engine::decide::decide_bytes;
 use engine::diagnostic::Diagnostic;
 use engine::json;
 use engine::policy::{PolicySet, yaml};
 use engine::state::State;
-use engine::value::{Value, to_value};
+use engine::value::Value;
 
 fn cases() -> Vec<Value> {
     let path = repository().join("tests/language/cases.json");
@@ -66,7 +67,7 @@ fn load(case: &Value) -> (Option<PolicySet>, Vec<Diagnostic>) {
     PolicySet::load(files.iter().map(|(name, text)| (name.as_str(), text.as_bytes())))
 }
 
-/// What is wrong with the answer to a case; nothing when it is as it should be.
+/// The fault in the answer to a case; none if it is as expected.
 fn wrong(case: &Value) -> Option<String> {
     let (set, findings) = load(case);
     let codes: Vec<String> =

@@ -1,14 +1,14 @@
-//! The engine's module itself: what it needs from outside, and that no input takes it or its host down.
+//! The engine's module itself: its imports, and that no input crashes it or its host.
 
 use std::collections::BTreeSet;
 
 use conformance::native::canonical;
 use engine::decide::decide_bytes;
 use engine::json::MAX_BYTES;
+use engine::policy::PolicySource;
 use engine::policy::{MAX_CONDITION_DEPTH, MAX_RULES, PolicySet, yaml};
 use engine::state::State;
-use host::runtime::{ENGINE_WASM, Instance, Pool, RuntimeError};
-use host::store::PolicySource;
+use runtime::{ENGINE_WASM, Instance, Pool, RuntimeError};
 use serde_json::json;
 
 use crate::process::{Server, place};
@@ -27,7 +27,7 @@ const CALLS: [&str; 9] = [
     "unload (function)",
 ];
 
-/// What wasm-bindgen puts beside them for JavaScript: the calls of `engine::js`, and what its own glue needs.
+/// The exports that wasm-bindgen adds for JavaScript: the calls of `engine::js`, and those for its own glue.
 const FOR_JAVASCRIPT: [&str; 15] = [
     "__abort_handler (global)",
     "__instance_terminated (global)",
@@ -56,7 +56,7 @@ fn action(params: &str) -> Vec<u8> {
     format!(r#"{{"agent_id":"agent-1","tool":"t","params":{params}}}"#).into_bytes()
 }
 
-/// What the linked-in engine answers, as the module should print it.
+/// The answer of the linked-in engine, as the module should print it.
 fn native(content: &str, action: &[u8]) -> String {
     let (set, diagnostics) = PolicySet::load([("p.yaml", content.as_bytes())]);
     let set = set.unwrap_or_else(|| panic!("{diagnostics:?}"));
@@ -220,7 +220,7 @@ fn dear() -> (String, Vec<u8>) {
 #[track_caller]
 fn stopped<T>(answer: Result<T, RuntimeError>, why: &str) {
     match answer {
-        Err(RuntimeError::Trapped(message)) => assert!(message.contains(why), "{message}"),
+        Err(RuntimeError::Trapped(cause)) => assert!(cause.to_string().contains(why), "{cause}"),
         Err(other) => panic!("{other}"),
         Ok(_) => panic!("it was answered"),
     }

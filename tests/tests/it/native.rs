@@ -1,14 +1,15 @@
-//! The corpus through the engine as it is linked into the host: compared with what the cases expect.
+//! The corpus through the engine as it is linked into the host, compared with the expectations of the cases.
 //!
-//! What it answers here is what every other host must answer, byte for byte.
+//! Every other host must give the same answers, byte for byte.
 
 use std::sync::LazyLock;
 
 use conformance::native::{answer, canonicalized, load};
 use conformance::tally::{Tally, Tried, differs};
 use conformance::{Case, decision_differences, diagnostic_differences, member};
+use engine::canonical::to_value;
 use engine::diagnostic::Severity;
-use engine::value::{Value, to_value};
+use engine::value::Value;
 
 pub(crate) static TALLY: LazyLock<Tally> = LazyLock::new(|| {
     Tally::of("native", |folder, case| {

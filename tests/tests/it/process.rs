@@ -1,4 +1,4 @@
-//! The real program: run to its end, or kept running as a server that ends with whoever started it.
+//! The real program: run to its end, or kept running as a server that ends with its owner.
 
 use std::io::{BufRead, BufReader, Read};
 use std::ops::Deref;
@@ -15,7 +15,7 @@ use crate::wasmtime::{MODULE, cache_dir};
 /// How long anything may take that is waited for.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 
-/// The program: `FARAMESH_BIN`, else the one that was built beside the tests.
+/// The program: `FARAMESH_BIN`, else the one that was built with the tests.
 fn binary() -> PathBuf {
     let beside = || {
         let tests = std::env::current_exe().unwrap();
@@ -25,7 +25,7 @@ fn binary() -> PathBuf {
     let path = std::env::var_os("FARAMESH_BIN").map_or_else(beside, PathBuf::from);
     assert!(
         path.is_file(),
-        "there is no program at `{}`; run `cargo build -p host` first, or `cargo xtask test`, which does so",
+        "there is no program at `{}`; run `cargo build -p cli` first, or `cargo xtask test`, which does so",
         path.display()
     );
     path
@@ -59,7 +59,7 @@ fn isolated(mut command: Command, folder: &Path, arguments: &[&str]) -> Command 
     command
 }
 
-/// What a run left behind.
+/// The output and exit of a run.
 pub(crate) struct Run {
     pub(crate) code: Option<i32>,
     pub(crate) out: String,
@@ -77,13 +77,13 @@ pub(crate) fn run(mut command: Command) -> Run {
     Run { code: child.wait().unwrap().code(), out, err }
 }
 
-/// Reads to the end, beside whoever waits for it.
+/// Reads to the end, while another thread waits for the process.
 fn read(mut from: impl Read + Send + 'static) -> mpsc::Receiver<String> {
     let (read, reading) = mpsc::channel();
     std::thread::spawn(move || {
         let mut text = String::new();
         from.read_to_string(&mut text).unwrap();
-        // Nobody may wait any more.
+        // The receiver may be gone.
         _ = read.send(text);
     });
     reading

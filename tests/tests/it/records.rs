@@ -18,7 +18,7 @@ impl Records {
     }
 }
 
-/// What `faramesh audit export` writes, asked of a running server.
+/// The output of `faramesh audit export`, asked of a running server.
 pub(crate) fn exported(server: &Client, folder: &Path) -> Records {
     let mut export = faramesh(folder, &["audit", "export", "--out", "export.jsonl", "--url", &server.url]);
     export.env("FARAMESH_API_KEY", &server.admin);

@@ -1,7 +1,7 @@
-//! The JSON Schema of the policy language against the compiler: whatever the compiler takes the schema takes, every
-//! key of the schema is read, and what is wrong in a way that a schema can say is refused by both.
+//! The JSON Schema of the policy language against the compiler: the schema accepts everything that the compiler accepts,
+//! every key of the schema is read, and both refuse any fault that a schema can express.
 //!
-//! What only the compiler knows (whether a regex compiles, which ids are taken) is not asked of the schema.
+//! The schema is not asked about facts that only the compiler knows (whether a regex compiles, which ids are taken).
 
 mod places;
 
@@ -43,7 +43,7 @@ fn takes(policy: &Value) -> (bool, bool) {
     (errors(policy.to_string().as_bytes()).is_empty(), VALIDATOR.is_valid(policy))
 }
 
-/// What an editor sees of a file; none when it is no YAML that a policy may be.
+/// An editor's view of a file; none if it is not YAML of the form that a policy may have.
 fn seen(bytes: &[u8]) -> Option<Value> {
     let root = yaml::parse(std::str::from_utf8(bytes).ok()?).ok()?.root?;
     Some(serde_json::from_str(Canonical::of(&root.to_value()).as_str()).unwrap())
@@ -58,7 +58,7 @@ fn policies() -> Vec<(String, Vec<u8>)> {
             all.extend(files.map(|(file, bytes)| (format!("{folder}/{}: {file}", case.name), bytes)));
         }
     }
-    for file in ["host/src/cli/init/starter.yaml", "examples/worker/src/policy.yaml"] {
+    for file in ["host/cli/src/init/starter.yaml", "examples/worker/src/policy.yaml"] {
         all.push((file.to_owned(), fs::read(repository().join(file)).unwrap()));
     }
     let samples = super::docs::samples().into_iter();
@@ -90,7 +90,7 @@ fn every_valid_policy_is_valid_by_the_schema() {
     assert!(valid >= 450, "only {valid} valid policies were found");
 }
 
-/// What is wrong in these ways a schema can say, so this one says it, whatever else is wrong.
+/// Faults that a schema can express, so this schema must report them, whatever other faults there are.
 const STRUCTURAL: [&str; 11] = [
     "conflicting_effects",
     "empty_match",
@@ -105,8 +105,8 @@ const STRUCTURAL: [&str; 11] = [
     "wrong_type",
 ];
 
-/// Where it takes more than a schema: two numbers compared, what is a domain, and a key with nothing after it where
-/// null would do.
+/// Faults beyond a schema: two numbers compared, a valid domain, and a key without a value where null would be
+/// accepted.
 const ONLY_THE_COMPILER: [&str; 9] = [
     "diagnostics/declared-min-over-max: p.yaml",
     "diagnostics/domain-number: p.yaml",
@@ -156,7 +156,7 @@ fn every_key_of_the_schema_is_read_by_the_compiler() {
                 refused += u32::from(!compiler);
             }
             assert!(taken > 0, "{name}.{key}: no probe is taken, so nothing shows that the key is known");
-            // What takes any value refuses none.
+            // A key that accepts any value refuses none.
             let any = matches!(
                 (name.as_str(), key.as_str()),
                 ("operators", "eq" | "ne" | "not_eq" | "not_ne") | ("match", "value")
@@ -197,7 +197,7 @@ fn keys_with_operators_are_the_same_to_both() {
                 let policy = place.with(&key, probe.clone());
                 let (compiler, schema) = takes(&policy);
                 assert!(schema || !compiler, "{key}: the schema alone refuses {policy}");
-                // Texts are where the compiler knows more: what is a network, and what is a regex.
+                // The compiler knows more about strings: which is a network, and which is a regex.
                 let plain = operator.strip_prefix("not_").unwrap_or(operator);
                 let text = matches!(plain, "cidr" | "domain" | "email_domain" | "matches");
                 assert!(compiler || !schema || text, "{key}: the schema alone takes {policy}");
@@ -205,8 +205,8 @@ fn keys_with_operators_are_the_same_to_both() {
             }
             assert_eq!(taken > 0, names.contains(name), "{key}");
         }
-        // Only the compiler knows which parameters a tool declares, and so which names end in what was meant for the
-        // operator.
+        // Only the compiler knows which parameters a tool declares, and so which names end in a suffix that was meant for
+        // the operator.
         for name in ["not", "x_is", "x_not_is"] {
             let key = format!("{name}_{operator}");
             for probe in PROBES.iter() {

@@ -1,4 +1,4 @@
-//! A server that cannot start: what the program prints, and how it ends.
+//! A server that cannot start: the output of the program, and its exit.
 
 use std::fs;
 use std::net::TcpListener;

@@ -6,8 +6,8 @@ use std::sync::LazyLock;
 use conformance::Case;
 use conformance::native::{self, canonical};
 use conformance::tally::{Tally, Tried, differs};
-use host::runtime::{Instance, Module};
-use host::store::PolicySource;
+use engine::policy::PolicySource;
+use runtime::{Instance, Module};
 
 /// Where the compiled module is kept: compiling it takes longer than most tests.
 pub(crate) fn cache_dir() -> PathBuf {

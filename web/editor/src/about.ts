@@ -1,4 +1,4 @@
-// Shows what the schema says of a key or a value, in hover texts and beside completions.
+// Shows the schema's description of a key or a value, in hover texts and next to completions.
 
 import { element, inline, prose } from "./prose.js";
 import type { About } from "./schema.js";

@@ -1,4 +1,4 @@
-// Completion and hover texts of the editor, from the schema. What can stand where, suggest.ts finds out.
+// Completion and hover texts of the editor, from the schema. suggest.ts finds the possible keys and values.
 
 import {
   type Completion,
@@ -21,7 +21,7 @@ interface Read {
   root: Node | null;
 }
 
-/** What was read of documents that are still in use. */
+/** The outlines of documents that are still in use. */
 const known = new WeakMap<Text, Read>();
 
 function read(doc: Text): Read {
@@ -49,7 +49,7 @@ export function completionSource(walk: SchemaWalk): CompletionSource {
 /** Whether to suggest without being asked: where something was typed, or where one of a few things must follow. */
 function isWelcome({ typed, place, list }: Suggestions, text: string, pos: number): boolean {
   if (typed !== "") {
-    // What is typed in full needs no suggestion, and Enter should end its line.
+    // A complete word needs no suggestion, and Enter should end its line.
     const longer = list.some(({ label }) => label !== typed && label.startsWith(typed));
     return place.kind === "key" || longer || !list.some(({ label }) => label === typed);
   }

@@ -1,12 +1,12 @@
-// Diagnostics of the page, drawn into the text: underlines, signs beside the lines, hover texts, and the list.
-// It finds none itself; what is wrong with a policy only the engine says.
+// Diagnostics of the page, drawn into the text: underlines, signs next to the lines, hover texts, and the list.
+// It finds none itself; only the engine reports faults in a policy.
 
 import { type Diagnostic as Drawn, forEachDiagnostic, lintGutter, lintKeymap, nextDiagnostic, previousDiagnostic, setDiagnostics } from "@codemirror/lint";
 import type { EditorState, Extension, TransactionSpec } from "@codemirror/state";
 import { type Command, EditorView, keymap } from "@codemirror/view";
 import { element, inline } from "./prose.js";
 
-/** What the engine says of a place in the text, with UTF-16 offsets. */
+/** The engine's finding about a range of the text, with UTF-16 offsets. */
 export interface Diagnostic {
   from: number;
   to: number;

@@ -32,12 +32,12 @@ export type { Diagnostic, Lines, RuleMark };
 
 export interface EditorOptions {
   text: string;
-  /** What screen readers call the editor. */
+  /** The name of the editor for screen readers. */
   label: string;
   readOnly?: boolean;
   /** The JSON schema of the language, for completion and hover texts; without it there are none. */
   schema?: object;
-  /** The user changed the text. It is not called for what the page sets. */
+  /** The user changed the text. It is not called for changes by the page. */
   onChange(text: string): void;
   /** The user pressed Mod-S. */
   onSave?(): void;
@@ -112,7 +112,7 @@ export function createEditor(parent: HTMLElement, options: EditorOptions): Edito
   // Tab leaves the editor, as it leaves every other field, until the user asks for indentation with Ctrl-M.
   view.setTabFocusMode(true);
 
-  /** Changes what the page may change, without telling the page. */
+  /** Applies a change by the page, without notifying the page. */
   function quietly(...specs: TransactionSpec[]): void {
     quiet = true;
     try {
@@ -130,7 +130,7 @@ export function createEditor(parent: HTMLElement, options: EditorOptions): Edito
       if (text !== doc.toString()) {
         const insert = view.state.toText(text);
         const anchor = Math.min(selection.main.head, insert.length);
-        // Nothing shown so far speaks of the new text.
+        // The findings shown so far do not apply to the new text.
         quietly({ changes: { from: 0, to: doc.length, insert }, selection: { anchor } });
         quietly(showDiagnostics(view.state, []), showRules(view.state, []), lightLines(view.state, null));
       }
@@ -160,7 +160,7 @@ function access(readOnly: boolean): Extension {
   return [EditorState.readOnly.of(true), EditorView.contentAttributes.of({ "aria-readonly": "true" })];
 }
 
-/** What every editor has, whatever is in it. */
+/** The extensions of every editor, whatever its content. */
 function setup(schema: object | undefined): Extension {
   const walk = schema === undefined ? null : new SchemaWalk(schema);
   return [
@@ -218,7 +218,7 @@ function special(code: number, description: string | null, placeholder: string):
 /** Makes Tab indent, or leave again. While it indents, Escape and then Tab leave. */
 function switchTab(view: EditorView): boolean {
   toggleTabFocusMode(view);
-  // There is no way to ask for the mode, so it is kept beside the view that it belongs to.
+  // The mode cannot be read back, so it is stored with its view.
   const indents = !indenting.has(view);
   if (indents) indenting.add(view);
   else indenting.delete(view);

@@ -43,7 +43,7 @@ export function namesIn(root: Node | null, endings: readonly string[]): Names {
     if (node?.kind !== "mapping") return;
     const own = toolsOf(node);
     for (const tool of own) names.tools.add(tool);
-    // A tool speaks for the conditions beside it and for those further inside.
+    // A tool applies to the conditions in the same mapping and to those further inside.
     const tools = own.length > 0 ? own : outer;
     for (const { key, colon, value } of node.entries) {
       const ending = longestFirst.find((one) => key.text.endsWith(one) && key.text.length > one.length);

@@ -1,14 +1,14 @@
-// Reads YAML into an outline that knows where everything stands, however broken the text is.
+// Reads YAML into an outline with the position of everything, however broken the text is.
 //
-// It is for completion and hover texts, so it gives an answer for half-typed keys, brackets that nobody closed yet and
-// lines that stand too deep, and it reports no error. What a policy means, and what is wrong with it, only the engine
-// says. Indentation decides: a line that stands no deeper than a key ends whatever that key left open.
+// It is for completion and hover texts, so it gives an answer for half-typed keys, unclosed brackets and lines that are
+// indented too deep, and it reports no error. Only the engine knows the meaning of a policy and its faults. Indentation
+// decides: a line that is not indented deeper than a key ends everything that the key left open.
 
 /** A key, or a value that holds no others. */
 export interface Scalar {
   kind: "scalar";
   style: "plain" | "single" | "double" | "block";
-  /** What it says, without quotation marks. */
+  /** Its text, without quotation marks. */
   text: string;
   from: number;
   to: number;
@@ -24,7 +24,7 @@ export interface Entry {
 export interface Mapping {
   kind: "mapping";
   flow: boolean;
-  /** The column at which the keys stand; of use in block style only. */
+  /** The column of the keys; used in block style only. */
   column: number;
   entries: Entry[];
   from: number;
@@ -65,7 +65,7 @@ class Reader {
   #lineStart = 0;
   /** Where the last thing that was read ends. */
   #end = 0;
-  /** The brackets that would close what is open, from the outermost. */
+  /** The brackets that would close all open ones, from the outermost. */
   readonly #closers: string[] = [];
 
   constructor(readonly text: string) {}
@@ -75,7 +75,7 @@ class Reader {
     while (this.#content() >= 0) {
       const before = this.#at;
       const node = this.#block(-1, 0, true);
-      // What follows a line that makes no sense still belongs to the same document.
+      // The text after an unreadable line still belongs to the same document.
       if (root?.kind === "mapping" && node.kind === "mapping" && !root.flow && !node.flow) {
         root.entries.push(...node.entries);
         root.to = node.to;
@@ -136,7 +136,7 @@ class Reader {
     return this.#char() === ":" && isSpace(this.#char(1));
   }
 
-  /** What stands here, under something at the column `parent`; `free` if a mapping or a list may begin here. */
+  /** The node here, under something at the column `parent`; `free` if a mapping or a list may begin here. */
   #block(parent: number, depth: number, free: boolean): Node {
     // Anchors and tags say nothing about where things are.
     while (/[&!]/.test(this.#char())) {
@@ -293,7 +293,7 @@ class Reader {
     return this.#scalar("block", from, to);
   }
 
-  /** A text in quotation marks. If nobody closed them, it ends with the line. */
+  /** A text in quotation marks. If they are not closed, it ends with the line. */
   #quoted(parent: number): Scalar {
     const from = this.#at;
     const quote = this.#char();
@@ -333,7 +333,7 @@ class Reader {
     return { kind: "scalar", style, text, from, to };
   }
 
-  /** Goes on inside brackets; gives false where they end because a line stands no deeper than `parent`. */
+  /** Continues inside brackets; returns false if they end because a line is not indented deeper than `parent`. */
   #inFlow(parent: number): boolean {
     for (;;) {
       const char = this.#char();

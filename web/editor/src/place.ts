@@ -1,4 +1,4 @@
-// Where a position stands in an outline: in a key, in a value, or where one of them could be typed.
+// The place of a position in an outline: in a key, in a value, or where one of them could be typed.
 // It knows nothing of any schema.
 
 import type { Entry, List, Mapping, Node, Scalar } from "./outline.js";
@@ -11,7 +11,7 @@ export interface KeyPlace {
   /** The path of the mapping. */
   path: Path;
   mapping: Mapping;
-  /** The entry whose key stands here, unless it is still to be typed. */
+  /** The entry whose key is here, unless it is still to be typed. */
   entry: Entry | null;
 }
 
@@ -26,7 +26,7 @@ export interface ValuePlace {
 
 export type Place = KeyPlace | ValuePlace;
 
-/** What stands at `offset`, or null if nothing can: in comments, in texts of several lines, behind a value. */
+/** The place at `offset`, or null if there can be none: in comments, in texts of several lines, after a value. */
 export function placeAt(text: string, root: Node | null, offset: number): Place | null {
   const lineStart = text.lastIndexOf("\n", offset - 1) + 1;
   const before = text.slice(lineStart, offset);
@@ -133,7 +133,7 @@ class Finder {
   }
 }
 
-/** What a line that is empty up to `column` could hold, by its indentation. */
+/** The place on a line that is empty up to `column`, by its indentation. */
 function atColumn(node: Node, path: Path, column: number, offset: number): Place | null {
   if (node.kind === "scalar" || node.flow || column < node.column) return null;
   if (node.kind === "mapping") {
@@ -149,7 +149,7 @@ function atColumn(node: Node, path: Path, column: number, offset: number): Place
 
 function below(value: Node | null, path: Path, column: number, offset: number): Place | null {
   if (value === null) return { kind: "value", path, scalar: null, column, flow: false };
-  // What comes only later stands below: the line is above the first key of a mapping.
+  // Later keys are below: the line is above the first key of a mapping.
   if (value.from > offset && value.kind === "mapping" && !value.flow && value.column === column) {
     return { kind: "key", path, mapping: value, entry: null };
   }

@@ -9,7 +9,7 @@ export function element(name: string, className: string, ...children: (Node | st
   return made;
 }
 
-/** One line of text, in which what stands in backticks is code. */
+/** One line of text, with the parts in backticks as code. */
 export function inline(text: string): Node[] {
   const parts = text.split(/(`[^`\n]+`)/).map((part, index) => {
     return index % 2 === 1 ? element("code", "", part.slice(1, -1)) : document.createTextNode(part);

@@ -28,7 +28,7 @@ function marked(view: EditorView): DecorationSet {
   return set.finish();
 }
 
-/** Keeps the colours of what is in view. */
+/** Updates the colours of the visible part. */
 export function scalars(): Extension {
   return ViewPlugin.fromClass(
     class {

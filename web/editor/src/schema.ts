@@ -1,23 +1,23 @@
-// Walks a JSON schema (2020-12) along the path of a place in a document: which keys and values may stand there, and
-// what is said of them. It validates nothing; where several branches are possible it gives what any of them offers.
+// Walks a JSON schema (2020-12) along the path of a place in a document: the possible keys and values, and their
+// descriptions. It validates nothing; if several branches are possible it returns the offers of all.
 
 import type { Path } from "./place.js";
 
 type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 type Schema = { [key: string]: Json };
 
-/** What a schema says of a key or a value. */
+/** The schema's description of a key or a value. */
 export interface About {
   title: string | null;
   description: string | null;
   /** The kinds of values, in the words of the policy language; empty if any. */
   kinds: string[];
-  /** The values, if only some may stand there. */
+  /** The values, if only some are possible. */
   values: Json[];
   standard: Json | undefined;
 }
 
-/** A key that may stand in a mapping. */
+/** A possible key of a mapping. */
 export interface Key {
   name: string;
   required: boolean;
@@ -37,7 +37,7 @@ export interface Value {
   description: string | null;
 }
 
-/** The schemas that may speak of one place. */
+/** The schemas that may apply to one place. */
 export type Schemas = readonly Schema[];
 
 const KINDS: Record<string, string> = {
@@ -94,7 +94,7 @@ export class SchemaWalk {
     });
   }
 
-  /** The keys that may still stand in a mapping that has the keys `present`. */
+  /** The keys that may be added to a mapping with the keys `present`. */
   keys(schemas: Schemas, present: ReadonlySet<string>): Key[] {
     const all = this.#all(schemas);
     const hidden = new Set([...present, ...all.flatMap((schema) => excluded(schema, present))]);
@@ -135,7 +135,7 @@ export class SchemaWalk {
       const description = typeof schema["description"] === "string" ? schema["description"] : null;
       const named = "const" in schema ? [schema["const"] as Json] : Array.isArray(schema["enum"]) ? schema["enum"] : [];
       const both = schema["type"] === "boolean" && named.length === 0 ? [true, false] : [];
-      // What is said of one value is said of it alone; what is said of many is said of their key.
+      // A description of one value applies to that value only; a description of many applies to their key.
       const said = "const" in schema ? description : null;
       for (const value of [...named, ...both]) {
         const key = JSON.stringify(value);
@@ -150,7 +150,7 @@ export class SchemaWalk {
     return this.#all(schemas).flatMap(({ examples }) => (Array.isArray(examples) ? examples : []));
   }
 
-  /** The types of values that may stand here, in the words of JSON schema; empty if any. */
+  /** The possible types of values here, in the words of JSON schema; empty if any. */
   types(schemas: Schemas): Set<string> {
     const types = new Set<string>();
     for (const schema of this.#all(schemas)) {
@@ -199,7 +199,7 @@ export class SchemaWalk {
     return [...seen];
   }
 
-  /** What a reference inside the schema names. */
+  /** The target of a reference inside the schema. */
   #named(reference: string): Schema | undefined {
     if (!reference.startsWith("#")) return undefined;
     let found: Json | undefined = this.#root;

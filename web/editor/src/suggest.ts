@@ -1,4 +1,4 @@
-// Which keys and values could stand at a place, and what to type for each of them.
+// The possible keys and values at a place, and the text to insert for each of them.
 // It needs no editor and no page; complete.ts shows its suggestions.
 
 import { type Names, namesIn, toolsOf } from "./names.js";
@@ -7,25 +7,25 @@ import { type KeyPlace, type Path, type Place, placeAt, type ValuePlace } from "
 import type { About, Key, Schemas, SchemaWalk } from "./schema.js";
 
 export interface Suggestion {
-  /** What is shown, and what typing is compared with. */
+  /** The displayed text, which typing is compared with. */
   label: string;
   kind: "key" | "operator" | "value" | "name";
   detail: string;
-  /** What is typed in place of what stands there. */
+  /** The text that replaces the present one. */
   insert: string;
   /** Where the cursor goes, counted from the beginning of `insert`. */
   cursor: number;
   /** Whether to suggest again at once, because the next thing is one of a few. */
   again: boolean;
   about: About | null;
-  /** What is said of a value alone. */
+  /** The description of a single value. */
   description: string | null;
 }
 
 export interface Suggestions {
   from: number;
   to: number;
-  /** What was typed so far. */
+  /** The text typed so far. */
   typed: string;
   place: Place;
   /** The best first. */
@@ -38,7 +38,7 @@ const FIRST_OPERATORS = ["_eq", "_gt", "_gte", "_lt", "_lte", "_in", "_not_in", 
 const INDENT = 2;
 const spaces = (count: number) => " ".repeat(count);
 
-/** What could stand at `offset`, or null if nothing is known of the place. */
+/** The suggestions at `offset`, or null if nothing is known of the place. */
 export function suggest(walk: SchemaWalk, text: string, root: Node | null, offset: number): Suggestions | null {
   const place = placeAt(text, root, offset);
   if (place === null) return null;
@@ -191,7 +191,7 @@ class Asked {
   }
 
   #endings(): string[] {
-    // The endings are the same wherever conditions stand; any rule's match will do.
+    // The suffixes are the same wherever conditions are possible; any rule's match will do.
     const match = this.walk.at(["rules", 0, "match"]);
     return this.walk.endings(match).map(({ ending }) => ending);
   }

@@ -23,7 +23,7 @@ const underline = (colour: string) => {
   };
 };
 
-/** A sign of its own shape beside a line, so that colour is not all that tells severities apart. */
+/** A sign of its own shape next to a line, so that severities do not differ by colour alone. */
 const sign = (colour: string, shape: string) => ({
   content: "normal",
   width: "10px",

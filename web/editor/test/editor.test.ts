@@ -1,5 +1,5 @@
-// The built editor in real Chromium, under the dashboard's content security policy: what the page sets is shown, what
-// the user does is told, and nothing is refused or complained of on the way.
+// The built editor in real Chromium, under the dashboard's content security policy: it shows the page's text, reports
+// the user's changes, and causes no violation or error.
 
 import assert from "node:assert/strict";
 import { readFileSync, mkdirSync } from "node:fs";
@@ -19,7 +19,7 @@ before(async () => {
 });
 after(() => site.stop());
 
-/** What the page kept of what the editor told it. */
+/** The editor's reports to the page. */
 interface Told {
   changes: string[];
   saves: number;
@@ -64,7 +64,7 @@ test("the page gets the text, every change of the user, and no change of its own
 });
 
 
-/** Where a part of a text stands. */
+/** The position of a part of a text. */
 const at = (content: string, part: string) => ({ from: content.indexOf(part), to: content.indexOf(part) + part.length });
 
 const found = [
@@ -146,7 +146,7 @@ test("the keyboard saves, searches, completes, and leaves with Tab", async () =>
     await page.keyboard.type("{ to");
     await menu.waitFor();
     assert.equal((await options())[0], "tool");
-    // CodeMirror takes no choice in the first moment, so that nobody takes one unseen.
+    // CodeMirror accepts no choice in the first moment, so that none is made unseen.
     await page.waitForTimeout(150);
     await page.keyboard.press("Enter");
     await page.keyboard.type("refund, amount_");

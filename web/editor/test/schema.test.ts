@@ -1,5 +1,5 @@
-// What is suggested where, by the outline of a text and the walk over a schema, without any page. The bar in a text is
-// where the cursor stands.
+// The suggestions at each place, by the outline of a text and the walk over a schema, without any page. The bar in a
+// text marks the cursor.
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -32,7 +32,7 @@ function taken(marked: string, label: string, walk: SchemaWalk = own): string {
   return text.slice(0, found.from) + inserted + text.slice(found.to);
 }
 
-/** What stands at the bar: the path, and whether a key or a value. */
+/** The place at the bar: the path, and whether it is a key or a value. */
 function place(marked: string): string | null {
   const offset = marked.indexOf("|");
   const text = marked.slice(0, offset) + marked.slice(offset + 1);

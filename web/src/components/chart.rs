@@ -1,7 +1,7 @@
-//! Charts, drawn as SVG by hand: columns over time, and bars beside names.
+//! Charts, drawn as SVG by hand: columns over time, and bars next to names.
 //!
-//! Every chart is a figure with a caption, a sentence that says the same, and its numbers as a table. Kinds of things
-//! differ by a pattern and a word as well as by a colour. What the numbers mean is the business of the pages.
+//! Every chart is a figure with a caption, a sentence with the same content, and its numbers as a table. Series
+//! differ by a pattern and a word as well as by a colour. The pages give the numbers their meaning.
 
 pub mod bars;
 pub mod columns;
@@ -18,9 +18,9 @@ use crate::format::{count, visible};
 /// A chart with everything around it.
 #[component]
 pub fn ChartFigure(
-    /// What the chart is about.
+    /// The subject of the chart.
     caption: &'static str,
-    /// What it shows, as a sentence.
+    /// Its content, as a sentence.
     #[prop(into)]
     summary: Signal<String>,
     /// Its numbers.
@@ -41,7 +41,7 @@ pub fn ChartFigure(
             }}
             {children()}
             <details>
-                <summary>"numbers as a table"</summary>
+                <summary>"Numbers as a table"</summary>
                 <Scroll label=format!("{caption}, as a table")>
                     {move || data.with(|data| table(caption, data))}
                 </Scroll>
@@ -86,7 +86,7 @@ fn table(caption: &'static str, data: &Data) -> impl IntoView + use<> {
         <table>
             <caption class="hidden">{caption}</caption>
             <thead>
-                <tr><th scope="col">{data.what}</th> {heads} {several.then(|| view! { <th scope="col">"all"</th> })}</tr>
+                <tr><th scope="col">{data.what}</th> {heads} {several.then(|| view! { <th scope="col">"All"</th> })}</tr>
             </thead>
             <tbody>{rows}</tbody>
         </table>
@@ -112,7 +112,7 @@ pub fn ChartPatterns() -> impl IntoView {
     }
 }
 
-/// What a mark of this class is filled with, where that is a pattern; its colour comes from the stylesheet.
+/// The pattern that fills a mark of this class, if there is one; its colour comes from the stylesheet.
 fn fill(class: &str) -> Option<&'static str> {
     match class {
         "abstain" => Some("url(#chart-abstain)"),

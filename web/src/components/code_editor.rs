@@ -1,31 +1,19 @@
-//! The code editor as a component: a text that both sides change, what is wrong with it, and which lines are lit.
+//! The code editor as a component: a text that both sides change, its findings, and the highlighted lines.
 
 use std::sync::Arc;
 
 use engine::diagnostic::{Diagnostic, Severity};
-use js_sys::{JSON, Object, Reflect};
 use leptos::html;
 use leptos::prelude::*;
-use serde_json::json;
 use wasm_bindgen::closure::Closure;
 use wasm_bindgen::{JsCast as _, JsValue};
 
-use crate::editor::Editor;
+pub use crate::editor::RuleMark;
+use crate::editor::{Editor, Finding, Options};
 use crate::simulation::utf16_offsets;
 
-/// More findings than this in one text help nobody, and make the editor slow.
+/// More findings in one text are of no use, and make the editor slow.
 const MOST_FINDINGS: usize = 300;
-
-/// A rule of the text and what reaches it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RuleMark {
-    /// The line on which it starts.
-    pub line: u32,
-    /// Its id.
-    pub id: String,
-    /// `none`, `samples`, `recorded` or `both`.
-    pub reached: &'static str,
-}
 
 type OnChange = Closure<dyn FnMut(String)>;
 type OnSave = Closure<dyn FnMut()>;
@@ -35,12 +23,12 @@ type OnSave = Closure<dyn FnMut()>;
 pub fn CodeEditor(
     /// The text.
     text: RwSignal<String>,
-    /// What screen readers call it.
+    /// Its name for screen readers.
     label: &'static str,
     /// Whether it can only be read.
     #[prop(into)]
     read_only: Signal<bool>,
-    /// What is wrong with the text as it is.
+    /// The findings about the current text.
     #[prop(into)]
     diagnostics: Signal<Arc<Vec<Diagnostic>>>,
     /// The rules and what reaches them.
@@ -52,7 +40,7 @@ pub fn CodeEditor(
     /// A place to go to: line and column. Set again to go there again.
     #[prop(into)]
     place: Signal<Option<(usize, usize)>>,
-    /// Called when somebody presses the keys for saving.
+    /// Called when the user presses the keys for saving.
     on_save: Callback<()>,
 ) -> impl IntoView {
     let parent = NodeRef::<html::Div>::new();
@@ -68,19 +56,12 @@ pub fn CodeEditor(
         }
         let change = OnChange::new(move |changed: String| _ = text.try_set(changed));
         let save = OnSave::new(move || on_save.run(()));
-        let options = Object::new();
-        for (name, value) in [
-            ("text", JsValue::from_str(&text.get_untracked())),
-            ("label", JsValue::from_str(label)),
-            ("readOnly", JsValue::from_bool(read_only.get_untracked())),
-            ("onChange", change.as_ref().clone()),
-            ("onSave", save.as_ref().clone()),
-        ] {
-            _ = Reflect::set(&options, &name.into(), &value);
-        }
+        let (on_change, on_save) = (change.as_ref().clone(), save.as_ref().clone());
         callbacks.set_value(Some((change, save)));
+        let (begun_with, read_only) = (text.get_untracked(), read_only.get_untracked());
         leptos::task::spawn_local(async move {
-            match Editor::create(parent.unchecked_ref(), &options).await {
+            let options = Options::new(&begun_with, label, read_only, on_change, on_save);
+            match Editor::create(parent.unchecked_ref(), options).await {
                 Ok(made) => {
                     // The page may be gone by now.
                     if editor.try_set_value(Some(made.clone())).is_some() {
@@ -96,59 +77,40 @@ pub fn CodeEditor(
         });
         true
     });
-    let call = move |method: &str, arguments: &[JsValue]| {
-        editor.with_value(|editor| {
-            let made = editor.as_ref()?;
-            match made.call(method, arguments) {
-                Ok(value) => Some(value),
-                Err(error) => {
-                    web_sys::console::error_1(&error);
-                    None
-                }
-            }
-        })
-    };
-    Effect::new(move |_| {
+    let with = move |act: &dyn Fn(&Editor) -> Result<(), JsValue>| {
         if !ready.get() {
             return;
         }
+        editor.with_value(|editor| {
+            if let Some(Err(error)) = editor.as_ref().map(act) {
+                web_sys::console::error_1(&error);
+            }
+        });
+    };
+    Effect::new(move |_| {
         let wanted = text.get();
-        if call("text", &[]).and_then(|shown| shown.as_string()).is_some_and(|shown| shown != wanted) {
-            call("setText", &[wanted.into(), options_of(&json!({ "undo": true }))]);
-        }
+        with(&|editor| if editor.text()? == wanted { Ok(()) } else { editor.set_text(&wanted) });
     });
     Effect::new(move |_| {
-        if ready.get() {
-            call("setReadOnly", &[read_only.get().into()]);
-        }
+        let read_only = read_only.get();
+        with(&|editor| editor.set_read_only(read_only));
     });
     Effect::new(move |_| {
-        if ready.get() {
-            let marks = text.with_untracked(|text| marks(text, &diagnostics.get()));
-            call("setDiagnostics", &[options_of(&marks)]);
-        }
+        let diagnostics = diagnostics.get();
+        with(&|editor| text.with_untracked(|text| editor.set_diagnostics(&findings(text, &diagnostics))));
     });
     Effect::new(move |_| {
-        if ready.get() {
-            let list: Vec<_> = rules
-                .get()
-                .iter()
-                .map(|rule| json!({ "line": rule.line, "id": rule.id, "reached": rule.reached }))
-                .collect();
-            call("setRules", &[options_of(&list.into())]);
-        }
+        let rules = rules.get();
+        with(&|editor| editor.set_rules(&rules));
     });
     Effect::new(move |_| {
-        if ready.get() {
-            let lines =
-                lit.get().map_or(JsValue::NULL, |(from, to)| options_of(&json!({ "from": from, "to": to })));
-            call("light", &[lines]);
-        }
+        let lines = lit.get();
+        with(&|editor| editor.light(lines));
     });
     Effect::new(move |_| {
-        if let (true, Some((line, column))) = (ready.get(), place.get()) {
-            call("goTo", &[JsValue::from_f64(line as f64), JsValue::from_f64(column as f64)]);
-            call("focus", &[]);
+        if let Some((line, column)) = place.get() {
+            let (line, column) = (line.try_into().unwrap_or(u32::MAX), column.try_into().unwrap_or(u32::MAX));
+            with(&|editor| editor.go_to(line, column).and_then(|()| editor.focus()));
         }
     });
     on_cleanup(move || {
@@ -182,32 +144,29 @@ pub fn CodeEditor(
 }
 
 fn destroy(editor: &Editor) {
-    if let Err(error) = editor.call("destroy", &[]) {
+    if let Err(error) = editor.destroy() {
         web_sys::console::error_1(&error);
     }
 }
 
-fn options_of(value: &serde_json::Value) -> JsValue {
-    JSON::parse(&value.to_string()).unwrap_or(JsValue::NULL)
-}
-
 /// The findings as the editor takes them: places in UTF-16.
-fn marks(text: &str, diagnostics: &[Diagnostic]) -> serde_json::Value {
+fn findings<'a>(text: &str, diagnostics: &'a [Diagnostic]) -> Vec<Finding<'a>> {
     let shown = diagnostics.iter().take(MOST_FINDINGS);
     let offsets: Vec<usize> =
         shown.clone().flat_map(|finding| [finding.span.start, finding.span.end]).collect();
     let offsets = utf16_offsets(text, &offsets);
     let at = |byte: usize| offsets.get(&byte).copied().unwrap_or_default();
     shown
-        .map(|finding| {
-            json!({
-                "from": at(finding.span.start),
-                "to": at(finding.span.end),
-                "severity": match finding.severity { Severity::Error => "error", Severity::Warning => "warning" },
-                "code": finding.code,
-                "message": finding.message,
-                "help": finding.help,
-            })
+        .map(|finding| Finding {
+            from: at(finding.span.start),
+            to: at(finding.span.end),
+            severity: match finding.severity {
+                Severity::Error => "error",
+                Severity::Warning => "warning",
+            },
+            code: finding.code,
+            message: &finding.message,
+            help: finding.help.as_deref(),
         })
         .collect()
 }

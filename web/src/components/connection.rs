@@ -1,4 +1,4 @@
-//! Whether what is shown is live.
+//! Whether the page is live.
 
 use leptos::prelude::*;
 
@@ -11,9 +11,9 @@ pub fn ConnectionSign() -> impl IntoView {
     view! {
         <span class="connection" class:lost=move || live.connection() == Connection::Lost role="status">
             {move || match live.connection() {
-                Connection::Opening => "… connecting",
-                Connection::Live => "● live",
-                Connection::Lost => "✕ connection lost, trying again",
+                Connection::Opening => "… Connecting",
+                Connection::Live => "● Live",
+                Connection::Lost => "✕ Connection lost, trying again",
             }}
         </span>
     }

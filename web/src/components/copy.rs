@@ -12,10 +12,10 @@ const SAID_MS: u32 = 1500;
 /// A button that copies `text`.
 #[component]
 pub fn CopyButton(
-    /// What is copied.
+    /// The text to copy.
     #[prop(into)]
     text: Signal<String>,
-    /// What the button says.
+    /// The label of the button.
     label: &'static str,
 ) -> impl IntoView {
     let said = RwSignal::new(None::<&'static str>);
@@ -39,14 +39,14 @@ pub fn CopyButton(
 #[component]
 pub fn Hash(
     /// The whole of it.
-    #[prop(into)]
-    value: String,
+    value: impl std::fmt::Display,
 ) -> impl IntoView {
+    let value = value.to_string();
     let shown = short(&value);
     view! {
         <span class="hash">
             <code title=value.clone()>{shown}</code>
-            <CopyButton text=value label="copy" />
+            <CopyButton text=value label="Copy" />
         </span>
     }
 }

@@ -1,4 +1,4 @@
-//! What is wrong with policies, in the words of `faramesh policy check`.
+//! Findings about policies, in the words of `faramesh policy check`.
 
 use engine::diagnostic::{Diagnostic, Severity};
 use leptos::prelude::*;
@@ -9,7 +9,7 @@ pub fn DiagnosticList(
     /// The findings.
     #[prop(into)]
     list: Signal<Vec<Diagnostic>>,
-    /// Called with the finding that somebody wants to see.
+    /// Called with the finding that the user wants to see.
     #[prop(optional, into)]
     on_choose: Option<Callback<Diagnostic>>,
 ) -> impl IntoView {

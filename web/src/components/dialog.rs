@@ -8,10 +8,10 @@ use leptos::prelude::*;
 pub fn Dialog(
     /// Whether it is open; closing it changes this.
     open: RwSignal<bool>,
-    /// What it is about.
+    /// The title.
     #[prop(into)]
     title: Signal<String>,
-    /// What is in it.
+    /// The content.
     children: ChildrenFn,
 ) -> impl IntoView {
     let dialog = NodeRef::<html::Dialog>::new();

@@ -1,4 +1,4 @@
-//! Two texts, line by line, with what was taken out and what was put in.
+//! Two texts, line by line, with the removed and the added lines.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::format::{count, counted};
 const AROUND: usize = 3;
 /// How many lines are shown at first, and how many more each time.
 const PAGE: usize = 500;
-/// How long is spent on what is the same in both; the rest of two large texts then counts as replaced.
+/// How long to search for common parts; the rest of two large texts then counts as replaced.
 const COMPARED_FOR: Duration = Duration::from_millis(200);
 
 /// A line of either text, or of both.
@@ -24,7 +24,7 @@ pub struct Line {
     pub old: Option<usize>,
     /// Its number after, from 1.
     pub new: Option<usize>,
-    /// What it says.
+    /// Its text.
     pub text: String,
 }
 
@@ -56,7 +56,7 @@ pub fn Diff(
 ) -> impl IntoView {
     let hunks = hunks(&old, &new);
     if hunks.is_empty() {
-        return view! { <p class="muted">"no difference"</p> }.into_any();
+        return view! { <p class="muted">"No difference"</p> }.into_any();
     }
     let all: usize = hunks.iter().map(Vec::len).sum();
     let hunks = StoredValue::new(hunks);
@@ -77,10 +77,10 @@ pub fn Diff(
             <table class="diff">
                 <thead class="hidden">
                     <tr>
-                        <th>"line before"</th>
-                        <th>"line after"</th>
-                        <th>"change"</th>
-                        <th>"text"</th>
+                        <th>"Line before"</th>
+                        <th>"Line after"</th>
+                        <th>"Change"</th>
+                        <th>"Text"</th>
                     </tr>
                 </thead>
                 {bodies}
@@ -88,7 +88,7 @@ pub fn Diff(
         </Scroll>
         <Show when=move || shown.get() < all>
             <button type="button" class="quiet" on:click=move |_| shown.update(|shown| *shown += PAGE)>
-                {move || format!("show more: {} of {} are shown", count(shown.get() as u64), counted(all as u64, "line"))}
+                {move || format!("Show more: {} of {} are shown", count(shown.get() as u64), counted(all as u64, "line"))}
             </button>
         </Show>
     }

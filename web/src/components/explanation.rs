@@ -1,15 +1,18 @@
 //! Why an action got its decision: each file, each rule that was looked at, each condition with its truth value, the
 //! value that it saw, and why.
 
+use engine::canonical::Canonical;
 use engine::decision::RuleRef;
+use engine::order::sort_by;
+use engine::policy::Mode;
 use engine::truth::Truth;
+use engine::value::Value;
 use leptos::prelude::*;
-use serde_json::value::RawValue;
 
-use super::{Link, TruthBadge};
-use crate::api::types::{ConditionTrace, Explanation, PolicyTrace, RiskTrace, RuleTrace};
+use super::{Isolated, Link, TruthBadge};
 use crate::format::{clip, visible, words};
 use crate::url;
+use engine::explain::{ConditionTrace, Explanation, PolicyTrace, RiskTrace, RuleTrace};
 
 /// How much of a value is shown in a condition.
 const SHOWN_CHARS: usize = 200;
@@ -45,16 +48,17 @@ pub fn ExplanationView(
     /// The explanation.
     explanation: Explanation,
 ) -> impl IntoView {
-    let (speaking, silent): (Vec<_>, Vec<_>) =
+    let (mut speaking, silent): (Vec<_>, Vec<_>) =
         explanation.policies.into_iter().partition(|policy| policy.speaks_of_agent);
+    sort_by(&mut speaking, |one, other| rank(one).cmp(&rank(other)));
     let none = speaking
         .is_empty()
-        .then(|| view! { <p>"No file speaks of this agent, so nothing permits the action."</p> });
+        .then(|| view! { <p>"No file applies to this agent, so nothing allows the action."</p> });
     let silent = (!silent.is_empty()).then(|| {
         let names = silent.into_iter().map(|policy| view! { <li><bdi>{policy.policy}</bdi></li> });
         view! {
             <details class="silent">
-                <summary>"Files that do not speak of this agent"</summary>
+                <summary>"Files for other agents"</summary>
                 <ul>{names.collect_view()}</ul>
             </details>
         }
@@ -62,14 +66,21 @@ pub fn ExplanationView(
     view! { <div class="explanation">{none} {speaking.into_iter().map(policy).collect_view()} {silent}</div> }
 }
 
+/// The order in which files are read: those with an opinion first, and files in shadow mode last.
+fn rank(trace: &PolicyTrace) -> (bool, bool) {
+    let has_opinion =
+        !trace.violations.is_empty() || trace.rules.iter().any(|rule| rule.truth != Truth::False);
+    (trace.mode == Mode::Shadow, !has_opinion)
+}
+
 fn policy(trace: PolicyTrace) -> impl IntoView {
     let PolicyTrace { mode, policy, risk_rules, rules, violations, .. } = trace;
-    let shadow =
-        (mode == "shadow").then(|| view! { " " <span class="chip">"shadow: no part in the outcome"</span> });
+    let shadow = (mode == Mode::Shadow)
+        .then(|| view! { " " <span class="chip">"Shadow: no part in the outcome"</span> });
     let violations = (!violations.is_empty()).then(|| {
         let each = violations.into_iter().map(|violation| view! { <li>{visible(&violation)}</li> });
         view! {
-            <p>"The arguments are not as the file declares the tool:"</p>
+            <p>"The arguments do not fit the file's declaration of the tool, so the file denies the action:"</p>
             <ul>{each.collect_view()}</ul>
         }
     });
@@ -114,7 +125,7 @@ fn rule(policy: &str, trace: RuleTrace) -> impl IntoView + use<> {
                     <span class="muted">{words(effect.as_str())} ", line " {line}</span>
                 </summary>
                 {conditions(list)}
-                <p><Link to=href>"show the rule " <bdi>{id}</bdi></Link></p>
+                <p><Link to=href>"Show the rule " <bdi>{id}</bdi></Link></p>
             </details>
         </li>
     }
@@ -132,10 +143,10 @@ fn risk_rule(policy: &str, trace: RiskTrace) -> impl IntoView + use<> {
                     " "
                     <bdi>{name}</bdi>
                     " "
-                    <span class="muted">{counts} " " {score} ", line " {line}</span>
+                    <span class="muted">{counts} " " {score.get()} ", line " {line}</span>
                 </summary>
                 {conditions(list)}
-                <p><Link to=href>"show the file"</Link></p>
+                <p><Link to=href>"Show the file"</Link></p>
             </details>
         </li>
     }
@@ -150,13 +161,14 @@ fn condition(trace: ConditionTrace) -> AnyView {
     let inside =
         matches.into_iter().map(|list| view! { <li>{conditions(list)}</li> }.into_any()).collect_view();
     let is_compound = !inside.is_empty();
-    let compared = (!is_compound).then(|| view! { " " <code><bdi>{short(&expected)}</bdi></code> });
+    let compared = (!is_compound).then(|| view! { " " <code><Isolated text=short(&expected) /></code> });
     let saw = (!is_compound).then(|| {
-        let values: Vec<_> = saw.iter().map(|value| short(value)).collect();
+        let values: Vec<_> = saw.iter().map(short).collect();
         if values.is_empty() {
-            view! { <span class="muted">"saw nothing"</span> }.into_any()
+            view! { <span class="muted">"no value"</span> }.into_any()
         } else {
-            view! { <span class="muted">"saw " <code><bdi>{values.join(", ")}</bdi></code></span> }.into_any()
+            view! { <span class="muted">"value " <code><Isolated text=values.join(", ") /></code></span> }
+                .into_any()
         }
     });
     view! {
@@ -176,6 +188,6 @@ fn condition(trace: ConditionTrace) -> AnyView {
     .into_any()
 }
 
-fn short(value: &RawValue) -> String {
-    visible(&clip(value.get(), SHOWN_CHARS))
+fn short(value: &Value) -> String {
+    visible(&clip(Canonical::of(value).as_str(), SHOWN_CHARS))
 }

@@ -1,10 +1,11 @@
-//! JSON to read. It is shown as text, so whatever stands in it stays text.
+//! JSON to read. It is shown as text, so that its content cannot become markup.
 
 use leptos::prelude::*;
 
+use super::Isolated;
 use crate::format::{counted, pretty};
 
-/// More is shown only when somebody asks for it: browsers get slow with very long lines.
+/// Longer texts are shown in full only on demand: browsers become slow with very long lines.
 const SHOWN_CHARS: usize = 20_000;
 
 /// A JSON text with line breaks.
@@ -13,7 +14,7 @@ pub fn Json(
     /// The text.
     #[prop(into)]
     text: String,
-    /// What it is.
+    /// The name of the value.
     label: &'static str,
 ) -> impl IntoView {
     let whole = RwSignal::new(false);
@@ -32,13 +33,13 @@ pub fn Json(
                 .then(|| view! { <p class="notice warning">"⚠ " {counted(missing, "more character")} " not shown"</p> })
         }}
         <pre class="json" tabindex="0" role="group" aria-label=label>
-            {shown}
+            {move || view! { <Isolated text=shown() /> }}
         </pre>
         {is_long
             .then(|| {
                 view! {
                     <button type="button" class="quiet small" on:click=move |_| whole.update(|whole| *whole = !*whole)>
-                        {move || if whole.get() { "show less" } else { "show all of it" }}
+                        {move || if whole.get() { "Show less" } else { "Show all of it" }}
                     </button>
                 }
             })}

@@ -1,10 +1,10 @@
-//! What is fetched, in each of its four views: still coming, failed, empty, and there.
+//! Fetched data, in each of its four views: loading, failed, empty, and loaded.
 
 use std::pin::Pin;
 
 use leptos::prelude::*;
 
-use crate::api::Failure;
+use crate::server::Failure;
 use crate::session::Sessions;
 
 /// Something that is fetched and may be fetched again. Old data stays while new data comes.
@@ -79,22 +79,22 @@ impl<T: Clone + Send + Sync + 'static> Resource<T> {
         }
     }
 
-    /// Keeps what was learnt in another way.
+    /// Stores a value that was learnt in another way.
     pub fn set(self, value: T) {
         _ = self.state.try_set(State { value: Some(value), failure: None });
     }
 
-    /// What is there. Here and below: nothing, once the page that asked is gone.
+    /// The value. Here and below: nothing, once the page that asked is gone.
     pub fn get(self) -> Option<T> {
         self.state.try_with(|state| state.value.clone()).flatten()
     }
 
-    /// What is there, without following it.
+    /// The value, without following it.
     pub fn get_untracked(self) -> Option<T> {
         self.state.try_with_untracked(|state| state.value.clone()).flatten()
     }
 
-    /// Looks at what is there.
+    /// Reads the value.
     pub fn with<R>(self, look: impl FnOnce(Option<&T>) -> R) -> R {
         match self.state.try_read() {
             Some(state) => look(state.value.as_ref()),
@@ -102,7 +102,7 @@ impl<T: Clone + Send + Sync + 'static> Resource<T> {
         }
     }
 
-    /// Changes what is there by hand, as an event says.
+    /// Changes the value by hand, after an event.
     pub fn update(self, change: impl FnOnce(&mut T)) {
         _ = self.state.try_update(|state| {
             if let Some(value) = &mut state.value {
@@ -111,7 +111,7 @@ impl<T: Clone + Send + Sync + 'static> Resource<T> {
         });
     }
 
-    /// Forgets what is there, before something else is asked.
+    /// Forgets the value, before a new request.
     pub fn clear(self) {
         _ = self.state.try_set(State { value: None, failure: None });
     }
@@ -126,7 +126,7 @@ impl<T: Clone + Send + Sync + 'static> Resource<T> {
         self.state.try_with_untracked(|state| state.failure.clone()).flatten()
     }
 
-    /// The view: `there` when something is there (with a word on top when it could not be refreshed), and what fits
+    /// The view: `there` when there is a value (with a note on top if it could not be refreshed), and the fitting view
     /// before that.
     pub fn view<V: IntoView + 'static>(
         self,
@@ -138,16 +138,16 @@ impl<T: Clone + Send + Sync + 'static> Resource<T> {
             match value {
                 Some(value) => view! { {failure} {there(value)} }.into_any(),
                 None if failure.is_some() => failure.into_any(),
-                None => view! { <p class="loading" role="status">"loading …"</p> }.into_any(),
+                None => view! { <p class="loading" role="status">"Loading …"</p> }.into_any(),
             }
         }
     }
 }
 
-/// What went wrong, and what can be done.
+/// The failure, and the remedy.
 #[component]
 pub fn FailureView(
-    /// What went wrong.
+    /// The failure.
     failure: Failure,
 ) -> impl IntoView {
     let passing = failure.is_passing();
@@ -159,7 +159,7 @@ pub fn FailureView(
                 " "
                 <code class="muted">{failure.code}</code>
             </p>
-            {passing.then(|| view! { <p class="help">"nothing is lost; this is tried again when the connection is back"</p> })}
+            {passing.then(|| view! { <p class="help">"Nothing is lost; the page tries again when the connection is back."</p> })}
         </div>
     }
 }
@@ -167,10 +167,10 @@ pub fn FailureView(
 /// There is nothing, and why.
 #[component]
 pub fn Empty(
-    /// What there is none of.
+    /// The name of the missing things.
     #[prop(into)]
     title: String,
-    /// What to do.
+    /// The advice.
     children: Children,
 ) -> impl IntoView {
     view! {

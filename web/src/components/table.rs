@@ -10,9 +10,9 @@ use super::OutcomeBadge;
 pub enum Column {
     /// Of text.
     Text(&'static str),
-    /// Of numbers, which stand at the end of their cells.
+    /// Of numbers, which are aligned to the end of their cells.
     Number(&'static str),
-    /// Of buttons, which say themselves what they do.
+    /// Of buttons, whose labels describe them.
     Buttons(&'static str),
 }
 
@@ -21,7 +21,7 @@ use Column::{Buttons, Number, Text};
 /// A table with these heads; its rows are the children.
 #[component]
 pub fn Table(
-    /// What it holds.
+    /// Its content.
     #[prop(into)]
     label: String,
     /// How it is styled.
@@ -54,12 +54,12 @@ fn head(column: Column) -> impl IntoView {
     }
 }
 
-/// Outcomes against outcomes: what was, in the rows, and what would be, in the columns, where none is no opinion.
+/// Outcomes against outcomes: the present ones in the rows, the new ones in the columns; none means no opinion.
 #[component]
 pub fn Matrix(
-    /// What it holds.
+    /// Its content.
     label: &'static str,
-    /// What rows and columns are.
+    /// The meaning of rows and columns.
     corner: &'static str,
     /// The columns.
     columns: Vec<Option<Outcome>>,
@@ -74,7 +74,7 @@ pub fn Matrix(
         .map(|column| {
             let name = match column {
                 Some(outcome) => view! { <OutcomeBadge outcome=*outcome /> }.into_any(),
-                None => "no opinion".into_any(),
+                None => "No opinion".into_any(),
             };
             view! { <th scope="col" class="end">{name}</th> }
         })
@@ -109,13 +109,13 @@ pub fn Matrix(
     }
 }
 
-/// A box that scrolls sideways, with the keyboard too, around what is too wide for a narrow page.
+/// A box that scrolls sideways, by keyboard too, around content that is too wide for a narrow page.
 #[component]
 pub fn Scroll(
-    /// What it holds.
+    /// Its content.
     #[prop(into)]
     label: String,
-    /// What is too wide.
+    /// The wide content.
     children: Children,
 ) -> impl IntoView {
     view! {

@@ -1,4 +1,4 @@
-//! Short words about what was just done, seen and read aloud, that go away by themselves; failures stay until closed.
+//! Short notes about what was just done, seen and read aloud, that disappear by themselves; failures stay until closed.
 
 use gloo::timers::callback::Timeout;
 use leptos::prelude::*;
@@ -12,7 +12,7 @@ struct Toast {
     failed: bool,
 }
 
-/// What is being said.
+/// The text of the note.
 #[derive(Debug, Clone, Copy)]
 pub struct Toasts(RwSignal<Vec<Toast>>, StoredValue<u64>);
 
@@ -24,7 +24,7 @@ impl Toasts {
         toasts
     }
 
-    /// What is being said on this page.
+    /// The notes on this page.
     ///
     /// # Panics
     /// Outside of the frame.

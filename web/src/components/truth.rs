@@ -3,22 +3,25 @@
 use engine::truth::Truth;
 use leptos::prelude::*;
 
+use crate::wording;
+
 /// A truth value.
 #[component]
 pub fn TruthBadge(
     /// The value.
     truth: Truth,
 ) -> impl IntoView {
-    let (class, sign, word) = match truth {
-        Truth::True => ("ok", "✓", "true"),
-        Truth::False => ("", "✕", "false"),
-        Truth::Undetermined => ("warning", "?", "undetermined"),
+    // A match is no good news by itself: a rule that matched may deny.
+    let (class, sign) = match truth {
+        Truth::True => ("info", "●"),
+        Truth::False => ("", "○"),
+        Truth::Undetermined => ("warning", "?"),
     };
     view! {
         <span class=format!("badge truth {class}")>
             <span aria-hidden="true">{sign}</span>
             " "
-            {word}
+            {wording::truth(truth)}
         </span>
     }
 }

@@ -1,6 +1,6 @@
 //! The actions of all agents: a live list that can be searched, and one of them opened with everything about it.
 //!
-//! What is shown stands in the URL. The list itself is kept in `feed`; nothing here decides what an action gets.
+//! The state of the page is in the URL. The list itself is kept in `feed`; nothing here decides about an action.
 
 pub mod curl;
 pub mod drawer;
@@ -41,7 +41,7 @@ impl Go {
         Go(StoredValue::new_local(Rc::new(move |path: &str, options| navigate(path, options))))
     }
 
-    /// In the place of what is shown: the browser's history stays as it is.
+    /// Replaces the current entry: the browser's history does not grow.
     pub fn replace(self, query: Query) {
         self.to(&query, true);
     }
@@ -73,7 +73,7 @@ pub fn Actions() -> impl IntoView {
     let search = NodeRef::<html::Input>::new();
     let help = RwSignal::new(false);
     let is_open = Memo::new(move |_| query.with(|query| query.id.is_some()));
-    // While another list is on its way, or when it does not come, what is shown is not what the filters say.
+    // While another list is loading, or if it fails, the rows do not match the filters.
     let is_old = Memo::new(move |_| {
         let list = feed.list.get();
         feed.page.with(|page| page.is_some_and(|page| page.list != list))
@@ -102,7 +102,7 @@ pub fn Actions() -> impl IntoView {
                 title="new actions wait until you want to see them"
                 on:click=move |_| feed.paused.update(|paused| *paused = !*paused)
             >
-                {move || if feed.paused.get() { "▸ go on" } else { "‖ pause" }}
+                {move || if feed.paused.get() { "▸ Resume" } else { "‖ Pause" }}
             </button>
             <KeysButton help />
         </div>
@@ -113,7 +113,7 @@ pub fn Actions() -> impl IntoView {
                 <p class="hidden" role="status">{move || found.get().1}</p>
                 {move || feed.page.failure().map(|failure| view! { <FailureView failure /> })}
                 <Show when=move || !is_there.get() && feed.page.failure().is_none()>
-                    <p class="loading" role="status">"loading …"</p>
+                    <p class="loading" role="status">"Loading …"</p>
                 </Show>
                 <Show when=move || is_there.get()>
                     <div class="table-scroll" class:nothing=is_empty class:old=is_old aria-busy=move || is_old.get().to_string()>
@@ -137,13 +137,13 @@ fn Nothing(query: Memo<Query>) -> impl IntoView {
         if query.with(Query::is_filtered) {
             view! {
                 <Empty title="No action fits">
-                    <p>"Filters that leave out less may show more."</p>
+                    <p>"Remove a filter to see more."</p>
                 </Empty>
             }
         } else {
             view! {
                 <Empty title="No actions yet">
-                    <p>"As soon as an agent proposes an action, it appears here."</p>
+                    <p>"Actions appear here as soon as an agent proposes them."</p>
                 </Empty>
             }
         }
@@ -210,13 +210,13 @@ fn Pager(feed: Feed, query: Memo<Query>, go: Go) -> impl IntoView {
                 </button>
             </Show>
             <nav class="row" aria-label="places in the list">
-                <button type="button" class="quiet" disabled=is_first on:click=move |_| go_to(None)>"newest"</button>
-                <button type="button" id="newer" class="quiet" disabled=move || before().is_none() on:click=newer>"newer"</button>
+                <button type="button" class="quiet" disabled=is_first on:click=move |_| go_to(None)>"Newest"</button>
+                <button type="button" id="newer" class="quiet" disabled=move || before().is_none() on:click=newer>"Newer"</button>
                 <span class="muted number">{move || number().map(|number| format!("page {}", count(number)))}</span>
-                <button type="button" id="older" class="quiet" disabled=move || next().is_none() on:click=older>"older"</button>
+                <button type="button" id="older" class="quiet" disabled=move || next().is_none() on:click=older>"Older"</button>
             </nav>
             <label class="row">
-                <span>"per page"</span>
+                <span>"Per page"</span>
                 <select on:change=move |event| {
                     let limit = event_target_value(&event).parse().unwrap_or_default();
                     if PAGE_SIZES.contains(&limit) {

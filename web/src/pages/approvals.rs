@@ -1,12 +1,13 @@
 //! The approvals queue: what waits for a person, what expires first on top, to be answered with the keyboard alone.
 //!
-//! It shows and sends. Who may answer, and how many it takes, the server decides.
+//! It shows and sends. The server decides who may answer, and how many answers are needed.
 
 pub mod bulk;
 pub mod confirm;
 pub mod desk;
 pub mod help;
 pub mod item;
+pub mod progress;
 pub mod queue;
 pub mod sending;
 pub mod words;
@@ -15,13 +16,13 @@ use leptos::prelude::*;
 
 use self::desk::Desk;
 use self::item::Item;
-use crate::api;
-use crate::api::types::Action;
 use crate::components::{Empty, FailureView, Link, Resource};
 use crate::format::{counted, time};
 use crate::notify::{Choice, Notifications};
+use crate::server;
 use crate::session::Sessions;
 use crate::url::encoded;
+use api::{Action, Permission, Role};
 
 /// The queue.
 #[component]
@@ -35,8 +36,8 @@ pub fn Approvals() -> impl IntoView {
             <h1>"Approvals"</h1>
             <span class="muted" role="status">{waiting}</span>
             <NotificationChoice />
-            <button type="button" class="quiet" aria-keyshortcuts="?" on:click=move |_| desk.help.set(true)>
-                "keyboard " <kbd>"?"</kbd>
+            <button type="button" class="quiet keys" aria-keyshortcuts="?" on:click=move |_| desk.help.set(true)>
+                "Keyboard " <kbd>"?"</kbd>
             </button>
         </div>
         <ReadOnly />
@@ -46,12 +47,12 @@ pub fn Approvals() -> impl IntoView {
             None if queue.failure().is_some() => {
                 view! {
                     <p>
-                        <button type="button" on:click=move |_| queue.load(|| {})>"try again"</button>
+                        <button type="button" on:click=move |_| queue.load(|| {})>"Try again"</button>
                     </p>
                 }
                     .into_any()
             }
-            None => view! { <p class="loading" role="status">"loading …"</p> }.into_any(),
+            None => view! { <p class="loading" role="status">"Loading …"</p> }.into_any(),
             Some(0) => {
                 view! {
                     <Empty title="Nothing waits for an approval">
@@ -75,7 +76,7 @@ pub fn Approvals() -> impl IntoView {
                     view! {
                         <p>
                             <button type="button" class="quiet" on:click=move |_| desk.show_more()>
-                                {format!("show more of the {rest} others")}
+                                {format!("Show more of the {rest} others")}
                             </button>
                         </p>
                     }
@@ -92,8 +93,8 @@ pub fn Approvals() -> impl IntoView {
 fn ReadOnly() -> impl IntoView {
     let sessions = Sessions::here();
     move || {
-        (!sessions.may("approve")).then(|| {
-            let role = sessions.role().unwrap_or_default();
+        (!sessions.may(Permission::Approve)).then(|| {
+            let role = sessions.role().map(Role::as_str);
             view! {
                 <p class="notice">
                     "You see the queue and cannot answer: your key has the role " <strong>{role}</strong>
@@ -104,28 +105,28 @@ fn ReadOnly() -> impl IntoView {
     }
 }
 
-/// Whether the browser is to tell of new ones.
+/// Whether the browser shows notifications of new ones.
 #[component]
 fn NotificationChoice() -> impl IntoView {
     let notifications = Notifications::here();
     move || {
         match notifications.choice() {
         Choice::Unsupported => {
-            view! { <span class="help">"no notifications: this browser has them on https and localhost only"</span> }
+            view! { <span class="help">"No notifications: browsers offer them on https and localhost only"</span> }
                 .into_any()
         }
         Choice::Blocked => {
-            view! { <span class="help">"notifications are blocked in the settings of the browser"</span> }.into_any()
+            view! { <span class="help">"Notifications are blocked in the browser's settings"</span> }.into_any()
         }
         Choice::Off => view! {
             <button type="button" class="quiet" on:click=move |_| notifications.turn_on()>
-                "notify me of new ones"
+                "Notify me of new ones"
             </button>
         }
         .into_any(),
         Choice::On => view! {
             <button type="button" class="quiet" on:click=move |_| notifications.turn_off()>
-                "stop notifying me"
+                "Stop notifying me"
             </button>
         }
         .into_any(),
@@ -133,7 +134,7 @@ fn NotificationChoice() -> impl IntoView {
     }
 }
 
-/// What became of the action that the URL names, when it does not wait any more.
+/// The end of the action that the URL names, when it no longer waits.
 #[component]
 fn Gone(desk: Desk) -> impl IntoView {
     let action = Resource::<Action>::new();
@@ -141,7 +142,7 @@ fn Gone(desk: Desk) -> impl IntoView {
     Effect::new(move |_| {
         let Some(id) = gone.get() else { return action.clear() };
         action.clear();
-        action.load(async move { api::get(&format!("/v1/actions/{}", encoded(&id))).await });
+        action.load(async move { server::get(&format!("/v1/actions/{}", encoded(&id))).await });
     });
     move || {
         gone.get()?;
@@ -149,8 +150,8 @@ fn Gone(desk: Desk) -> impl IntoView {
         Some(match (action.get(), action.failure()) {
             (Some(action), _) => view! {
                 <p class="notice" role="status">
-                    <strong>{words::name(&action)}</strong> " does not wait any more: " {words::ended(&action)} ", "
-                    {time(&action.updated_at)} ". " <Link to=link(&action.id)>"Look at the action"</Link>
+                    <strong>{words::name(&action)}</strong> " is no longer waiting: " {words::ended(&action)} ", "
+                    {time(&action.standing.updated_at)} ". " <Link to=link(&action.id)>"Open the action"</Link>
                 </p>
             }
             .into_any(),

@@ -4,6 +4,7 @@
 
 pub mod check;
 pub mod export;
+pub mod not_fetched;
 pub mod receipts;
 pub mod runs;
 pub mod source;
@@ -30,7 +31,7 @@ pub fn Audit() -> impl IntoView {
     Live::here().on_change(load);
     let runs = Runs::new(sessions);
     let exports = Exports::new(sessions);
-    // The list is drawn again only when a stream comes or goes; what is written in one changes in its place.
+    // The list is rendered again only when a stream appears or disappears; changes within a stream update in place.
     let names = Memo::new(move |_| {
         heads
             .with(|heads| heads.map(|heads| heads.iter().map(|head| head.stream.clone()).collect::<Vec<_>>()))
@@ -41,8 +42,8 @@ pub fn Audit() -> impl IntoView {
         let Some(names) = names.get() else { return ().into_any() };
         if names.is_empty() {
             return view! {
-                <Empty title="no records yet">
-                    <p>"The first record is made when a policy comes into force or an action is decided."</p>
+                <Empty title="No records yet">
+                    <p>"The first record is written when a policy takes effect or an action is decided."</p>
                 </Empty>
             }
             .into_any();
@@ -64,7 +65,7 @@ pub fn Audit() -> impl IntoView {
                 disabled=has_none
                 on:click=move |_| all().into_iter().for_each(|head| runs.start(head))
             >
-                "verify all"
+                "Verify all"
             </button>
             <button
                 type="button"
@@ -72,7 +73,7 @@ pub fn Audit() -> impl IntoView {
                 disabled=move || has_none() || exports.is_running()
                 on:click=move |_| exports.start(all())
             >
-                "export all"
+                "Export all"
             </button>
         </div>
         <p class="help">
@@ -91,7 +92,7 @@ pub fn Audit() -> impl IntoView {
     }
 }
 
-/// Receipts that somebody kept, against what was verified.
+/// Receipts that the user kept, compared with the verified records.
 #[component]
 fn Receipts(heads: Resource<Vec<Head>>, runs: Runs) -> impl IntoView {
     let text = RwSignal::new(String::new());
@@ -140,7 +141,7 @@ fn Receipts(heads: Resource<Vec<Head>>, runs: Runs) -> impl IntoView {
                 </ul>
             </div>
             <Show when=move || unverified.get()>
-                <button type="button" on:click=verify>"verify the streams of these receipts"</button>
+                <button type="button" on:click=verify>"Verify the streams of these receipts"</button>
             </Show>
         </section>
     }
@@ -149,7 +150,7 @@ fn Receipts(heads: Resource<Vec<Head>>, runs: Runs) -> impl IntoView {
 fn one(wanted: &Wanted, found: Found) -> impl IntoView + use<> {
     let Wanted { stream, seq, record_hash } = wanted;
     let (class, sign, says) = match found {
-        Found::Same => ("notice ok", "✓", "this very record was verified".to_owned()),
+        Found::Same => ("notice ok", "✓", "this record was verified".to_owned()),
         Found::Other(hash) => ("notice error", "✕", format!("another record is there: its hash is {hash}")),
         Found::Beyond { size } => (
             "notice error",
@@ -183,12 +184,12 @@ fn one(wanted: &Wanted, found: Found) -> impl IntoView + use<> {
     }
 }
 
-/// What a chain shows, and what it does not.
+/// The guarantees of a chain, and its limits.
 #[component]
 fn Limits() -> impl IntoView {
     view! {
         <section class="card" aria-labelledby="limits">
-            <h2 id="limits">"What this shows, and what it cannot"</h2>
+            <h2 id="limits">"What verifying shows, and what it cannot"</h2>
             <p>
                 "A whole chain shows that no record in it was changed, removed from the middle, put in or moved since the later ones were made."
             </p>

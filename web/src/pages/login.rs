@@ -3,18 +3,18 @@
 use leptos::prelude::*;
 use leptos_router::NavigateOptions;
 use leptos_router::hooks::use_navigate;
-use serde_json::json;
 
-use crate::api;
-use crate::app::ThemeChoice;
-use crate::components::Toasts;
+use crate::components::{ThemeChoice, Toasts};
+use crate::server;
 use crate::session::{Login as State, Sessions};
+use crate::shell;
 use crate::url;
 
 /// `/ui/login#TOKEN`: uses the link, then goes to the overview. The token is taken out of the URL first, so that it
 /// stays neither in the history nor on the screen.
 #[component]
 pub fn Login() -> impl IntoView {
+    shell::remove();
     let sessions = Sessions::here();
     let toasts = Toasts::here();
     let navigate = use_navigate();
@@ -26,10 +26,10 @@ pub fn Login() -> impl IntoView {
             _ = history.replace_state_with_url(&wasm_bindgen::JsValue::NULL, "", Some(&path));
         }
         leptos::task::spawn_local(async move {
-            let login = match api::log_in(&json!({ "link": token })).await {
+            let login = match server::log_in(&api::Login::Link(token)).await {
                 Ok(session) => State::In(session),
                 // Who opens a used link in a browser that is logged in stays logged in.
-                Err(failure) => match api::session().await {
+                Err(failure) => match server::session().await {
                     Ok(session) => {
                         toasts.say(format!("{}, and you are logged in already", failure.detail));
                         State::In(session)
@@ -41,7 +41,7 @@ pub fn Login() -> impl IntoView {
             sessions.set(login);
         });
     } else {
-        sessions.ask_once();
+        server::ask_who_once(sessions);
     }
     Effect::new(move |_| {
         if matches!(sessions.login(), State::In(_)) && !used.get() {
@@ -56,7 +56,7 @@ pub fn Login() -> impl IntoView {
             _ => None,
         };
         if used.get() {
-            view! { <main class="alone"><p class="loading" role="status">"logging in …"</p></main> }
+            view! { <main class="alone"><p class="loading" role="status">"Logging in …"</p></main> }
                 .into_any()
         } else {
             view! { <LogIn why /> }.into_any()
@@ -81,7 +81,7 @@ pub fn LogIn(
         }
         asking.set(true);
         leptos::task::spawn_local(async move {
-            let login = match api::log_in(&json!({ "key": shown })).await {
+            let login = match server::log_in(&api::Login::Key(shown)).await {
                 Ok(session) => State::In(session),
                 Err(failure) => State::Out(Some(failure.detail)),
             };
@@ -106,7 +106,7 @@ pub fn LogIn(
                     on:input=move |event| key.set(event_target_value(&event))
                 />
                 <button type="submit" disabled=move || asking.get()>
-                    "log in"
+                    "Log in"
                 </button>
                 <p class="help">
                     "Or open a one-time link: the server prints one when it starts, and " <code>"faramesh server link"</code>

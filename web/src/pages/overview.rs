@@ -1,4 +1,4 @@
-//! The overview: pictures of what the actions of a span of time got. It counts nothing by itself.
+//! The overview: charts of the outcomes of actions over a period. It counts nothing by itself.
 
 pub mod first;
 pub mod pictures;
@@ -11,14 +11,14 @@ use leptos::prelude::*;
 
 use self::first::FirstAction;
 use self::pictures::Range;
-use crate::api;
-use crate::api::types::Stats;
 use crate::components::chart::data::Data;
 use crate::components::chart::{Bars, ChartFigure, ChartPatterns, Columns};
 use crate::components::{Empty, FailureView, Link, Resource};
 use crate::format::{count, now_ms};
 use crate::live::Live;
+use crate::server;
 use crate::url;
+use api::Stats;
 
 /// The shortest time between two requests, however much happens.
 const REST_MS: u32 = 3000;
@@ -33,7 +33,7 @@ pub fn Overview() -> impl IntoView {
     let stats = Resource::<Stats>::new();
     let load = move || {
         let path = range.get_untracked().path(now_ms());
-        stats.load(async move { api::get(&path).await });
+        stats.load(async move { server::get(&path).await });
     };
     Effect::new(move |_| {
         range.track();
@@ -67,7 +67,7 @@ pub fn Overview() -> impl IntoView {
             let standing = Memo::new(move |_| stats.with(|stats| stats.map(|stats| stats.total == 0)));
             move || match standing.get() {
                 None if stats.failure().is_some() => ().into_any(),
-                None => view! { <p class="loading" role="status">"loading …"</p> }.into_any(),
+                None => view! { <p class="loading" role="status">"Loading …"</p> }.into_any(),
                 Some(true) => view! { <Nothing range=range.get() /> }.into_any(),
                 Some(false) => view! { <Pictures stats /> }.into_any(),
             }
@@ -102,7 +102,7 @@ fn keep_up(load: impl Fn() + Copy + 'static) {
 #[component]
 fn Nothing(range: Range) -> impl IntoView {
     view! {
-        <Empty title=format!("No action came in the last {}", range.title())>
+        <Empty title=format!("No actions in the last {}", range.title())>
             <FirstAction />
         </Empty>
     }

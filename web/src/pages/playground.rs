@@ -1,5 +1,5 @@
-//! `/ui/playground`: the policy editor without a server. What is edited comes from the URL's fragment, or is a sample
-//! policy; changes are compared with the text as it came.
+//! `/ui/playground`: the policy editor without a server. The text comes from the URL's fragment, or is a sample policy;
+//! changes are compared with the original text.
 
 use leptos::prelude::*;
 
@@ -7,12 +7,14 @@ use super::policy_editor::Text;
 use super::policy_editor::samples_table::SamplesTable;
 use super::policy_editor::share::{ShareButton, Shared};
 use super::policy_editor::workbench::Workbench;
-use crate::app::ThemeChoice;
+use crate::components::ThemeChoice;
+use crate::shell;
 use crate::simulation::samples;
 
 /// The playground.
 #[component]
 pub fn Playground() -> impl IntoView {
+    shell::remove();
     let opened = RwSignal::new(None::<(Shared, Option<String>)>);
     let fragment = window().location().hash().unwrap_or_default();
     leptos::task::spawn_local(async move {
@@ -28,21 +30,21 @@ pub fn Playground() -> impl IntoView {
     view! {
         <header class="top">
             <span class="brand">"Faramesh"</span>
-            <span class="muted">"playground"</span>
+            <span class="muted">"Playground"</span>
             <div class="who"><ThemeChoice /></div>
         </header>
         {move || match opened.get() {
             Some((shared, problem)) => view! { <Opened shared problem /> }.into_any(),
-            None => view! { <main class="alone"><p class="loading" role="status">"loading …"</p></main> }.into_any(),
+            None => view! { <main class="alone"><p class="loading" role="status">"Loading …"</p></main> }.into_any(),
         }}
     }
 }
 
 #[component]
 fn Opened(
-    /// What is edited.
+    /// The edited text.
     shared: Shared,
-    /// Why it is not what the link was to hold.
+    /// Why it is not the text of the link.
     problem: Option<String>,
 ) -> impl IntoView {
     let bench = Workbench::new(shared.name.clone());
@@ -65,11 +67,11 @@ fn Opened(
                 <ShareButton bench />
             </div>
             <p class="help">
-                "Everything happens in this page: the engine is in it, and nothing is sent anywhere. “In force” is the text as it was opened."
+                "The engine runs in this page and nothing is sent anywhere. “In force” is the text as you opened it."
             </p>
             {problems.map(|why| view! { <p class="notice error" role="alert">"✕ " {why}</p> }).collect_view()}
             <div class="editor-columns">
-                <Text bench read_only=false on_save=Callback::new(move |()| ()) />
+                <Text bench read_only=false />
                 <div class="editor-side">
                     <SamplesTable bench read_only=false />
                 </div>

@@ -12,12 +12,12 @@ pub mod shadow;
 use gloo::timers::callback::Interval;
 use leptos::prelude::*;
 
-use crate::api;
-use crate::api::types::PolicySet;
 use crate::components::{DiagnosticList, Hash, Resource};
 use crate::format::visible;
 use crate::live::Live;
+use crate::server;
 use crate::session::Sessions;
+use api::{Permission, PolicyList, Trouble};
 use files::Files;
 use history::History;
 use new::NewPolicy;
@@ -31,13 +31,17 @@ const ASK_AGAIN_MS: u32 = 5000;
 #[component]
 pub fn Policies() -> impl IntoView {
     let sessions = Sessions::here();
-    let set = Resource::<PolicySet>::new();
-    let load = move || set.load(async { api::get("/v1/policies").await });
+    let set = Resource::<PolicyList>::new();
+    let load = move || set.load(async { server::get("/v1/policies").await });
     load();
     Live::here().on_change_of(|event| event.kind == "policy", load);
     let removing = Removing::new();
     let asking = Interval::new(ASK_AGAIN_MS, move || {
-        if set.get_untracked().is_some_and(|set| set.trouble.is_some() || set.pending.is_some()) {
+        if set
+            .get_untracked()
+            .and_then(|set| set.details)
+            .is_some_and(|details| details.trouble.is_some() || details.pending.is_some())
+        {
             load();
         }
     });
@@ -46,7 +50,7 @@ pub fn Policies() -> impl IntoView {
     view! {
         <div class="head">
             <h1>"Policies"</h1>
-            <Show when=move || sessions.may("edit_policies")>
+            <Show when=move || sessions.may(Permission::EditPolicies)>
                 <NewPolicy set />
             </Show>
         </div>
@@ -66,33 +70,34 @@ pub fn Policies() -> impl IntoView {
 
 /// An edit of the folder that is not in force yet.
 #[component]
-fn PendingView(set: PolicySet) -> impl IntoView {
-    let pending = set.pending?;
+fn PendingView(set: PolicyList) -> impl IntoView {
+    let pending = set.details?.pending?;
     Some(view! {
         <p class="notice warning" role="status">
-            "⚠ a change of " <bdi>{visible(&pending.files.join(", "))}</bdi> " is not in force yet: "
+            "⚠ A change of " <bdi>{visible(&pending.files.unwrap_or_default().join(", "))}</bdi> " is not in force yet: "
             {visible(&pending.reason)}
         </p>
     })
 }
 
-/// What is in the folder and was refused.
+/// The refused content of the folder.
 #[component]
-fn TroubleView(set: PolicySet) -> impl IntoView {
-    let trouble = set.trouble?;
+fn TroubleView(set: PolicyList) -> impl IntoView {
+    let nothing_in_force = set.files.is_empty();
+    let Trouble { reason, details } = set.details?.trouble?;
+    let (policy_hash, diagnostics) =
+        details.map(|details| (details.policy_hash, details.diagnostics)).unwrap_or_default();
     // The reason speaks of the set before, and there may be none.
-    let nothing = set.files.is_empty().then_some("No policy is in force, so every action is halted. ");
-    let diagnostics = trouble.diagnostics;
+    let nothing = nothing_in_force.then_some("No policy is in force, so every action is denied. ");
     Some(view! {
         <div class="notice error" role="alert">
             <p>
-                <strong>"✕ what is in the policy folder is not in force: "</strong>
-                {trouble.reason}
+                <strong>"✕ The policy folder is not in force: "</strong>
+                {reason}
             </p>
-            <p>{nothing} "Mend the files in the folder: they are read again as soon as they change."</p>
-            {trouble
-                .policy_hash
-                .map(|hash| view! { <p class="help">"refused set " <Hash value=hash /></p> })}
+            <p>{nothing} "Fix the files in the folder: they are read again as soon as they change."</p>
+            {policy_hash
+                .map(|hash| view! { <p class="help">"Refused set " <Hash value=hash /></p> })}
             {(!diagnostics.is_empty()).then(|| view! { <DiagnosticList list=Signal::stored(diagnostics) /> })}
         </div>
     })

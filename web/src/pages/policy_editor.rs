@@ -1,14 +1,16 @@
-//! The policy editor: a policy, and beside it what every sample and every recorded action would get under it, while it is
-//! being written and before it is saved.
+//! The policy editor: a policy, and next to it the decision on every sample and every recorded action under it, while
+//! it is being written and before it is saved.
 
 pub mod draft;
 pub mod load;
+pub mod merge;
 pub mod results;
 pub mod samples_table;
 pub mod save;
 pub mod share;
 pub mod workbench;
 
+use api::Permission;
 use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
 
@@ -42,7 +44,7 @@ fn OneFile(
     let bench = Workbench::new(name.clone());
     let loading = Loading::begin(bench);
     let sessions = Sessions::here();
-    let read_only = Signal::derive(move || !sessions.may("edit_policies"));
+    let read_only = Signal::derive(move || !sessions.may(Permission::EditPolicies));
     let (rule, _) = url::query("rule");
     Effect::new(move |shown: Option<bool>| {
         // A link to a rule lights it up once, when the file is there.
@@ -78,14 +80,14 @@ fn OneFile(
                     .into_any()
             }
             false if loading.failure().is_none() => {
-                view! { <p class="loading" role="status">"loading …"</p> }.into_any()
+                view! { <p class="loading" role="status">"Loading …"</p> }.into_any()
             }
             false => ().into_any(),
         }}
     }
 }
 
-/// The text and what is wrong with it.
+/// The text and its findings.
 #[component]
 pub fn Text(
     /// The editor.
@@ -93,21 +95,21 @@ pub fn Text(
     /// Whether it can only be read.
     #[prop(into)]
     read_only: Signal<bool>,
-    /// Called by the keys for saving.
-    on_save: Callback<()>,
+    /// Called by the keys for saving, where there is something to save to.
+    #[prop(optional)]
+    on_save: Option<Callback<()>>,
 ) -> impl IntoView {
     let count = move || bench.diagnostics.with(|list| list.len());
     view! {
         <section class="card editor-card" aria-labelledby="text-heading">
             <div class="head">
                 <h2 id="text-heading">"Policy"</h2>
-                <span class="help">
+                <span class="help keys">
                     <kbd>"Ctrl-Space"</kbd>
                     " completes, "
                     <kbd>"F8"</kbd>
-                    " goes to the next finding, "
-                    <kbd>"Ctrl-S"</kbd>
-                    " saves"
+                    " goes to the next finding"
+                    {on_save.map(|_| view! { ", " <kbd>"Ctrl-S"</kbd> " saves" })}
                 </span>
             </div>
             <CodeEditor
@@ -118,13 +120,13 @@ pub fn Text(
                 rules=Signal::derive(move || bench.results.with(|results| results.marks.clone()))
                 lit=bench.lit
                 place=bench.place
-                on_save
+                on_save=on_save.unwrap_or_else(|| Callback::new(|()| ()))
             />
             <div class="findings" role="region" aria-label="findings" tabindex="0">
                 <p role="status">
                     {move || match (count(), bench.valid.get()) {
-                        (0, true) => "✓ no findings".to_owned(),
-                        (n, true) => format!("✓ could come into force, with {}", format::counted(n as u64, "warning")),
+                        (0, true) => "✓ No findings".to_owned(),
+                        (n, true) => format!("✓ Valid, with {}", format::counted(n as u64, "warning")),
                         (n, false) => format!("✕ {}", format::counted(n as u64, "finding")),
                     }}
                 </p>

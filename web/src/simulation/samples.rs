@@ -1,4 +1,4 @@
-//! Samples: actions that somebody thought of, with what is expected of them, as they stand in `NAME.test.yaml`.
+//! Samples: made-up actions with their expected decisions, as in `NAME.test.yaml`.
 
 use engine::canonical::Canonical;
 use engine::decision::Outcome;
@@ -17,15 +17,15 @@ use crate::format::arguments_of;
 pub struct Sample {
     /// Its number on this page; never shown.
     pub number: u64,
-    /// What it shows.
+    /// Its purpose.
     pub name: String,
-    /// Who proposes it.
+    /// The agent that proposes it.
     pub agent_id: String,
     /// The tool.
     pub tool: String,
-    /// The arguments, as somebody writes them: YAML in one line, which JSON is too.
+    /// The arguments, as typed: YAML on one line, which includes JSON.
     pub params: String,
-    /// What must come out.
+    /// The expected decision.
     pub expect: Expect,
     /// The other members of the action, which the table does not show.
     rest: Object,
@@ -45,6 +45,11 @@ impl Sample {
             rest: Object::default(),
             state: Canonical::of(&Value::Object(Object::default())),
         }
+    }
+
+    /// Whether nothing but a name was written yet; such a sample is right about nothing.
+    pub fn is_blank(&self) -> bool {
+        self.agent_id.is_empty() && self.tool.is_empty() && self.rest.is_empty()
     }
 
     /// A sample like an action, given as canonical JSON, which is expected to get `outcome`.
@@ -155,7 +160,7 @@ pub fn read(name: &str, text: &str) -> Result<Read, Box<Diagnostic>> {
     Ok((samples.collect(), policies))
 }
 
-/// Prints samples as `NAME.test.yaml`. Each action stands in one line of JSON, which is YAML.
+/// Prints samples as `NAME.test.yaml`. Each action is on one line of JSON, which is YAML too.
 ///
 /// # Errors
 /// The first sample whose arguments cannot be read, or which YAML has no form for.
@@ -179,7 +184,7 @@ pub fn print(samples: &[Sample], policies: Option<&[String]>) -> Result<String, 
         }
         out.push_str(&format!("    expect: {{ {} }}\n", expectation(&sample.expect)));
     }
-    // What is written must be what is meant, whatever characters are in it.
+    // The output must read back as the same samples, whatever characters they contain.
     let (again, _) = read("", &out).map_err(|finding| finding.message)?;
     let same = again.len() == samples.len()
         && again.iter().zip(samples).all(|(again, sample)| {

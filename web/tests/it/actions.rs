@@ -1,15 +1,16 @@
 //! The page of actions, inside a browser: the URL and back, rows that stay, records that are checked, command lines.
 //!
-//! What a person sees on the page as a whole is shown by the end-to-end tests, against a real server.
+//! The page as a whole is tested end to end, against a real server.
 
+use api::{Action, ActionPage, ActionRecords, Receipt};
 use engine::hash::RequestHash;
 use engine::record::seal_json;
 use leptos::prelude::*;
 use serde_json::json;
 use wasm_bindgen::JsCast as _;
 use wasm_bindgen_test::wasm_bindgen_test;
-use web::api::types::{Action, Actions, Events, Receipt};
-use web::format::{pretty, visible};
+use web::components::isolated::parts;
+use web::format::{pretty, row_time, visible};
 use web::pages::actions::curl::{body, curl, quoted};
 use web::pages::actions::query::{Query, from_field, to_field};
 use web::pages::actions::records::{Records, check};
@@ -21,7 +22,7 @@ fn read(parameters: &[(&str, &str)]) -> Query {
     Query::read(|key| parameters.iter().find(|(name, _)| *name == key).map(|(_, value)| (*value).to_owned()))
 }
 
-/// What the browser itself makes of the parameters of a path.
+/// The browser's own parameters of a path.
 fn parsed(path: &str) -> Query {
     let url = web_sys::Url::new(&format!("http://localhost{path}")).unwrap();
     Query::read(|key| url.search_params().get(key))
@@ -109,7 +110,7 @@ fn rows_stay_while_what_they_show_changes() {
         &shown.rows,
     );
     assert_eq!(page.rows.iter().map(|row| row.id.as_str()).collect::<Vec<_>>(), ["b", "a"]);
-    // The row that was shown is the same signal, so what is on the screen has changed too.
+    // The visible row is the same signal, so the screen has changed too.
     assert_eq!(shown.rows.iter().map(status).collect::<Vec<_>>(), ["approved"]);
 }
 
@@ -219,4 +220,49 @@ fn nothing_hides_in_what_is_shown() {
     let read = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
     assert_eq!(read(&pretty(json)), read(json));
     assert!(pretty(json).contains(r"x\u2066y") && pretty(json).contains("1.50e1"));
+}
+
+#[wasm_bindgen_test]
+fn texts_from_right_to_left_are_isolated_and_move_nothing_beside_them() {
+    let line = r#"note="שלום \" 5" to=אבג amount=340"#;
+    let isolated: Vec<_> =
+        parts(line).into_iter().filter(|(isolated, _)| *isolated).map(|(_, part)| part).collect();
+    assert_eq!(isolated, [r#""שלום \" 5""#, "אבג"]);
+    assert_eq!(parts(line).into_iter().map(|(_, part)| part).collect::<String>(), line);
+    let list = r#"["אבג",1,"x"]"#;
+    assert_eq!(
+        parts(list),
+        [
+            (false, "["),
+            (true, r#""אבג""#),
+            (false, ","),
+            (false, "1"),
+            (false, ","),
+            (false, r#""x""#),
+            (false, "]")
+        ]
+    );
+    for text in ["", "\"", "\"\\", "a \"b"] {
+        assert_eq!(parts(text).into_iter().map(|(_, part)| part).collect::<String>(), text);
+    }
+}
+
+#[wasm_bindgen_test]
+fn json_spells_out_runs_of_marks_in_a_string() {
+    let marks = "\u{301}".repeat(5);
+    assert!(!pretty(&format!(r#"{{"a":"e{marks}"}}"#)).contains(&marks));
+    assert_eq!(pretty(r#"{"a\"b":"c\\","d":[]}"#), "{\n  \"a\\\"b\": \"c\\\\\",\n  \"d\": []\n}");
+}
+
+#[wasm_bindgen_test]
+fn the_time_of_a_row_is_short_on_any_day() {
+    let now = js_sys::Date::new_0();
+    assert_eq!(row_time(&String::from(now.to_iso_string())).len(), "11:14:18".len());
+    assert_eq!(row_time("2020-06-04T11:14:18Z").len(), "2020-06-04".len());
+    let other_day = if now.get_month() == 0 && now.get_date() < 3 { 1 } else { -1 };
+    let date = js_sys::Date::new_0();
+    date.set_date((now.get_date() as i32 + other_day).max(1) as u32);
+    if date.get_date() != now.get_date() {
+        assert_eq!(row_time(&String::from(date.to_iso_string())).len(), "06-04 11:14".len());
+    }
 }

@@ -1,10 +1,10 @@
-//! The words and the order of the approvals queue, and what the title says of it. That answers reach the server is
-//! shown end to end, not here.
+//! The texts and the order of the approvals queue, and its count in the title. The end-to-end tests show that answers
+//! reach the server.
 
+use api::Action;
 use serde_json::{Value, json};
 use wasm_bindgen_test::wasm_bindgen_test;
-use web::api::Failure;
-use web::api::types::Action;
+use web::failure::Failure;
 use web::format::countdown;
 use web::pages::approvals::words::{
     Left, Standing, departures, ended, is_dangerous, left, listed, needs, order, refusal,
@@ -45,7 +45,7 @@ fn what_expires_first_is_first() {
         action(json!({ "id": "late", "expires_at": "2026-01-01T12:00:00Z" })),
         action(json!({ "id": "younger", "created_at": "2026-01-01T10:00:01Z" })),
         action(json!({ "id": "older" })),
-        // The same moment in another time zone is no later one.
+        // The same moment in another time zone is not a later one.
         action(json!({ "id": "first", "expires_at": "2026-01-01T12:30:00+02:00" })),
     ];
     queue.sort_by(order);

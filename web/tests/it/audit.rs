@@ -1,5 +1,5 @@
-//! The audit page's own checks: what it says of each way in which a chain can be wrong, of receipts, and what it exports.
-//! That the engine finds every flipped bit is shown beside the engine.
+//! The audit page's own checks: its report on each kind of broken chain and on receipts, and its exports.
+//! The engine's tests show that it finds every flipped bit.
 
 use std::sync::Arc;
 
@@ -148,7 +148,7 @@ fn a_receipt_shows_what_a_chain_cannot() {
     );
     assert_eq!(look(&last, Some(&head), None), Found::Unverified);
     assert_eq!(look(&last, None, Some(&whole)), Found::NoStream);
-    // The tail is cut off together with the head: what is left is whole.
+    // The tail is cut off together with the head: the rest is valid.
     let (short, short_head) = chain(4);
     let cut = verified(&short, &short_head);
     assert!(matches!(&cut, State::Done(verified) if verified.wrong.is_none()));

@@ -1,4 +1,4 @@
-//! The difference of two texts: what is shown of it, and that large ones do not stop the page.
+//! The difference of two texts: its display, and that large ones do not block the page.
 
 use leptos::prelude::*;
 use similar::ChangeTag::{Delete, Equal, Insert};

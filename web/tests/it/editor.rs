@@ -1,5 +1,5 @@
-//! What the policy editor works out: what rows would get, what changes, which rules are reached, samples as a file and
-//! back, links to the playground, and places in the text. That the engine decides rightly is shown beside the engine.
+//! The computations of the policy editor: the decisions on rows, the changes, the reached rules, samples as a file and
+//! back, links to the playground, and positions in the text. The engine's own tests show that it decides rightly.
 
 use std::collections::BTreeSet;
 
@@ -7,6 +7,8 @@ use engine::decision::{Decision, Outcome};
 use engine::lifecycle::Status;
 use engine::policy::PolicySet;
 use wasm_bindgen_test::wasm_bindgen_test;
+use web::pages::policy_editor::load::template;
+use web::pages::policy_editor::merge::merge;
 use web::pages::policy_editor::share::Shared;
 use web::simulation::samples::{self, Sample};
 use web::simulation::{
@@ -76,7 +78,7 @@ fn what_changes_is_counted_with_its_amounts_its_agents_and_what_waits() {
     assert_eq!(summary.matrix[&(Outcome::Execute, Outcome::Execute)].count, 1);
     assert_eq!(summary.agents, [("one".to_owned(), 1), ("two".to_owned(), 1)].into());
     assert_eq!(summary.pending, [("c".to_owned(), Outcome::Halt)]);
-    assert_eq!(summary.transitions(), "1 EXECUTE → HALT, 1 ABSTAIN → HALT");
+    assert_eq!(summary.transitions(), "1 Allowed → Denied, 1 Needs approval → Denied");
 }
 
 #[wasm_bindgen_test]
@@ -201,4 +203,35 @@ fn places_are_counted_as_a_browser_counts() {
     let text = "é🎉x";
     let found = utf16_offsets(text, &[0, 2, 6, 7, 99]);
     assert_eq!(found.into_iter().collect::<Vec<_>>(), [(0, 0), (2, 1), (6, 3), (7, 4), (99, 4)]);
+}
+
+#[wasm_bindgen_test]
+fn edits_of_other_lines_are_put_together_and_those_of_the_same_are_not() {
+    let base = "a\nb\nc\nd\ne\n";
+    let merged = merge(base, "a\nB\nc\nd\ne\n", "a\nb\nc\nd\nE\nf\n");
+    assert_eq!(merged.as_deref(), Some("a\nB\nc\nd\nE\nf\n"));
+    assert_eq!(merge(base, "b\nc\nd\ne\n", "a\nb\nc\nd\n").as_deref(), Some("b\nc\nd\n"));
+    // The same edit on both sides is one edit.
+    assert_eq!(merge(base, "a\nB\nc\nd\ne\n", "a\nB\nc\nd\ne\n").as_deref(), Some("a\nB\nc\nd\ne\n"));
+    assert_eq!(merge(base, "a\nB\nc\nd\ne\n", "a\nX\nc\nd\ne\n"), None);
+    // Lines next to each other may depend on each other.
+    assert_eq!(merge(base, "a\nB\nc\nd\ne\n", "a\nb\nC\nd\ne\n"), None);
+    assert_eq!(merge(base, "a\nb\nx\nc\nd\ne\n", "a\nb\ny\nc\nd\ne\n"), None);
+}
+
+#[wasm_bindgen_test]
+fn a_new_policy_begins_with_a_text_that_is_valid() {
+    let text = template("new.yaml");
+    assert!(text.starts_with("name: new\n"), "{text}");
+    assert!(Compiled::of("new.yaml", &text, &[]).is_valid());
+}
+
+#[wasm_bindgen_test]
+fn a_sample_that_nothing_was_written_in_is_blank() {
+    let mut sample = Sample::new(1);
+    assert!(sample.is_blank());
+    sample.name = "a name alone".to_owned();
+    assert!(sample.is_blank());
+    sample.tool = "pay".to_owned();
+    assert!(!sample.is_blank());
 }

@@ -1,5 +1,5 @@
-//! What the pages work out, and components with logic, tested inside a browser. How the pages look and feel is tested
-//! against a real server in `tests/e2e`.
+//! The computations of the pages, and components with logic, tested inside a browser. The look and feel of the pages is
+//! tested against a real server in `tests/e2e`.
 
 #![cfg(target_arch = "wasm32")]
 #![allow(

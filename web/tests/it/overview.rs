@@ -1,10 +1,10 @@
 //! The numbers, scales and sentences of the overview's pictures, and a chart that is read with the keyboard.
 
+use api::Stats;
 use leptos::prelude::*;
 use serde_json::{Value, json};
 use wasm_bindgen::JsCast as _;
 use wasm_bindgen_test::wasm_bindgen_test;
-use web::api::types::Stats;
 use web::components::chart::Columns;
 use web::components::chart::data::{Data, Group, Series, scale, share, stack};
 use web::pages::overview::first::{curl, python};
@@ -79,14 +79,13 @@ fn a_range_ends_after_now_and_begins_at_a_round_time() {
 #[wasm_bindgen_test]
 fn the_sentences_say_what_the_pictures_show() {
     let all = stats(json!({}));
-    assert!(
-        pictures::say_times(&all)
-            .starts_with("4 actions: 2 EXECUTE (50 %), 1 ABSTAIN (25 %), 1 HALT (25 %). Most came ")
-    );
+    assert!(pictures::say_times(&all).starts_with(
+        "4 actions: 2 allowed (50 %), 1 needs approval (25 %), 1 denied (25 %). The busiest time was "
+    ));
     assert_eq!(pictures::say_tools(&all), "a b&c was asked for most: 3 of 4 actions (75 %).");
     assert_eq!(pictures::say_agents(&all), "No agent yet.");
-    assert_eq!(pictures::say_rules(&all), "Most were denied by no rule (default deny): 7.");
-    assert_eq!(pictures::say_waits(&all), "Nobody has answered yet. 1 still waits.");
+    assert_eq!(pictures::say_rules(&all), "Most were denied by no rule: 7.");
+    assert_eq!(pictures::say_waits(&all), "No answers yet. 1 is waiting now.");
     assert_eq!(pictures::say_levels(&all), "1 of 4 actions of high or critical risk (25 %).");
     assert_eq!(pictures::say_scores(&all), "Most have a score of 0 to 9: 3.");
     let answered = stats(
@@ -131,7 +130,7 @@ async fn columns_are_read_with_the_arrow_keys() {
     };
     let data = Data {
         what: "time",
-        series: vec![Series { class: "execute", name: "EXECUTE" }, Series { class: "halt", name: "HALT" }],
+        series: vec![Series { class: "execute", name: "Allowed" }, Series { class: "halt", name: "Denied" }],
         groups: vec![group("ten", [1, 0]), group("eleven", [0, 0]), group("twelve", [1200, 3])],
     };
     let place: web_sys::HtmlElement = document().create_element("div").unwrap().unchecked_into();
@@ -153,13 +152,13 @@ async fn columns_are_read_with_the_arrow_keys() {
     assert_eq!(place.query_selector_all("svg .mark").unwrap().length(), 3);
     assert!(readout().contains("arrow keys"));
     press("End").await;
-    assert_eq!(readout(), "twelve: 1,200 EXECUTE, 3 HALT");
+    assert_eq!(readout(), "twelve: 1,200 Allowed, 3 Denied");
     press("ArrowRight").await;
-    assert_eq!(readout(), "twelve: 1,200 EXECUTE, 3 HALT");
+    assert_eq!(readout(), "twelve: 1,200 Allowed, 3 Denied");
     press("ArrowLeft").await;
     assert_eq!(readout(), "eleven: none");
     press("Home").await;
-    assert_eq!(readout(), "ten: 1 EXECUTE");
+    assert_eq!(readout(), "ten: 1 Allowed");
     drop(mounted);
     place.remove();
 }

@@ -1,9 +1,9 @@
 //! The policies page's own reckoning: names of new files, what a version changed, and what files in shadow mode said.
 
+use api::{FileChange, PolicyList};
 use engine::decision::Outcome::{Abstain, Execute, Halt};
 use serde_json::{Value, json};
 use wasm_bindgen_test::wasm_bindgen_test;
-use web::api::types::{PolicyChange, PolicySet};
 use web::pages::policies::changes::{self, Kind};
 use web::pages::policies::names::{completed, problem};
 use web::pages::policies::opinions::{judged, of_file};
@@ -34,7 +34,7 @@ fn only_names_that_the_server_takes_are_offered() {
 #[wasm_bindgen_test]
 fn the_files_of_a_change_stand_in_the_order_of_their_names() {
     let names = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
-    let change = PolicyChange { added: names(&["c"]), changed: names(&["b", "d"]), removed: names(&["a"]) };
+    let change = FileChange { added: names(&["c"]), changed: names(&["b", "d"]), removed: names(&["a"]) };
     let files: Vec<_> = changes::files(&change).into_iter().map(|file| (file.name, file.kind)).collect();
     let expected = [("a", Kind::Removed), ("b", Kind::Changed), ("c", Kind::Added), ("d", Kind::Changed)];
     assert_eq!(files, expected.map(|(name, kind)| (name.to_owned(), kind)));
@@ -44,7 +44,7 @@ fn the_files_of_a_change_stand_in_the_order_of_their_names() {
 fn who_may_see_less_of_the_policies_gets_less() {
     let answer =
         json!({ "policy_hash": "h", "policy_version": "1", "files": [{ "name": "a.yaml", "hash": "h" }] });
-    let set: PolicySet = serde_json::from_value(answer).unwrap();
+    let set: PolicyList = serde_json::from_value(answer).unwrap();
     assert!(set.summaries.is_empty() && set.trouble.is_none());
 }
 
@@ -63,7 +63,7 @@ fn decisions(pairs: &[(&str, Option<&str>, Option<&str>)]) -> String {
         } })
     };
     let mut all: Vec<Value> = pairs.iter().enumerate().map(decision).collect();
-    // What was decided without the file, and what can be read no more.
+    // Decisions made without the file, and unreadable records.
     all.push(json!({ "status": null, "replayable": true, "why": null, "record": {
         "action_id": "b", "at": "", "action": { "agent_id": "agent", "tool": "tool" },
         "decision": { "outcome": "HALT", "rule": null, "policy_hash": "h" },
@@ -97,7 +97,7 @@ fn opinions_are_counted_beside_what_happened() {
     assert_eq!(opinions.stricter(), 3);
     assert_eq!(
         opinions.sentence(),
-        "4 of 6 decisions differ: 2 EXECUTE → HALT, 1 ABSTAIN → HALT, 1 HALT → EXECUTE"
+        "4 of 6 decisions differ: 2 Allowed → Denied, 1 Needs approval → Denied, 1 Denied → Allowed"
     );
     let ids: Vec<_> = opinions.differing.iter().map(|difference| difference.judged.id.as_str()).collect();
     assert_eq!(ids, ["a0", "a1", "a3", "a4"]);

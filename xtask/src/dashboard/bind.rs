@@ -4,13 +4,13 @@ use crate::error::{Error, Result};
 use std::path::Path;
 use wasm_bindgen_cli_support::Bindgen;
 
-/// What wasm-bindgen made.
+/// The output of wasm-bindgen.
 pub(super) struct Bound {
     /// The module.
     pub(super) wasm: Vec<u8>,
     /// The ES module that loads it.
     pub(super) js: String,
-    /// Files that `js` imports, each with its path beside it.
+    /// Files that `js` imports, each with its path.
     pub(super) snippets: Vec<(String, String)>,
 }
 
@@ -27,6 +27,9 @@ pub(super) fn bind(path: &Path) -> Result<Bound> {
         .map_err(|error| failed(&error))?
         .typescript(false)
         .omit_default_module_path(true)
+        // The parts use the linker's names for what they share with this module.
+        .keep_lld_exports(true)
+        .demangle(false)
         .remove_name_section(true)
         .remove_producers_section(true);
     let mut output = bindgen.generate_output().map_err(|error| failed(&error))?;

@@ -1,7 +1,8 @@
 //! `index.html` and everything it names: the links that Trunk understands become links to files with hashes.
 
-use super::Site;
 use super::bind::Bound;
+use super::split::{COMMON, LINK, PROGRAM, Split};
+use super::{Site, asset_name};
 use crate::error::{Error, Result, While};
 use crate::workspace;
 use std::fs;
@@ -10,15 +11,15 @@ use std::path::Path;
 /// Routes that a host of plain files must find as a page of their own.
 const PAGES: [&str; 2] = ["index.html", "playground/index.html"];
 
-/// Writes the page, what it names, and the program.
+/// Writes the page, its files, and the program.
 ///
 /// # Errors
 /// When the page names what is not there.
-pub(super) fn write(site: &mut Site, web: &Path, bound: &Bound) -> Result<()> {
+pub(super) fn write(site: &mut Site, web: &Path, bound: &Bound, split: Option<&Split>) -> Result<()> {
     let mut program = bound.js.clone();
     for (path, content) in &bound.snippets {
         let named = format!("./{path}");
-        // What nothing calls is not imported.
+        // An unused function is not imported.
         if program.contains(&named) {
             let name = path.rsplit('/').next().unwrap_or(path);
             program = program.replace(&named, &beside(&site.asset(name, content.as_bytes())?));
@@ -28,7 +29,11 @@ pub(super) fn write(site: &mut Site, web: &Path, bound: &Bound) -> Result<()> {
         let named: String = program.chars().skip(at).take_while(|char| *char != '"').collect();
         return Err(Error::new(format!("the program imports `{named}`, which wasm-bindgen did not give")));
     }
-    let (module, program) = (site.asset("web.wasm", &bound.wasm)?, site.asset("web.js", program.as_bytes())?);
+    let module = site.asset("web.wasm", &bound.wasm)?;
+    let Linked { program, parts, common } = match split {
+        Some(split) => linked(site, program, split)?,
+        None => Linked { program: site.asset("web.js", program.as_bytes())?, parts: None, common: None },
+    };
     let boot = format!(
         "import start from \"{}\";\nstart({{ module_or_path: new URL(\"{}\", import.meta.url) }});\n",
         beside(&program),
@@ -49,10 +54,14 @@ pub(super) fn write(site: &mut Site, web: &Path, bound: &Bound) -> Result<()> {
             attribute(link, "href").ok_or_else(|| Error::new(format!("a link without `href`: {line}")))?;
         match attribute(link, "rel").as_deref() {
             Some("rust") => {
-                lines.push(format!("    <link rel=\"modulepreload\" href=\"{program}\">"));
-                lines.push(format!(
-                    "    <link rel=\"preload\" href=\"{module}\" as=\"fetch\" type=\"application/wasm\" crossorigin>"
-                ));
+                for script in [Some(&program), parts.as_ref()].into_iter().flatten() {
+                    lines.push(format!("    <link rel=\"modulepreload\" href=\"{script}\">"));
+                }
+                for module in [Some(&module), common.as_ref()].into_iter().flatten() {
+                    lines.push(format!(
+                        "    <link rel=\"preload\" href=\"{module}\" as=\"fetch\" type=\"application/wasm\" crossorigin>"
+                    ));
+                }
                 lines.push(format!("    <script type=\"module\" src=\"{boot}\"></script>"));
             }
             Some("css") => {
@@ -78,9 +87,40 @@ pub(super) fn write(site: &mut Site, web: &Path, bound: &Bound) -> Result<()> {
     let mut html = lines.join("\n");
     html.push('\n');
     for (name, asset) in files {
-        html = replaced(&html, &format!("href=\"{name}\""), &format!("href=\"{asset}\""), "web/index.html")?;
+        html = replaced(&html, &format!("\"{name}\""), &format!("\"{asset}\""), "web/index.html")?;
     }
     PAGES.iter().try_for_each(|name| site.page(name, html.as_bytes()))
+}
+
+/// The scripts of the program, and what every page needs of its parts.
+struct Linked {
+    program: String,
+    parts: Option<String>,
+    common: Option<String>,
+}
+
+/// Writes the parts and the two scripts that name each other: the program, and the one that fetches parts for it.
+fn linked(site: &mut Site, program: String, split: &Split) -> Result<Linked> {
+    let mut link = split.link.clone();
+    let mut preloaded = None;
+    for (name, module) in &split.files {
+        let short = name.trim_start_matches("split_");
+        let asset = site.asset(&format!("{short}.wasm"), module)?;
+        let named = format!("\"./{name}.wasm\"");
+        link = replaced(&link, &named, &format!("\"{}\"", beside(&asset)), "the script of the parts")?;
+        if name == COMMON {
+            preloaded = Some(asset);
+        }
+    }
+    // Each needs the other's name, so one of them is named by what both say before they do.
+    let name = asset_name("parts.js", format!("{program}{link}").as_bytes());
+    // Only where it is loaded from: in the list of imports it keeps the name that the module has for it.
+    let (loads, loads_asset) = (format!("from \"{LINK}\""), format!("from \"{}\"", beside(&name)));
+    let program = replaced(&program, &loads, &loads_asset, "the program")?;
+    let program = site.asset("web.js", program.as_bytes())?;
+    let link = replaced(&link, PROGRAM, &beside(&program), "the script of the parts")?;
+    site.page(&name, link.as_bytes())?;
+    Ok(Linked { program, parts: Some(name), common: preloaded })
 }
 
 /// The name of an asset as another asset calls it.

@@ -8,8 +8,8 @@ use super::Stopped;
 use super::steps::Steps;
 use crate::error::{Error, Result, While};
 use crate::process;
+use crate::toolchain;
 use crate::workspace::{self, Workspace};
-use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -39,7 +39,9 @@ pub(super) fn steps(
     steps.run("engine calls in node", || process::run(&mut engine_calls(workspace)));
     steps.run("engine calls in chromium", || {
         let mut tests = engine_calls(workspace);
-        process::run(tests.env("WASM_BINDGEN_USE_BROWSER", "1").env("CHROMEDRIVER", find("chromedriver")?))
+        process::run(
+            tests.env("WASM_BINDGEN_USE_BROWSER", "1").env("CHROMEDRIVER", toolchain::find("chromedriver")?),
+        )
     });
     steps.run("dashboard tests in chromium", || {
         let mut tests = process::cargo();
@@ -49,7 +51,7 @@ pub(super) fn steps(
             .arg(workspace.target.join("web"))
             .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER", runner(workspace))
             .env("WASM_BINDGEN_USE_BROWSER", "1")
-            .env("CHROMEDRIVER", find("chromedriver")?)
+            .env("CHROMEDRIVER", toolchain::find("chromedriver")?)
             .current_dir(&workspace.root);
         process::run(&mut tests)
     });
@@ -75,7 +77,7 @@ pub(crate) fn build(workspace: &Workspace) -> Result<()> {
     build_folder(&workspace.root.join("pkg"))
 }
 
-/// Installs what the package in `folder` needs and runs its build.
+/// Installs the dependencies of the package in `folder` and runs its build.
 ///
 /// # Errors
 /// When npm or the build fails.
@@ -109,7 +111,7 @@ pub(super) fn corpus(workspace: &Workspace) -> Result<()> {
 /// When npm fails.
 pub(crate) fn install(folder: &Path) -> Result<()> {
     let locked = workspace::read_text(&folder.join("package-lock.json"))?;
-    // `tests/js/run.mjs` looks at the same file, for those who start it by hand.
+    // `tests/js/run.mjs` reads the same file, when it is started by hand.
     let stamp = folder.join("node_modules/.installed-from");
     if fs::read_to_string(&stamp).is_ok_and(|installed| installed == locked) {
         return Ok(());
@@ -126,7 +128,7 @@ pub(crate) fn install(folder: &Path) -> Result<()> {
     fs::write(&stamp, locked).while_trying_to(|| format!("write `{}`", stamp.display()))
 }
 
-fn npm(folder: &Path) -> Command {
+pub(crate) fn npm(folder: &Path) -> Command {
     let mut npm = Command::new(if cfg!(windows) { "npm.cmd" } else { "npm" });
     npm.current_dir(folder);
     npm
@@ -158,40 +160,5 @@ pub(crate) fn ensure_node() -> Result<()> {
 /// # Errors
 /// When there is no browser, and none can be installed.
 pub(super) fn ensure_browser() -> Result<()> {
-    let missing: Vec<&str> = BROWSER
-        .into_iter()
-        .filter(|(program, _)| find(program).is_err())
-        .map(|(_, package)| package)
-        .collect();
-    if missing.is_empty() {
-        return Ok(());
-    }
-    let by_hand = format!("apt-get install {}", missing.join(" "));
-    let is_root = process::read(Command::new("id").arg("-u")).is_ok_and(|id| id.trim() == "0");
-    if !is_root || find("apt-get").is_err() {
-        return Err(Error::new(format!("a browser is missing; on Debian, `{by_hand}` as root installs it")));
-    }
-    process::say(&format!("installing {}", missing.join(" and ")));
-    let apt = |arguments: &[&str]| {
-        process::run(
-            Command::new("apt-get")
-                .args(["-qq", "-o", "DPkg::Lock::Timeout=300"])
-                .args(arguments)
-                .env("DEBIAN_FRONTEND", "noninteractive"),
-        )
-    };
-    apt(&["update"])?;
-    apt(&[&["install", "-y", "--no-install-recommends"], missing.as_slice()].concat())
-}
-
-/// Where a program is on PATH.
-fn find(program: &str) -> Result<PathBuf> {
-    let named = std::env::var_os(program.to_uppercase()).map(PathBuf::from);
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let file = format!("{program}{}", std::env::consts::EXE_SUFFIX);
-    named
-        .into_iter()
-        .chain(std::env::split_paths(&path).map(|folder| folder.join(OsStr::new(&file))))
-        .find(|candidate| candidate.is_file())
-        .ok_or_else(|| Error::new(format!("there is no `{program}` on PATH")))
+    toolchain::ensure_programs(&BROWSER)
 }

@@ -1,7 +1,7 @@
 //! The steps of the Python package: its own environment with the engine module, then ruff, mypy, pytest and the corpus
 //! in it.
 //!
-//! The environment is kept in `target/python-venv` and made anew when what it is made from changes.
+//! The environment is kept in `target/python-venv` and created again when its requirements change.
 
 use super::Stopped;
 use super::steps::Steps;
@@ -18,7 +18,7 @@ const INTERPRETERS: &[&str] =
     &["python3", "python3.14", "python3.13", "python3.12", "python3.11", "python3.10", "python"];
 const NEW_ENOUGH: &str = "import sys; sys.exit(sys.version_info < (3, 10))";
 
-/// What the environment is made from; when one of these changes, it is made anew.
+/// The requirements of the environment; when one of these changes, it is created again.
 const INGREDIENTS: &[&str] = &["requirements-dev.txt", "pyproject.toml"];
 
 pub(super) fn steps(
@@ -80,9 +80,7 @@ impl Environment {
             return Ok(());
         }
         process::say(&format!("making the Python environment {}", self.folder.display()));
-        let interpreter = interpreter()?;
-        process::run(Command::new(interpreter).args(["-m", "venv", "--clear"]).arg(&self.folder))
-            .map_err(|error| Error::new(format!("{error}; on Debian and Ubuntu, install `python3-venv`")))?;
+        Python::make(&self.folder)?;
         self.run_module(&["pip", "install", "--quiet", "-r", "requirements-dev.txt"])?;
         self.run_module(&["pip", "install", "--quiet", "--no-deps", "--editable", "."])?;
         fs::write(&stamp, digest).while_trying_to(|| format!("write `{}`", stamp.display()))
@@ -104,10 +102,46 @@ impl Environment {
 
     /// `python -m ARGUMENTS` in the package's folder.
     fn module(&self, arguments: &[&str]) -> Command {
-        let python = if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" };
-        let mut command = Command::new(self.folder.join(python));
+        let mut command = Python::of(&self.folder).command();
         command.arg("-m").args(arguments).current_dir(&self.package);
         command
+    }
+}
+
+/// The interpreter of a virtual environment.
+pub(crate) struct Python {
+    pub(crate) path: PathBuf,
+}
+
+impl Python {
+    /// Makes an environment in `folder` that has nothing in it but pip.
+    ///
+    /// # Errors
+    /// When there is no interpreter, or it has no `venv`.
+    pub(crate) fn make(folder: &Path) -> Result<Self> {
+        process::run(Command::new(interpreter()?).args(["-m", "venv", "--clear"]).arg(folder))
+            .map_err(|error| Error::new(format!("{error}; on Debian and Ubuntu, install `python3-venv`")))?;
+        Ok(Self::of(folder))
+    }
+
+    fn of(folder: &Path) -> Self {
+        Python { path: folder.join(if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" }) }
+    }
+
+    pub(crate) fn command(&self) -> Command {
+        Command::new(&self.path)
+    }
+
+    /// `python -m MODULE`.
+    pub(crate) fn module(&self, module: &str) -> Command {
+        let mut command = self.command();
+        command.args(["-m", module]);
+        command
+    }
+
+    /// A program that was installed into the environment.
+    pub(crate) fn program(&self, name: &str) -> PathBuf {
+        self.path.with_file_name(format!("{name}{}", std::env::consts::EXE_SUFFIX))
     }
 }
 

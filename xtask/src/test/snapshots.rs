@@ -10,7 +10,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// The file in which `insta` lists what was compared.
+/// The file in which `insta` lists the compared snapshots.
 pub(super) struct References(PathBuf);
 
 impl References {

@@ -1,8 +1,8 @@
-//! What the product is built from: licences of everything, and the short list behind the engine.
+//! The dependencies: licences of everything, which crate may use which, and the short list behind the engine.
 //!
 //! It asks cargo, which knows what a lock file means.
 
-use super::licences;
+use super::{arrows, licences};
 use crate::error::{Result, While};
 use crate::process;
 use crate::toolchain::WASM_TARGET;
@@ -52,6 +52,8 @@ pub(super) fn check(root: &Path) -> Result<Vec<String>> {
             findings.push(format!("Cargo.lock: `{}` has the licence `{}`", text("name"), text("license")));
         }
     }
+
+    findings.extend(arrows::check(&metadata));
 
     let tree = process::read(
         process::cargo()

@@ -2,7 +2,7 @@
 //!
 //! It reads licence expressions of SPDX (`MIT OR (Apache-2.0 AND ISC)`) and the older form with `/` for `OR`.
 
-/// What may be linked into the product without more than naming it.
+/// Licences that may be linked into the product with no condition but a notice.
 const ALLOWED: &[&str] = &[
     "0BSD",
     "Apache-2.0",
@@ -20,7 +20,7 @@ const ALLOWED: &[&str] = &[
     "Zlib",
 ];
 
-/// Whether some choice that `expression` offers is allowed. What cannot be read is not.
+/// Whether some choice that `expression` offers is allowed. An unreadable expression is not.
 pub(super) fn are_allowed(expression: &str) -> bool {
     let spaced = expression.replace('(', " ( ").replace(')', " ) ").replace('/', " OR ");
     let words: Vec<&str> = spaced.split_whitespace().collect();

@@ -1,6 +1,6 @@
 //! Rules for `Cargo.toml` files and for `Cargo.lock`, read line by line as this repository writes them.
 //!
-//! It is no TOML parser: cargo has read the files already when this runs.
+//! It is not a TOML parser: cargo has read the files already when this runs.
 
 use crate::error::Result;
 use crate::workspace;
@@ -64,6 +64,9 @@ fn manifest_findings(name: &str, manifest: &str) -> Vec<String> {
             format!("{name}:{number}: `{dependency}` says `workspace = true`; its version stands in the root manifest")
         })
         .collect();
+    if !manifest.contains("\nrepository.workspace = true\n") {
+        findings.push(format!("{name}: the crate says where it is from: `repository.workspace = true`"));
+    }
     if !manifest.contains("[lints]\nworkspace = true") {
         findings.push(format!(
             "{name}: the crate takes its lints from the workspace: `[lints] workspace = true`"
@@ -112,17 +115,18 @@ mod tests {
 
     #[test]
     fn versions_stand_in_the_root_manifest_only() {
-        let manifest = "[dependencies]\na.workspace = true\nb = { workspace = true, features = [] }\nc = \"1\"\n\
+        let manifest = "[package]\nrepository.workspace = true\n[dependencies]\na.workspace = true\nb = { workspace = true, features = [] }\nc = \"1\"\n\
                         [target.'cfg(unix)'.dev-dependencies]\nd = { version = \"1\" }\n[lints]\nworkspace = true\n";
         let findings = manifest_findings("x/Cargo.toml", manifest);
         assert_eq!(findings.len(), 2, "{findings:?}");
-        assert!(findings.iter().any(|finding| finding.starts_with("x/Cargo.toml:4: `c`")));
-        assert!(findings.iter().any(|finding| finding.starts_with("x/Cargo.toml:6: `d`")));
+        assert!(findings.iter().any(|finding| finding.starts_with("x/Cargo.toml:6: `c`")));
+        assert!(findings.iter().any(|finding| finding.starts_with("x/Cargo.toml:8: `d`")));
     }
 
     #[test]
-    fn a_crate_without_the_lints_is_found() {
-        assert_eq!(manifest_findings("x/Cargo.toml", "[package]\nname = \"x\"\n").len(), 1);
+    fn a_crate_without_the_lints_or_without_its_place_is_found() {
+        let findings = manifest_findings("x/Cargo.toml", "[package]\nname = \"x\"\n");
+        assert_eq!(findings.len(), 2, "{findings:?}");
     }
 
     #[test]

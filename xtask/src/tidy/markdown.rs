@@ -1,11 +1,7 @@
-//! Markdown has one sentence per line, so that a change to a sentence is a change to a line; and its links lead
-//! somewhere.
+//! Markdown has one sentence per line, so that a change to a sentence is a change to a line.
 //!
-//! The first is a heuristic: it looks for the end of a sentence followed by the beginning of another. It leaves code,
-//! tables and link targets alone and knows the abbreviations below; it misses sentences that begin in lower case.
-//! Of links, only those to files of this repository are followed, and only to the file, not to a heading in it.
-
-use std::path::Path;
+//! A heuristic: it looks for the end of a sentence followed by the beginning of another. It leaves code, tables and
+//! link targets alone and knows the abbreviations below; it misses sentences that begin in lower case.
 
 /// Words that end with a period inside a sentence.
 const ABBREVIATIONS: &[&str] =
@@ -31,25 +27,10 @@ pub(super) fn check(name: &str, content: &str) -> Vec<String> {
     findings
 }
 
-/// The links of the Markdown file called `name` that lead to no file under `root`.
-pub(super) fn dead_links(root: &Path, name: &str, content: &str) -> Vec<String> {
-    let folder = root.join(name).parent().map(Path::to_path_buf).unwrap_or_default();
-    let mut findings = Vec::new();
-    for (number, line) in (1..).zip(content.lines()) {
-        for target in line.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
-            let file = target.split('#').next().unwrap_or_default();
-            if !file.is_empty() && !file.contains(':') && !folder.join(file).exists() {
-                findings.push(format!("{name}:{number}: the link to `{target}` leads nowhere"));
-            }
-        }
-    }
-    findings
-}
-
 fn has_two_sentences(line: &str) -> bool {
     let prose = prose(line);
     let mut words = prose.split_whitespace().peekable();
-    // The number of a list item is no end of a sentence.
+    // The number of a list item does not end a sentence.
     let mut previous_counts = false;
     while let Some(word) = words.next() {
         let is_list_number =
@@ -84,10 +65,10 @@ fn begins_sentence(word: &str) -> bool {
         .is_some_and(|first| first.is_uppercase() || first == CODE)
 }
 
-/// Stands for a span of code in [`prose`].
+/// Replaces a span of code in [`prose`].
 const CODE: char = '\u{fffc}';
 
-/// `line` with each span of code and each link target made into one character that is no letter.
+/// `line` with each span of code and each link target replaced by one character that is not a letter.
 fn prose(line: &str) -> String {
     let mut prose = String::new();
     let mut rest = line;
@@ -156,15 +137,6 @@ mod tests {
         ] {
             assert_eq!(check("a.md", line), Vec::<String>::new(), "{line}");
         }
-    }
-
-    #[test]
-    fn links_lead_to_files() {
-        // Tests run in the folder of their crate.
-        let root = Path::new(".");
-        let text = "[a](Cargo.toml#x), [b](https://example.com/x), [c](#here), [d](src/main.rs) and [e](src/gone.rs)";
-        assert_eq!(dead_links(root, "a.md", text), ["a.md:1: the link to `src/gone.rs` leads nowhere"]);
-        assert_eq!(dead_links(root, "src/a.md", "[a](main.rs), [b](../Cargo.toml)"), Vec::<String>::new());
     }
 
     #[test]

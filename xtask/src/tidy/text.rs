@@ -5,7 +5,7 @@
 /// Folders of one machine. A path that a document shows on purpose starts with something else.
 const MACHINE_PATHS: &[&str] = &[concat!("/wo", "rk/"), concat!("/ro", "ot/"), concat!("/ho", "me/")];
 
-/// What says that something is missing.
+/// Words for unfinished work.
 const UNFINISHED: &[&str] = &[
     concat!("TO", "DO"),
     concat!("FIX", "ME"),
@@ -24,7 +24,7 @@ const UNFINISHED: &[&str] = &[
 /// Source files longer than this are more than one idea.
 const MAX_LINES: usize = 600;
 
-/// How a file of each kind opens: with a comment that says what it is for.
+/// The opening of a file of each kind: a comment with its purpose.
 const OPENINGS: &[(&str, &[&str])] = &[
     (".rs", &["//!"]),
     (".ts", &["//", "/*", "#!"]),

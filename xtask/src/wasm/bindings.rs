@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use walrus::{FunctionId, ImportKind, Module};
 use wasm_bindgen_cli_support::Bindgen;
 
-/// What wasm-bindgen made of the compiled engine.
+/// The output of wasm-bindgen for the compiled engine.
 pub(super) struct Bound {
     /// The module, without imports.
     pub(super) wasm: Vec<u8>,

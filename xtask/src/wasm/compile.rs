@@ -1,6 +1,6 @@
 //! From the engine crate to the bytes of its module, and the JavaScript that calls it.
 //!
-//! What would make two machines differ is taken out here: paths, compiler flags from outside, and custom sections.
+//! Differences between machines are removed here: paths, compiler flags from outside, and custom sections.
 
 use super::{bindings, sections};
 use crate::error::{Error, Result, While};
@@ -14,12 +14,11 @@ use std::process::Command;
 
 /// The stack of the module, in bytes.
 ///
-/// What recurses is bounded: JSON and YAML nest 64 deep, conditions 16 deep. One MiB leaves 16 KiB for each of 64
-/// levels. The stack lies below the data (`--stack-first`), so running over it is a trap, and a trap is `HALT`; it
-/// never overwrites data.
+/// Recursion is bounded: JSON and YAML nest 64 deep, conditions 16 deep. One MiB leaves 16 KiB for each of 64 levels. The
+/// stack is below the data (`--stack-first`), so an overflow is a trap, and a trap is `HALT`; it never overwrites data.
 const STACK_BYTES: u32 = 1 << 20;
 
-/// What is built from the engine crate.
+/// The artifacts built from the engine crate.
 pub(super) struct Built {
     /// The module.
     pub(super) wasm: Vec<u8>,
@@ -53,14 +52,12 @@ pub(super) fn module(root: &Path, target: &Path) -> Result<Built> {
     let built = target.join(WASM_TARGET).join("wasm/engine.wasm");
     let bytes = std::fs::read(&built).while_trying_to(|| format!("read `{}`", built.display()))?;
     let bindings::Bound { wasm, js, types } = bindings::bind(bytes)?;
-    let sections = sections::parse(&wasm)?;
-    let imports = sections::import_count(&sections)?;
+    let sections::Stripped { imports, wasm } = sections::strip(&wasm)?;
     if imports > 0 {
         return Err(Error::new(format!(
             "engine.wasm has imports ({imports}), and it may have none: the engine never asks its host for anything"
         )));
     }
-    let wasm = sections::without_custom(&sections);
     for (folder, _) in &names {
         let folder = folder.as_os_str().as_encoded_bytes();
         if wasm.windows(folder.len()).any(|window| window == folder) {
@@ -73,7 +70,7 @@ pub(super) fn module(root: &Path, target: &Path) -> Result<Built> {
     Ok(Built { wasm, js, types })
 }
 
-/// The folders of this machine, each with the name that stands for it in the module.
+/// The folders of this machine, each with its replacement in the module.
 ///
 /// Of several that fit a path the compiler takes the last.
 pub(crate) fn neutral_names(root: &Path, target: &Path) -> Result<Vec<(PathBuf, String)>> {

@@ -1,7 +1,7 @@
 //! `cargo xtask wasm --check-reproducible`: does another folder give the same bytes?
 //!
 //! It copies the checkout into two folders with names of different length, builds each from nothing, and compares
-//! the digests with the one of this checkout. What it cannot vary is the machine and the operating system.
+//! the digests with the one of this checkout. It cannot vary the machine and the operating system.
 
 use super::{compile, run as build_here, sha256};
 use crate::error::{Error, Result, While};

@@ -2,9 +2,9 @@
 
 use super::{Json, Member, closed, described, keyed, parts, reference, required, small, text, texts, whole};
 use crate::policy::MAX_CONDITION_DEPTH;
+use crate::policy::keywords;
 use crate::policy::operator::{MAX_PATTERN_BYTES, SUFFIXES};
 use crate::policy::window::DAYS;
-use crate::policy::words;
 
 /// A path as [`crate::policy::path::Path::parse`] reads it: parts between dots, each with any number of `[]` behind
 /// it; only the first part must have a name.
@@ -34,7 +34,7 @@ fn matcher() -> Result<Json, String> {
         "The action's operation: a text, a glob, or a list of them. `call` when the action does not say.";
     let properties = keyed(
         "a match",
-        &words::MATCH,
+        &keywords::MATCH,
         vec![
             (
                 "tool",
@@ -353,7 +353,7 @@ fn time() -> Result<Json, String> {
         described("Days", "The days of the week. Every day when left out. Example: `days: [mon, fri]`");
     let properties = keyed(
         "`time`",
-        &words::TIME,
+        &keywords::TIME,
         vec![
             ("days", days.with("anyOf", Json::list([reference("day"), list_of("day")]))),
             (
@@ -386,7 +386,7 @@ fn time() -> Result<Json, String> {
         "The time of the decision falls into this window of the week. Example: \
          `time: { days: [mon, fri], from: \"09:00\", to: \"17:30\", utc_offset: \"+02:00\" }`",
     );
-    Ok(closed(about, properties).with("anyOf", Json::list(words::TIME_PARTS.map(|key| required(&[key])))))
+    Ok(closed(about, properties).with("anyOf", Json::list(keywords::TIME_PARTS.map(|key| required(&[key])))))
 }
 
 fn day() -> Json {

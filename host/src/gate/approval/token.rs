@@ -8,15 +8,15 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::hmac;
 
-use crate::store::ActionRow;
+use store::ActionRow;
 
-/// The token of the holder of this key for the action as it stands; none when it does not wait for an answer.
+/// The token of this key's holder for the current version of the action; none if it does not wait for an answer.
 pub fn token(row: &ActionRow, key_id: &str) -> Option<String> {
     let tag = hmac::sign(&secret(row)?, message(row, key_id).as_bytes());
     Some(format!("{key_id}.{}", URL_SAFE_NO_PAD.encode(tag)))
 }
 
-/// The id of the key that `given` was made for; none when it is not a token for the action as it stands.
+/// The id of the key that `given` was made for; none if it is not a token for the current version of the action.
 pub fn made_for<'a>(row: &ActionRow, given: &'a str) -> Option<&'a str> {
     let (key_id, tag) = given.split_once('.')?;
     let tag = URL_SAFE_NO_PAD.decode(tag).ok()?;

@@ -1,29 +1,30 @@
-//! Every decision that a wrapper made is made again on arrival, from the policies, the action and the state that its
-//! record names. What differs is kept and says so; it is never taken for what was permitted.
+//! Decides every decision of a wrapper again on arrival, from the policies, the action and the state that its record
+//! names. A record that differs is kept and marked; it never counts as a permission.
 
 use std::collections::BTreeMap;
 
 use engine::canonical::Canonical;
 use engine::decision::{Outcome, ReasonCode, RuleRef};
 use engine::hash::{EngineHash, PolicyHash};
+use engine::policy::PolicySource;
+use engine::principal::SYSTEM;
 use engine::record::{Draft, RecordKind};
 use engine::risk::{RiskLevel, RiskScore};
 use engine::value::Value;
+use runtime::{Module, RuntimeError};
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use store::intake::{Contradiction, Decided, NewRecord, What};
+use store::{DecisionRow, Receipt, StoreError};
 
 use crate::gate::pass::{Essentials, failure, read};
 use crate::gate::replay::blocking;
 use crate::gate::{Gate, GateError};
-use crate::principal::SYSTEM;
-use crate::runtime::{Module, RuntimeError};
-use crate::store::intake::{Contradiction, Decided, NewRecord, What};
-use crate::store::{DecisionRow, PolicySource, Receipt, StoreError};
 
 impl Gate {
-    /// Makes every decision again from the policies, the action and the state that its record names, in the engine
-    /// that it names or, where that was never here, in the server's own. Where this decides otherwise, the record
-    /// carries on what it decides.
+    /// Decides every decision again from the policies, the action and the state that its record names, in the engine
+    /// that it names or, if that was never here, in the server's own. If the result differs, the record carries this
+    /// server's decision.
     pub(super) async fn decide_again(
         &self,
         stream: &str,
@@ -38,7 +39,7 @@ impl Gate {
                 sets.entry((decided.policy_hash, decided.engine_hash)).or_default().push(index);
             }
         }
-        // One after the other, whoever asks: this is work that a caller can ask much of.
+        // One after the other for all callers: a caller can cause much of this work.
         let _turn = self.deciding_again.lock().await;
         for ((policy_hash, engine_hash), indexes) in sets {
             let sources = match self.store.policy_set(policy_hash).await {
@@ -88,7 +89,7 @@ impl Gate {
     }
 }
 
-/// What is decided again: a canonical action, and the state that was consulted.
+/// The inputs of the second decision: a canonical action, and the state that was consulted.
 type Asked = (Box<RawValue>, Box<RawValue>);
 
 fn asked(record: &NewRecord) -> Option<Asked> {
@@ -96,7 +97,7 @@ fn asked(record: &NewRecord) -> Option<Asked> {
     Some((decided.action.as_ref()?.json.clone(), decided.decision.state.clone()))
 }
 
-/// What this server decides.
+/// This server's decision.
 struct Ours {
     essentials: Essentials,
     row: DecisionRow,
@@ -139,8 +140,9 @@ fn again(
     Ok(found)
 }
 
-/// Whether both decide the same. An engine that is not here may print a reason in other words, and its version. Where the
-/// wrapper's engine or its disk failed, it halted without a decision; that permits nothing and cannot be made again.
+/// Whether both decide the same. An engine that is not here may print a reason in other words, and its version. Where
+/// the wrapper's engine or its disk failed, it halted without a decision; that permits nothing and cannot be made
+/// again.
 fn agrees(theirs: &DecisionRow, ours: &DecisionRow, exact: bool) -> bool {
     #[derive(Deserialize, PartialEq)]
     struct Essence {
@@ -162,7 +164,7 @@ fn agrees(theirs: &DecisionRow, ours: &DecisionRow, exact: bool) -> bool {
     essence(theirs).is_some() && essence(theirs) == essence(ours)
 }
 
-/// The record of this server that says what it decides instead.
+/// This server's record of its own decision.
 fn contradiction(
     decided: &Decided,
     ours: &Ours,

@@ -1,7 +1,7 @@
 """What LangChain does with a tool's arguments, and which tools it can be seen through.
 
-An argument is left out of an action only where LangChain or LangGraph really fills it in, and never for its name. What
-is decided and how a tool is run is not known here.
+An argument is excluded from an action only if LangChain or LangGraph really fills it in, and never because of its name.
+The decision and the way a tool is run are not known here.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _ENTRIES: Final = frozenset(
         "transform",
     }
 )
-"""The ways into a tool. LangChain's own all lead through `_run` or `_arun`, where the gate stands."""
+"""The entry points of a tool. LangChain's own all lead through `_run` or `_arun`, where the gate is."""
 
 
 def refuse_ways_around(tool: BaseTool) -> None:
@@ -138,10 +138,10 @@ class ToolArguments:
             self.params[outside] = self.params.pop(inside)
 
     def with_params(self, params: Mapping[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """What to call `_run` or `_arun` with, so that the tool gets `params`."""
+        """The arguments for `_run` or `_arun`, so that the tool gets `params`."""
         inside = {self._names.get(name, name): value for name, value in params.items()}
         args, kwargs = self._arguments.with_params(inside)
-        # What a `functools.partial` holds it passes by itself.
+        # A `functools.partial` passes its own arguments itself.
         return args[len(self._shape.held_args) :], {**kwargs, **self._added}
 
 
@@ -172,7 +172,7 @@ def injected_names(tool: BaseTool) -> frozenset[str]:
 
 
 def model_parameters(tool: BaseTool) -> frozenset[str]:
-    """The parameters that the model is told of."""
+    """The parameters that the model sees."""
     schema = tool.tool_call_schema
     if isinstance(schema, dict):
         return frozenset(schema.get("properties") or {})

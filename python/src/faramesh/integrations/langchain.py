@@ -1,8 +1,8 @@
 """LangChain and LangGraph: `faramesh_tool`, `wrap_tools` and `FarameshMiddleware`.
 
-The gate stands where LangChain has parsed and validated the arguments and is about to run the tool, so that what is
-decided is what runs. A tool keeps its name, description, schema, type and manner of returning; the agent and the
-model do not change. The deciding, waiting and reporting is in `faramesh._govern`.
+The gate is at the point where LangChain has parsed and validated the arguments and is about to run the tool, so that
+the tool runs with the decided arguments. A tool keeps its name, description, schema, type and way of returning; the
+agent and the model do not change. Deciding, waiting and reporting are in `faramesh._govern`.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class _ToolCall:
     resumed: str | None = None
 
     def identity(self) -> tuple[str, ...] | None:
-        """What makes the call the same one when it is made again; an id alone is used anew by scripted models."""
+        """The identity of a repeated call; an id alone is reused by scripted models."""
         thread = _langchain.thread_of(self.config)
         return None if thread is None or self.call_id is None else ("langgraph", thread, self.call_id)
 
@@ -55,7 +55,7 @@ class _ToolCall:
 _tool_call: ContextVar[_ToolCall | None] = ContextVar("faramesh_tool_call", default=None)
 _resumed: ContextVar[str | None] = ContextVar("faramesh_resumed", default=None)
 _inside: ContextVar[BaseTool | None] = ContextVar("faramesh_inside", default=None)
-"""The tool whose gate was passed: what it calls of itself is a part of its effect."""
+"""The tool whose gate was passed: its own inner calls are part of its effect."""
 
 
 @overload
@@ -139,9 +139,9 @@ def faramesh_tool(
     """Put a tool, or the function that becomes one, behind the gate.
 
     Works above and below `@tool`, and on any `BaseTool`. `tool` is the name in policies (the tool's own by default;
-    below `@tool("name")` it has to be said). `on_deny="return"` tells the model what was not run and why, as an error
-    message where the call's id is known and as text otherwise; `"raise"` raises a `FarameshError`. The other terms
-    are those of `faramesh.govern`. A tool that is governed already gets these terms instead of its former ones.
+    required below `@tool("name")`). `on_deny="return"` tells the model which call was not run and why, as an error
+    message if the call's id is known and as text otherwise; `"raise"` raises a `FarameshError`. The other options are
+    those of `faramesh.govern`. A tool that is governed already gets these options in place of its earlier ones.
 
     A governed tool has `resume(action_id)` and `aresume(action_id)`, which go on with a call that was held. In a graph
     with a thread, a tool call that is made again with the same id and arguments is the same action, and runs once.
@@ -171,8 +171,8 @@ def wrap_tools(
 
     `policy` names the file that the caller relies on: if the server does not have exactly that file in force,
     nothing runs and the error says so. With `server=None` there is no server, and this process decides by that file.
-    `exclude` names parameters that are no part of any action; a tool leaves out those of them that it has, and one
-    whose model fills such a parameter in is refused. The other terms are those of `faramesh_tool`.
+    `exclude` names parameters that are not part of any action; a tool excludes those that it has, and a tool whose
+    model fills such a parameter in is refused. The other options are those of `faramesh_tool`.
     """
     names = for_many(exclude)
     govern = faramesh_tool(
@@ -285,7 +285,7 @@ class FarameshMiddleware(AgentMiddleware[Any, Any, Any]):
 
 
 class _Decorator:
-    """What `faramesh_tool(agent_id=…)` returns: the terms, and how they are put on a target."""
+    """The result of `faramesh_tool(agent_id=…)`: the options, and the way to apply them to a target."""
 
     def __init__(
         self,
@@ -321,7 +321,7 @@ class _Decorator:
         raise TypeError(f"`{target!r}` is neither a tool nor a function")
 
     def refusal(self, tool: str, call_id: Callable[[], str | None], *, pair: bool = False) -> Refusal | None:
-        """What a refused call of `tool` answers, or nothing where it raises."""
+        """The answer of a refused call of `tool`, or nothing if it raises."""
         if self.terms.on_deny == "raise":
             return None
         text_for_model = _govern.text_for_model(tool)
@@ -506,7 +506,7 @@ _KIND = "__faramesh_kind__"
 
 
 class _under_way:  # noqa: N801 - used as a function
-    """While a tool runs: what LangChain says about its call, which what it calls in turn knows nothing of."""
+    """While a tool runs: LangChain's data about its call, which inner calls of the tool do not see."""
 
     def __init__(self, said: Mapping[str, Any]) -> None:
         self._call = _ToolCall(said.get("tool_call_id"), said.get("config"), _resumed.get())
@@ -540,7 +540,7 @@ def _is_inside(fn: Callable[..., Any]) -> bool:
 
 
 def _ungoverned(target: BaseTool) -> BaseTool:
-    """A tool without any gate of ours that can be taken off: what other decorators stand before stays as it is."""
+    """A tool without any removable gate of ours: a gate below other decorators stays."""
     bare = _bare(target)
     if not _langchain.is_function_tool(bare):
         return bare

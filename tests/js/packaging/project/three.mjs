@@ -1,4 +1,4 @@
-// What every project does with the installed package: one call that runs, one that is held, one that is denied.
+// Every project makes three calls with the installed package: one runs, one is held, one is denied.
 //
 // `faramesh` is the package as that project found it. Nothing here knows which host it is on.
 

@@ -9,7 +9,7 @@ const local = createGovernor({ agentId: "agent-1", policy: "rules: []" });
 const asking = createGovernor({ agentId: "agent-1", policy: "rules: []", approvals: broker });
 const refund = ({ amount }: { amount: number }): string => `refunded ${amount}`;
 
-// A governed function keeps its type; where somebody may have to be asked, it answers later.
+// A governed function keeps its type; if a person may have to be asked, it becomes asynchronous.
 export const at_once: string = local.govern(refund, { tool: "process_refund" })({ amount: 45 });
 export const later: Promise<string> = asking.govern(refund, { tool: "process_refund" })({ amount: 45 });
 

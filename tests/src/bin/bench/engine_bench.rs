@@ -7,9 +7,9 @@ use engine::decide::decide_bytes;
 use engine::hash::Digest;
 use engine::json;
 use engine::policy::PolicySet;
+use engine::policy::PolicySource;
 use engine::state::State;
-use host::runtime::Module;
-use host::store::PolicySource;
+use runtime::Module;
 use serde_json::{Value, json as to_json};
 
 use crate::quantile;

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use crate::engine_bench::action;
 use crate::quantile;
 
-/// What a run of clients saw.
+/// The result of a run of clients.
 pub(crate) struct Seen {
     pub(crate) per_second: f64,
     pub(crate) p50_us: f64,

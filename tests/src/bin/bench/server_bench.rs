@@ -1,4 +1,4 @@
-//! The server: recorded decisions over HTTP beside the same server's `/health`, its start and its memory.
+//! The server: recorded decisions over HTTP compared with the same server's `/health`, its start and its memory.
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read, Write};
@@ -70,7 +70,7 @@ impl Server {
             return Err(format!("the first answer was {answer}"));
         }
         server.to_first_answer_ms = started.elapsed().as_secs_f64() * 1e3;
-        // The rest of what it prints is read, so that it never waits for a reader.
+        // The rest of its output is read, so that it never blocks on a full pipe.
         std::thread::spawn(move || std::io::copy(&mut output, &mut std::io::sink()));
         Ok(server)
     }

@@ -1,7 +1,7 @@
 //! Actions as an adversary, a confused model or another language's JSON printer would write them.
 //!
-//! They start from actions that policies speak of, so that some still run; what follows changes parameters, their
-//! spelling, and now and then the bytes.
+//! They start from actions that the policies cover, so that some still run; further steps change parameters, their
+//! spelling, and sometimes the bytes.
 
 use engine::canonical::Canonical;
 use engine::value::Value;
@@ -156,7 +156,7 @@ fn number() -> impl Strategy<Value = String> {
     ]
 }
 
-/// A text as JSON; some are written with halves of characters, which are no text.
+/// A text as JSON; some are written with lone surrogates, which are not text.
 fn text() -> impl Strategy<Value = String> {
     let halves = prop::collection::vec(any::<u16>(), 0..6).prop_map(|units| {
         let each: String = units.iter().map(|unit| format!("\\u{unit:04X}")).collect();

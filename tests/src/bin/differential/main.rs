@@ -122,7 +122,7 @@ impl Random {
         strategy.new_tree(&mut self.0).expect("a value").current()
     }
 
-    /// Random policies, and actions that they may speak of.
+    /// Random policies, and actions that they may cover.
     fn policies(&mut self) -> (Files, Vec<Value>) {
         let files = self.draw(&generate::files());
         let files = files

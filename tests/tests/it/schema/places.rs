@@ -1,4 +1,4 @@
-//! Where each key of the language can stand, values to try there, and small changes to whole policies.
+//! The positions of each key of the language, values to try there, and small changes to whole policies.
 //!
 //! It knows no keys but those that a place cannot be without; the keys that are tried come from the schema.
 
@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 pub(super) struct Place {
     /// Its definition in the schema.
     pub(super) name: &'static str,
-    /// Keys that stand there beside the one that is tried.
+    /// Keys that accompany the one that is tried.
     beside: fn(key: &str) -> Value,
     /// The policy around the mapping.
     around: fn(mapping: Value) -> Value,
@@ -149,7 +149,7 @@ pub(super) static PROBES: LazyLock<Vec<Value>> = LazyLock::new(|| {
     [scalars, lists, mappings].iter().flat_map(|values| values.as_array().unwrap().clone()).collect()
 });
 
-/// Values that stand in for another one.
+/// Values that replace another one.
 static STAND_INS: LazyLock<Vec<Value>> = LazyLock::new(|| {
     vec![
         json!(null),

@@ -1,4 +1,4 @@
-// A page with one editor in it, as the dashboard would have one; it keeps what the editor tells it.
+// A page with one editor in it, as in the dashboard; it stores the editor's reports.
 import { createEditor } from "./editor.js";
 
 const told = { changes: [], saves: 0, lines: [], violations: [] };

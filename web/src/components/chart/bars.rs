@@ -1,4 +1,4 @@
-//! Bars beside names, each a stack, with its numbers in words next to it.
+//! Bars with names, each a stack, with its numbers in words next to it.
 
 use leptos::prelude::*;
 

@@ -13,7 +13,7 @@ const FILLED: f64 = 0.8;
 /// The columns.
 #[component]
 pub fn Columns(
-    /// What the chart is about.
+    /// The subject of the chart.
     label: &'static str,
     /// Its numbers.
     #[prop(into)]

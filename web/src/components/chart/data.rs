@@ -1,4 +1,4 @@
-//! The numbers of a chart, and what follows from them: scales, lengths and what is read aloud. It draws nothing.
+//! The numbers of a chart, and the values derived from them: scales, lengths and the text read aloud. It draws nothing.
 
 use crate::format::count;
 
@@ -10,14 +10,14 @@ const LINES: u64 = 4;
 pub struct Series {
     /// Gives it its colour and its pattern.
     pub class: &'static str,
-    /// What it is called.
+    /// Its name.
     pub name: &'static str,
 }
 
 /// A column or a bar: a count for each kind.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Group {
-    /// What it stands for.
+    /// Its meaning.
     pub label: String,
     /// The same in short, for an axis; none where the axis has no room for one.
     pub tick: Option<String>,
@@ -37,7 +37,7 @@ impl Group {
 /// All numbers of a chart.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Data {
-    /// What a group is: `tool`, `time`.
+    /// The kind of the groups: `tool`, `time`.
     pub what: &'static str,
     /// The kinds.
     pub series: Vec<Series>,
@@ -51,7 +51,7 @@ impl Data {
         self.groups.iter().map(Group::total).max().unwrap_or_default()
     }
 
-    /// A group in words: `14:00: 12 EXECUTE, 3 HALT`. Kinds of which there are none are left out.
+    /// A group in words: `14:00: 12 Allowed, 3 Denied`. Kinds of which there are none are left out.
     pub fn read(&self, index: usize) -> Option<String> {
         let group = self.groups.get(index)?;
         let parts: Vec<String> = self

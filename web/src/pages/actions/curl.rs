@@ -2,7 +2,7 @@
 
 use serde_json::value::RawValue;
 
-use crate::api::types::Action;
+use api::Action;
 
 /// The kernel of Linux takes arguments of up to 128 KiB; a longer body is handed over as input.
 const LONGEST_ARGUMENT: usize = 100_000;

@@ -1,9 +1,11 @@
-//! One action with everything about it: what was proposed, what was decided and why, and what is recorded of it.
+//! One action with everything about it: the proposal, the decision and its reason, and its records.
 
 use std::sync::Arc;
 
-use engine::decision::{Quorum, ReasonCode, ShadowOpinion};
+use engine::decision::{Decision, ReasonCode, ShadowOpinion};
+use engine::hash::RecordHash;
 use engine::lifecycle::Status;
+use engine::quorum::Quorum;
 use leptos::html;
 use leptos::prelude::*;
 
@@ -15,24 +17,25 @@ use super::query::Query;
 use super::records::Records;
 use super::replay::ReplayPart;
 use super::table::link_id;
-use crate::api;
-use crate::api::types::{Action, Approval, Events, Explained};
 use crate::components::{
     CopyButton, ExplanationView, FailureView, Hash, Json, Link, OutcomeBadge, Resource, RiskMeter, RuleLink,
     StatusBadge,
 };
-use crate::format::{counted, micros, short, time, visible, words};
+use crate::format::{counted, micros, name, short, time, visible};
 use crate::live::Live;
 use crate::pages::approvals::words::approver;
+use crate::server;
 use crate::session::Sessions;
 use crate::url::{self, encoded};
+use crate::wording;
+use api::{Action, ActionRecords, Explained, Permission, PersonsAnswer, Standing};
 
 /// The opened action. It stays the same element while one action after the other is looked at.
 #[component]
 pub fn Drawer(
     /// The list, which may have the action already.
     feed: Feed,
-    /// What the URL says.
+    /// The state in the URL.
     query: Memo<Query>,
     /// Goes elsewhere.
     go: Go,
@@ -59,7 +62,7 @@ pub fn Drawer(
     let action = Resource::<Arc<Action>>::new();
     let load = move || {
         let Some(id) = id.get_untracked() else { return };
-        action.load(async move { api::get(&format!("/v1/actions/{}", encoded(&id))).await.map(Arc::new) });
+        action.load(async move { server::get(&format!("/v1/actions/{}", encoded(&id))).await.map(Arc::new) });
     };
     Effect::new(move |_| {
         let Some(id) = id.get() else { return };
@@ -92,27 +95,28 @@ pub fn Drawer(
             {move || match there.get() {
                 Some(id) => view! { <Everything id action /> }.into_any(),
                 None if action.failure().is_some() => ().into_any(),
-                None => view! { <p class="loading" role="status">"loading …"</p> }.into_any(),
+                None => view! { <p class="loading" role="status">"Loading …"</p> }.into_any(),
             }}
         </aside>
     }
 }
 
-/// All of an action. What cannot change is made once; the rest is made anew when something is recorded of the action.
+/// All of an action. Constant parts are rendered once; the rest is rendered again after each record of the action.
 #[component]
 fn Everything(id: String, action: Resource<Arc<Action>>) -> impl IntoView {
     let sessions = Sessions::here();
-    let version =
-        Memo::new(move |_| action.with(|action| action.map(|action| action.receipt.record_hash.clone())));
+    let version = Memo::new(move |_| {
+        action.with(|action| action.map(|action| action.standing.receipt.record_hash.clone()))
+    });
     let now = move |part: fn(&Action) -> AnyView| {
         move || {
-            // Only reading a memo makes it follow what it is made of.
+            // Only reading a memo makes it follow its sources.
             _ = version.get();
             action.get_untracked().map(|action| part(&action))
         }
     };
     let once = |part: fn(&Action) -> AnyView| action.get_untracked().map(|action| part(&action));
-    let sees_all = untrack(|| sessions.may("see_all"));
+    let sees_all = untrack(|| sessions.may(Permission::SeeAll));
     view! {
         {now(standing)}
         {once(taking)}
@@ -137,28 +141,30 @@ fn Everything(id: String, action: Resource<Arc<Action>>) -> impl IntoView {
 }
 
 fn standing(action: &Action) -> AnyView {
-    let pending = (action.status == Status::PendingApproval).then(|| {
+    let pending = (action.standing.status == Status::PendingApproval).then(|| {
         let to = format!("/approvals?id={}", encoded(&action.id));
-        let until = action.expires_at.clone();
-        let until = until.map(|at| view! { " It can be answered until " <time datetime=at.clone()>{time(&at)}</time> "." });
-        view! { <p class="notice warning"><Link to>"answer it on the page of approvals"</Link> "." {until}</p> }
+        let until = action.standing.expires_at.clone();
+        let until = until.map(
+            |at| view! { " It can be answered until " <time datetime=at.clone()>{time(&at)}</time> "." },
+        );
+        view! { <p class="notice warning"><Link to>"Answer it under Approvals"</Link> "." {until}</p> }
     });
-    let start = action.start_by.clone().map(|at| {
+    let start = action.standing.start_by.clone().map(|at| {
         view! { <p class="help">"It may start until " <time datetime=at.clone()>{time(&at)}</time> "."</p> }
     });
-    let contradicted = action.contradicted.then(|| {
+    let contradicted = action.standing.contradicted.then(|| {
         view! {
             <p class="notice error">
-                "The wrapper that recorded this action decided otherwise. The decision shown is this server's own, and \
-                 nothing that the wrapper says of the action counts."
+                "The wrapper that recorded this action decided otherwise. The decision shown is the server's own; the \
+                 wrapper's does not count."
             </p>
         }
     });
     view! {
         <p class="row">
-            <OutcomeBadge outcome=action.outcome />
-            <StatusBadge status=action.status />
-            <RiskMeter level=action.risk_level score=action.risk_score />
+            <OutcomeBadge outcome=action.decision.outcome />
+            <StatusBadge status=action.standing.status reason_code=action.decision.reason_code />
+            <RiskMeter level=action.decision.risk_level score=action.decision.risk_score />
         </p>
         {contradicted}
         {pending}
@@ -167,15 +173,15 @@ fn standing(action: &Action) -> AnyView {
     .into_any()
 }
 
-/// What can be taken along.
+/// The parts to copy or export.
 fn taking(action: &Action) -> AnyView {
     let origin = window().location().origin().unwrap_or_default();
     let link = format!("{origin}{}", url::of(&Query::default().opening(Some(action.id.clone())).path()));
     view! {
         <p class="row">
-            <CopyButton text=curl(&origin, action) label="copy as curl" />
-            <CopyButton text=link label="copy link" />
-            <CopyButton text=action.id.clone() label="copy id" />
+            <CopyButton text=curl(&origin, action) label="Copy as curl" />
+            <CopyButton text=link label="Copy link" />
+            <CopyButton text=action.id.clone() label="Copy id" />
         </p>
     }
     .into_any()
@@ -184,42 +190,45 @@ fn taking(action: &Action) -> AnyView {
 fn facts(action: &Action) -> AnyView {
     let only = |key: &'static str, value: &str| Query::default().with(key, value).path();
     let at = |rfc3339: &String| view! { <time class="number" datetime=rfc3339.clone() title=rfc3339.clone()>{time(rfc3339)}</time> };
-    let rule = match action.rule.clone() {
+    let rule = match action.decision.rule.clone() {
         Some(rule) => view! { <RuleLink rule /> }.into_any(),
-        None => view! { <span class="muted">"none"</span> }.into_any(),
+        None => view! { <span class="muted">"None"</span> }.into_any(),
     };
-    let (agent, tool) = (visible(&action.agent_id), visible(&action.tool));
-    let needs = action.approval.as_ref().map(|approval| {
+    let (agent, tool) = (name(&action.agent_id), name(&action.tool));
+    let needs = action.decision.approval.as_ref().map(|approval| {
         let each: Vec<_> = approval.requires.iter().map(quorum).collect();
-        view! { <dt>"needs"</dt> <dd>{each.join(", and ")}</dd> }
+        view! { <dt>"Needs"</dt> <dd>{each.join(", and ")}</dd> }
     });
-    let risk_rules = (!action.risk_rules.is_empty())
-        .then(|| view! { <dt>"risk rules"</dt> <dd><bdi>{action.risk_rules.join(", ")}</bdi></dd> });
-    let error =
-        action.error.clone().map(|error| view! { <dt>"error"</dt> <dd dir="auto">{visible(&error)}</dd> });
+    let risk_rules = (!action.decision.risk_rules.is_empty())
+        .then(|| view! { <dt>"Risk rules"</dt> <dd><bdi>{action.decision.risk_rules.join(", ")}</bdi></dd> });
+    let error = action
+        .standing
+        .error
+        .clone()
+        .map(|error| view! { <dt>"Error"</dt> <dd dir="auto">{visible(&error)}</dd> });
     view! {
         <dl class="facts">
-            <dt>"agent"</dt>
+            <dt>"Agent"</dt>
             <dd><Link to=only("agent_id", &action.agent_id)><bdi>{agent}</bdi></Link></dd>
-            <dt>"tool"</dt>
+            <dt>"Tool"</dt>
             <dd><Link to=only("tool", &action.tool)><bdi>{tool}</bdi></Link></dd>
-            <dt>"operation"</dt>
-            <dd><bdi>{visible(&action.operation)}</bdi></dd>
-            <dt>"decision"</dt>
-            <dd>{words(action.outcome.effect().as_str())} " " <code class="muted">{action.reason_code.as_str()}</code></dd>
-            <dt>"reason"</dt>
-            <dd dir="auto">{visible(&action.reason)}</dd>
-            <dt>"rule"</dt>
+            <dt>"Operation"</dt>
+            <dd><bdi>{name(&action.operation)}</bdi></dd>
+            <dt>"Decision"</dt>
+            <dd>{wording::reason(action.decision.reason_code)} " " <code class="muted">{action.decision.reason_code.as_str()}</code></dd>
+            <dt>"Reason"</dt>
+            <dd dir="auto">{visible(&action.decision.reason)}</dd>
+            <dt>"Rule"</dt>
             <dd>{rule}</dd>
             {needs}
             {risk_rules}
             {error}
-            <dt>"decided in"</dt>
-            <dd class="number">{micros(action.duration_us)}</dd>
-            <dt>"came"</dt>
-            <dd>{at(&action.created_at)}</dd>
-            <dt>"last changed"</dt>
-            <dd>{at(&action.updated_at)}</dd>
+            <dt>"Decided in"</dt>
+            <dd class="number">{micros(action.standing.duration_us)}</dd>
+            <dt>"Proposed"</dt>
+            <dd>{at(&action.standing.created_at)}</dd>
+            <dt>"Last changed"</dt>
+            <dd>{at(&action.standing.updated_at)}</dd>
         </dl>
     }
     .into_any()
@@ -243,7 +252,7 @@ fn proposed(action: &Action) -> AnyView {
         <section aria-label="arguments">
             <h3>"Arguments"</h3>
             <Json text=action.params.get() label="arguments" />
-            <CopyButton text=action.params.get().to_owned() label="copy arguments" />
+            <CopyButton text=action.params.get().to_owned() label="Copy arguments" />
             {context}
         </section>
     }
@@ -262,16 +271,16 @@ fn result(action: &Action) -> AnyView {
 }
 
 fn approvals(action: &Action) -> AnyView {
-    if action.approvals.is_empty() {
+    if action.standing.approvals.is_empty() {
         return ().into_any();
     }
-    let one = |approval: &Approval| {
+    let one = |approval: &PersonsAnswer| {
         let who = approver(approval);
-        let Approval { roles, approve, reason, at, .. } = approval.clone();
+        let PersonsAnswer { roles, approve, reason, at, .. } = approval.clone();
         let roles = (!roles.is_empty()).then(|| format!(" ({})", roles.join(", ")));
         view! {
             <li>
-                <span class=if approve { "badge ok" } else { "badge error" }>{if approve { "✓ approved" } else { "✕ rejected" }}</span>
+                <span class=if approve { "badge ok" } else { "badge error" }>{if approve { "✓ Approved" } else { "✕ Rejected" }}</span>
                 " "
                 <bdi>{who}</bdi>
                 {roles}
@@ -284,21 +293,21 @@ fn approvals(action: &Action) -> AnyView {
     view! {
         <section aria-label="approvals">
             <h3>"Approvals"</h3>
-            <ul class="traces">{action.approvals.iter().map(one).collect_view()}</ul>
+            <ul class="traces">{action.standing.approvals.iter().map(one).collect_view()}</ul>
         </section>
     }
     .into_any()
 }
 
 fn shadows(action: &Action) -> AnyView {
-    if action.shadow.is_empty() {
+    if action.decision.shadow.is_empty() {
         return ().into_any();
     }
     let one = |opinion: &ShadowOpinion| {
         let ShadowOpinion { outcome, policy, reason_code, rule, .. } = opinion.clone();
         let said = match outcome {
             Some(outcome) => view! { <OutcomeBadge outcome /> }.into_any(),
-            None => view! { <span class="muted">"no opinion"</span> }.into_any(),
+            None => view! { <span class="muted">"No opinion"</span> }.into_any(),
         };
         let rule = rule.map(|rule| view! { " " <RuleLink rule /> });
         view! {
@@ -311,33 +320,34 @@ fn shadows(action: &Action) -> AnyView {
     view! {
         <section aria-label="shadow files">
             <h3>"Shadow files"</h3>
-            <p class="help">"What they would have said. They have no part in the outcome."</p>
-            <ul class="traces">{action.shadow.iter().map(one).collect_view()}</ul>
+            <p class="help">"Their opinions have no part in the outcome."</p>
+            <ul class="traces">{action.decision.shadow.iter().map(one).collect_view()}</ul>
         </section>
     }
     .into_any()
 }
 
 fn hashes(action: &Action) -> AnyView {
-    let Action { request_hash, policy_hash, provenance_id, receipt, policy_version, runtime_version, .. } =
-        action.clone();
+    let Action { decision, standing, .. } = action.clone();
+    let Decision { request_hash, policy_hash, provenance_id, runtime_version, .. } = decision;
+    let Standing { receipt, policy_version, .. } = standing;
     let request = match request_hash {
         Some(hash) => view! { <Hash value=hash /> }.into_any(),
-        None => view! { <span class="muted">"none: the action could not be read"</span> }.into_any(),
+        None => view! { <span class="muted">"None: the action could not be read"</span> }.into_any(),
     };
     view! {
         <section aria-label="hashes">
             <h3>"Hashes"</h3>
             <dl class="facts">
-                <dt>"request"</dt>
+                <dt>"Request"</dt>
                 <dd>{request}</dd>
-                <dt>"policies"</dt>
+                <dt>"Policies"</dt>
                 <dd><Hash value=policy_hash /> " version " {policy_version}</dd>
-                <dt>"provenance"</dt>
+                <dt>"Provenance"</dt>
                 <dd><Hash value=provenance_id /></dd>
-                <dt>"engine rules"</dt>
+                <dt>"Engine rules"</dt>
                 <dd>"version " {runtime_version}</dd>
-                <dt>"receipt"</dt>
+                <dt>"Receipt"</dt>
                 <dd><code>{receipt.stream} ":" {receipt.seq}</code> " " <Hash value=receipt.record_hash /></dd>
             </dl>
         </section>
@@ -346,12 +356,12 @@ fn hashes(action: &Action) -> AnyView {
 }
 
 #[component]
-fn Why(id: String, version: Memo<Option<String>>) -> impl IntoView {
+fn Why(id: String, version: Memo<Option<RecordHash>>) -> impl IntoView {
     let explained = Resource::<Explained>::new();
     Effect::new(move |_| {
         _ = version.get();
         let path = format!("/v1/actions/{}/explain", encoded(&id));
-        explained.load(async move { api::get(&path).await });
+        explained.load(async move { server::get(&path).await });
     });
     view! {
         <section aria-label="explanation">
@@ -362,14 +372,14 @@ fn Why(id: String, version: Memo<Option<String>>) -> impl IntoView {
 }
 
 #[component]
-fn History(id: String, action: Resource<Arc<Action>>, version: Memo<Option<String>>) -> impl IntoView {
-    let events = Resource::<Events>::new();
+fn History(id: String, action: Resource<Arc<Action>>, version: Memo<Option<RecordHash>>) -> impl IntoView {
+    let events = Resource::<ActionRecords>::new();
     Effect::new(move |_| {
         _ = version.get();
         let path = format!("/v1/actions/{}/events", encoded(&id));
-        events.load(async move { api::get(&path).await });
+        events.load(async move { server::get(&path).await });
     });
-    let receipt = move || action.get_untracked().map(|action| action.receipt.clone());
+    let receipt = move || action.get_untracked().map(|action| action.standing.receipt.clone());
     view! {
         <section aria-label="records">
             <h3>"Records"</h3>

@@ -1,7 +1,7 @@
 //! The list as it is fetched and kept up to date.
 //!
-//! New actions come in by themselves only where nobody is reading: on the first page, at its top, with no row chosen.
-//! Elsewhere they are counted, and the rows that are shown change in place.
+//! New actions appear by themselves only where they cannot disturb a reader: on the first page, at its top, with no row
+//! chosen. Elsewhere they are counted, and the visible rows change in place.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
@@ -12,18 +12,18 @@ use leptos::prelude::*;
 
 use super::query::Query;
 use super::rows::Page;
-use crate::api::types::{Action, Actions};
-use crate::api::{self, Failure};
 use crate::components::Resource;
 use crate::format::now_ms;
 use crate::live::Live;
+use crate::server::{self, Failure};
 use crate::url::encoded;
+use api::{Action, ActionPage};
 
 /// How many rows are fetched one by one in a go.
 const ROWS_AT_ONCE: usize = 16;
 /// The least time between two refreshes; a server that takes long is asked less often.
 const REST_MS: f64 = 300.0;
-/// Further down than this, somebody reads.
+/// Further down than this, a person is reading.
 const TOP_PX: f64 = 4.0;
 
 /// The list of the page.
@@ -33,9 +33,9 @@ pub struct Feed {
     pub page: Resource<Page>,
     /// Which list it is; the opened action is not part of it.
     pub list: Memo<Query>,
-    /// Whether somebody wants it to stand still.
+    /// Whether the user wants it to stop.
     pub paused: RwSignal<bool>,
-    /// The row that somebody has come to.
+    /// The row with the focus.
     pub selected: RwSignal<Option<String>>,
     /// How many have come in that are not shown, and in which list.
     news: RwSignal<(Query, u64)>,
@@ -97,11 +97,11 @@ impl Feed {
         self.page.load(self.fetch(list, false));
     }
 
-    /// Fetches the list. Where `by_itself`, and somebody has come to read meanwhile, the rows stay those they are.
+    /// Fetches the list. If it was `by_itself`, and a person has begun to read in the meantime, the rows stay.
     async fn fetch(self, list: Query, by_itself: bool) -> Result<Page, Failure> {
         let inner = self.inner.try_with_value(Rc::clone);
         let before = inner.as_ref().map(|inner| inner.changed.take()).unwrap_or_default();
-        let answer: Result<Actions, _> = api::get(&list.request(now_ms())).await;
+        let answer: Result<ActionPage, _> = server::get(&list.request(now_ms())).await;
         let shown = self.page.get_untracked().unwrap_or_default();
         let is_kept = by_itself && self.is_held();
         if let Some(inner) = inner.filter(|_| answer.is_err() || is_kept) {
@@ -120,7 +120,7 @@ impl Feed {
         Ok(page)
     }
 
-    /// Whether somebody reads what is shown, so that it must not move. Nobody does once the page is gone.
+    /// Whether a person is reading, so that nothing must move. False once the page is gone.
     fn is_held(self) -> bool {
         let scrolled = window().scroll_y().unwrap_or_default() > TOP_PX;
         scrolled
@@ -162,7 +162,7 @@ impl Feed {
         let changed: Vec<_> = inner.changed.borrow().iter().take(ROWS_AT_ONCE).cloned().collect();
         for row in page.rows.iter().filter(|row| changed.contains(&row.id)) {
             inner.changed.borrow_mut().remove(&row.id);
-            match api::get::<Action>(&format!("/v1/actions/{}", encoded(&row.id))).await {
+            match server::get::<Action>(&format!("/v1/actions/{}", encoded(&row.id))).await {
                 Ok(action) => row.refresh(action),
                 Err(_) => _ = inner.changed.borrow_mut().insert(row.id.clone()),
             }
@@ -178,7 +178,7 @@ impl Feed {
 
     async fn count_news(self, inner: &Inner, list: Query) -> Result<(), Failure> {
         let total = async |since: Option<&str>| {
-            let answer: Actions = api::get(&list.request_since(since, now_ms())).await?;
+            let answer: ActionPage = server::get(&list.request_since(since, now_ms())).await?;
             Ok::<_, Failure>(Page::merged(list.clone(), answer, &[]))
         };
         let known =
@@ -189,7 +189,7 @@ impl Feed {
                 let since = total(at.as_deref()).await?.total;
                 _ = self.news.try_set((list, since.saturating_sub(together.unwrap_or(0))));
             }
-            // The first page was never shown; what is new is counted from here on.
+            // The first page was never shown; new actions are counted from here on.
             None => {
                 let newest = match total(None).await?.newest() {
                     Some((at, _)) => Some((at.clone(), total(Some(&at)).await?.total)),

@@ -19,13 +19,13 @@ use crate::components::Dialog;
 const KEPT: &str = "faramesh-single-keys";
 
 const HELP: [(&[&str], &str); 7] = [
-    (&["j", "↓"], "the next action"),
-    (&["k", "↑"], "the action before"),
-    (&["Enter"], "open it"),
-    (&["Escape"], "close it; once more to let go of the row, so that new actions come in again"),
-    (&["/"], "search"),
-    (&["n", "p"], "older and newer page"),
-    (&["?"], "these keys"),
+    (&["j", "↓"], "Next action"),
+    (&["k", "↑"], "Previous action"),
+    (&["Enter"], "Open it"),
+    (&["Escape"], "Close it; press again to let go of the row, so that new actions appear again"),
+    (&["/"], "Search"),
+    (&["n", "p"], "Older and newer page"),
+    (&["?"], "This list"),
 ];
 
 /// Opens the help.
@@ -35,8 +35,8 @@ pub fn KeysButton(
     help: RwSignal<bool>,
 ) -> impl IntoView {
     view! {
-        <button type="button" class="quiet" on:click=move |_| help.set(true)>
-            "keys"
+        <button type="button" class="quiet keys" aria-keyshortcuts="?" on:click=move |_| help.set(true)>
+            "Keyboard " <kbd>"?"</kbd>
         </button>
     }
 }
@@ -46,7 +46,7 @@ pub fn KeysButton(
 pub fn Keys(
     /// The list.
     feed: Feed,
-    /// What the URL says.
+    /// The state in the URL.
     query: Memo<Query>,
     /// Goes elsewhere.
     go: Go,
@@ -147,7 +147,7 @@ pub fn Keys(
         _ = Kept::set(KEPT, chosen);
     };
     view! {
-        <Dialog open=help title="Keys">
+        <Dialog open=help title="Keyboard">
             <dl class="facts">
                 {HELP
                     .into_iter()
@@ -162,7 +162,7 @@ pub fn Keys(
             </dl>
             <label class="row">
                 <input type="checkbox" prop:checked=single on:change=choose />
-                "use keys that are a single character"
+                "Use keys that are a single character"
             </label>
         </Dialog>
     }

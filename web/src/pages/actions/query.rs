@@ -1,6 +1,6 @@
-//! What the page of actions shows, as its URL says it: filters, the place in the list, and the opened action.
+//! The state of the page of actions, as in its URL: filters, the position in the list, and the opened action.
 //!
-//! A value that the server would not understand is passed on, so that the server's answer says what is wrong with it.
+//! A value that the server would not understand is passed on, so that the server's answer reports the fault.
 
 use std::collections::BTreeMap;
 
@@ -8,9 +8,10 @@ use crate::format::parse_time;
 use crate::url::encoded;
 
 /// The filters, by their names in the URL and in the API.
-pub const FILTERS: [&str; 12] = [
+pub const FILTERS: [&str; 13] = [
     "status",
     "outcome",
+    "first_outcome",
     "risk_level",
     "agent_id",
     "tool",
@@ -24,18 +25,18 @@ pub const FILTERS: [&str; 12] = [
 ];
 /// How many actions a page may have.
 pub const PAGE_SIZES: [u32; 4] = [25, 50, 100, 200];
-/// How many it has unless somebody chose.
+/// The default number of rows.
 pub const PAGE_SIZE: u32 = 50;
 /// Times that are always so long ago: the word in the URL, what people read, and milliseconds.
 pub const PRESETS: [(&str, &str, f64); 5] = [
-    ("15m", "last 15 minutes", 900_000.0),
-    ("1h", "last hour", 3_600_000.0),
-    ("24h", "last 24 hours", 86_400_000.0),
-    ("7d", "last 7 days", 604_800_000.0),
-    ("30d", "last 30 days", 2_592_000_000.0),
+    ("15m", "Last 15 minutes", 900_000.0),
+    ("1h", "Last hour", 3_600_000.0),
+    ("24h", "Last 24 hours", 86_400_000.0),
+    ("7d", "Last 7 days", 604_800_000.0),
+    ("30d", "Last 30 days", 2_592_000_000.0),
 ];
 
-/// What the URL says.
+/// The state in the URL.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Query {
     filters: BTreeMap<&'static str, String>,
@@ -188,7 +189,7 @@ pub fn to_field(rfc3339: &str) -> String {
     )
 }
 
-/// What a field for times has, as a time of the URL; empty when it is no time.
+/// The content of a time field, as a time for the URL; empty if it is not a time.
 pub fn from_field(field: &str) -> String {
     match parse_time(field) {
         // Without a time zone it is read as one of the browser's.

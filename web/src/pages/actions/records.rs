@@ -1,7 +1,7 @@
 //! The records of an action, each checked here: its hash is computed anew from its bytes.
 //!
-//! That a record stands in an unbroken chain is for the page about the audit; this says whether a record is what its own
-//! hash says, and whether it is the one that a receipt names.
+//! The audit page checks that a record is in an unbroken chain; this checks that a record matches its own hash, and that
+//! it is the one that a receipt names.
 
 use engine::chain::Verifier;
 use engine::hash::{RecordHash, RequestHash};
@@ -10,11 +10,11 @@ use leptos::prelude::*;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::api::types::{Events, Receipt};
 use crate::components::{Hash, Json};
 use crate::format::{time, visible, words};
+use api::{ActionRecords, Receipt};
 
-/// What every record says, as far as it is shown beside its JSON.
+/// The members of every record that are shown in addition to its JSON.
 #[derive(Debug, Clone, Deserialize)]
 struct Told {
     stream: String,
@@ -40,13 +40,13 @@ struct Decided {
 /// Whether a record is what its hash says.
 ///
 /// # Errors
-/// What is wrong with it, as a sentence.
+/// The fault in it, as a sentence.
 pub fn check(record: &str) -> Result<(), String> {
     let told: Told =
         serde_json::from_str(record).map_err(|error| format!("the record cannot be read: {error}"))?;
     let record_hash: RecordHash =
         told.prev_hash.parse().map_err(|_| "the record has no valid `prev_hash`".to_owned())?;
-    // Where it stands is taken from the record itself, so only the record itself is checked.
+    // Its position is taken from the record itself, so only the record itself is checked.
     let before = Head { stream: told.stream, size: told.seq, record_hash };
     Verifier::behind(before).next(record.as_bytes()).map_err(|found| found.message)?;
     let request_hash = told.decision.and_then(|decision| decision.request_hash);
@@ -62,7 +62,7 @@ pub fn check(record: &str) -> Result<(), String> {
 #[component]
 pub fn Records(
     /// The records.
-    events: Events,
+    events: ActionRecords,
     /// What the server says is the last one.
     receipt: Receipt,
 ) -> impl IntoView {
@@ -73,8 +73,8 @@ pub fn Records(
         view! {
             <p class="notice ok">
                 {match total {
-                    1 => "✓ the record was hashed here and is what its hash says".to_owned(),
-                    _ => format!("✓ all {total} records were hashed here and are what their hashes say"),
+                    1 => "✓ the record was hashed here and matches its hash".to_owned(),
+                    _ => format!("✓ all {total} records were hashed here and match their hashes"),
                 }}
             </p>
         }
@@ -82,7 +82,7 @@ pub fn Records(
     } else {
         view! {
             <p class="notice error" role="alert">
-                {format!("✕ {wrong} of {total} records are not what their hashes say")}
+                {format!("✕ {wrong} of {total} records do not match their hashes")}
             </p>
         }
         .into_any()
@@ -97,17 +97,18 @@ pub fn Records(
 
 fn one(record: &RawValue, checked: Result<(), String>, receipt: &Receipt) -> AnyView {
     let verdict = match checked {
-        Ok(()) => view! { <span class="badge ok">"✓ hash verified"</span> }.into_any(),
+        Ok(()) => view! { <span class="badge ok">"✓ Hash verified"</span> }.into_any(),
         Err(why) => {
-            view! { <span class="badge error">"✕ not verified"</span> " " <span>{why}</span> }.into_any()
+            view! { <span class="badge error">"✕ Not verified"</span> " " <span>{why}</span> }.into_any()
         }
     };
     let json = record.get().to_owned();
     let Ok(told) = serde_json::from_str::<Told>(record.get()) else {
         return view! { <li>{verdict} <Json text=json label="record" /></li> }.into_any();
     };
-    let is_receipt =
-        told.record_hash == receipt.record_hash && told.seq == receipt.seq && told.stream == receipt.stream;
+    let is_receipt = told.record_hash == receipt.record_hash.to_hex()
+        && told.seq == receipt.seq
+        && told.stream == receipt.stream;
     // The server has checked nothing of what a local stream says of people.
     let claimed = told.stream.starts_with("local-").then(|| {
         let stream = visible(&told.stream);
@@ -120,18 +121,18 @@ fn one(record: &RawValue, checked: Result<(), String>, receipt: &Receipt) -> Any
                 <time class="number" datetime=told.at.clone() title=told.at.clone()>{time(&told.at)}</time>
                 {told.principal.map(|who| view! { <span class="muted">"by " <bdi>{visible(&who)}</bdi>{claimed}</span> })}
                 {verdict}
-                {is_receipt.then(|| view! { <span class="badge info">"the receipt names this one"</span> })}
+                {is_receipt.then(|| view! { <span class="badge info">"Named by the receipt"</span> })}
             </p>
             <dl class="facts">
-                <dt>"stream and place"</dt>
+                <dt>"Stream and place"</dt>
                 <dd><code>{told.stream} ":" {told.seq}</code></dd>
-                <dt>"record hash"</dt>
+                <dt>"Record hash"</dt>
                 <dd><Hash value=told.record_hash /></dd>
-                <dt>"hash before"</dt>
+                <dt>"Previous hash"</dt>
                 <dd><Hash value=told.prev_hash /></dd>
             </dl>
             <details>
-                <summary>"the whole record"</summary>
+                <summary>"The whole record"</summary>
                 <Json text=json label="record" />
             </details>
         </li>

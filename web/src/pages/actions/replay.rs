@@ -1,14 +1,13 @@
 //! Deciding an action again, at the server, and comparing.
 
 use leptos::prelude::*;
-use serde_json::json;
 
-use crate::api::types::{Replay, ReplayedPass};
-use crate::api::{self, Failure};
 use crate::components::{FailureView, Hash, Json};
 use crate::format::words;
+use crate::server::{self, Failure};
 use crate::session::Sessions;
 use crate::url::encoded;
+use api::{Empty, Replay, ReplayedPass};
 
 /// A button that decides again, and what came of it.
 #[component]
@@ -26,7 +25,7 @@ pub fn ReplayPart(
         asking.set(true);
         let path = format!("/v1/actions/{}/replay", encoded(&id));
         leptos::task::spawn_local(async move {
-            let got = api::post::<Replay>(sessions, &path, &json!({})).await;
+            let got = server::post::<Replay>(sessions, &path, &Empty {}).await;
             _ = answer.try_set(Some(got));
             _ = asking.try_set(false);
         });
@@ -36,7 +35,7 @@ pub fn ReplayPart(
             "The server decides it once more from what was recorded: the same action, policies, state and engine."
         </p>
         <button type="button" class="quiet" aria-disabled=move || asking.get().to_string() on:click=replay>
-            {move || if asking.get() { "replaying …" } else { "replay" }}
+            {move || if asking.get() { "Replaying …" } else { "Replay" }}
         </button>
         <div aria-live="polite">
             {move || match answer.get() {
@@ -87,7 +86,7 @@ fn pass(pass: ReplayedPass) -> impl IntoView {
     view! {
         <li>
             <p>
-                {if pass.matches { "✓ same" } else { "✕ differs" }} ": " {words(&pass.kind)} " " <code>{pass.stream} ":" {pass.seq}</code>
+                {if pass.matches { "✓ same" } else { "✕ differs" }} ": " {words(pass.kind.as_str())} " " <code>{pass.stream} ":" {pass.seq}</code>
                 ", decided by " {engine} " " <Hash value=pass.engine_hash /> " under the policies " <Hash value=pass.policy_hash />
             </p>
             {differences}

@@ -6,14 +6,14 @@ use std::sync::Arc;
 use leptos::prelude::*;
 
 use super::query::Query;
-use crate::api::types::{Action, Actions};
+use api::{Action, ActionPage};
 
 /// An action in the list.
 #[derive(Debug, Clone)]
 pub struct Row {
     /// Its id.
     pub id: String,
-    /// The action as it stands.
+    /// The action in its current state.
     pub action: ArcRwSignal<Arc<Action>>,
 }
 
@@ -23,12 +23,12 @@ impl Row {
         Row { id: action.id.clone(), action: ArcRwSignal::new(Arc::new(action)) }
     }
 
-    /// Shows what is known of the action by now.
+    /// Shows the latest known state of the action.
     pub fn refresh(&self, action: Action) {
-        // Whatever changes an action is recorded, so the last record tells versions apart. Between two answers that
-        // were on their way at the same time, the later record wins.
+        // Every change of an action is recorded, so the last record tells versions apart. Of two answers that were on
+        // their way at the same time, the later record wins.
         let is_newer = self.action.with_untracked(|shown| {
-            let (shown, now) = (&shown.receipt, &action.receipt);
+            let (shown, now) = (&shown.standing.receipt, &action.standing.receipt);
             shown.record_hash != now.record_hash && (shown.stream != now.stream || shown.seq < now.seq)
         });
         if is_newer {
@@ -52,7 +52,7 @@ pub struct Page {
 
 impl Page {
     /// What the server answered, with the rows that are shown already.
-    pub fn merged(list: Query, answer: Actions, shown: &[Row]) -> Self {
+    pub fn merged(list: Query, answer: ActionPage, shown: &[Row]) -> Self {
         let shown: HashMap<&str, &Row> = shown.iter().map(|row| (row.id.as_str(), row)).collect();
         let row = |action: Action| match shown.get(action.id.as_str()) {
             Some(row) => {
@@ -71,7 +71,7 @@ impl Page {
 
     /// When the newest action came, and how many came in that very millisecond.
     pub fn newest(&self) -> Option<(String, u64)> {
-        let at = |row: &Row| row.action.with_untracked(|action| action.created_at.clone());
+        let at = |row: &Row| row.action.with_untracked(|action| action.standing.created_at.clone());
         let newest = at(self.rows.first()?);
         let together = self.rows.iter().take_while(|row| at(row) == newest).count();
         Some((newest, together.try_into().unwrap_or(u64::MAX)))

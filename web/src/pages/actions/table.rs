@@ -6,11 +6,12 @@ use super::Go;
 use super::feed::Feed;
 use super::query::Query;
 use super::rows::Row;
-use crate::api::types::Action;
-use crate::components::{OutcomeBadge, RiskMeter, StatusBadge};
-use crate::format::{arguments, micros, time, visible, words};
+use crate::components::{Isolated, OutcomeBadge, RiskMeter, StatusBadge};
+use crate::format::{arguments, micros, name, row_time, visible};
 use crate::pages::approvals::words::approver;
 use crate::url;
+use crate::wording;
+use api::Action;
 
 /// The `id` of the link of a row.
 pub fn link_id(action_id: &str) -> String {
@@ -22,7 +23,7 @@ pub fn link_id(action_id: &str) -> String {
 pub fn ActionTable(
     /// The list.
     feed: Feed,
-    /// What the URL says.
+    /// The state in the URL.
     query: Memo<Query>,
     /// Goes elsewhere.
     go: Go,
@@ -36,7 +37,7 @@ pub fn ActionTable(
             ids(old) != ids(new)
         },
     );
-    // One row can be reached with the tab key: the one somebody has come to, or else the first.
+    // One row can be reached with the tab key: the focused one, or else the first.
     let stop = Memo::new(move |_| {
         let selected = feed.selected.get();
         rows.with(|rows| {
@@ -49,15 +50,15 @@ pub fn ActionTable(
         <table class="actions" role="table" aria-label="actions">
             <thead role="rowgroup">
                 <tr role="row">
-                    <th role="columnheader" scope="col">"outcome"</th>
-                    <th role="columnheader" scope="col">"status"</th>
-                    <th role="columnheader" scope="col">"agent"</th>
-                    <th role="columnheader" scope="col">"tool"</th>
-                    <th role="columnheader" scope="col">"arguments"</th>
-                    <th role="columnheader" scope="col">"rule"</th>
-                    <th role="columnheader" scope="col">"risk"</th>
-                    <th role="columnheader" scope="col">"duration"</th>
-                    <th role="columnheader" scope="col">"time"</th>
+                    <th role="columnheader" scope="col">"Outcome"</th>
+                    <th role="columnheader" scope="col">"Status"</th>
+                    <th role="columnheader" scope="col">"Agent"</th>
+                    <th role="columnheader" scope="col">"Tool"</th>
+                    <th role="columnheader" scope="col">"Arguments"</th>
+                    <th role="columnheader" scope="col">"Rule"</th>
+                    <th role="columnheader" scope="col">"Risk"</th>
+                    <th role="columnheader" scope="col">"Duration"</th>
+                    <th role="columnheader" scope="col">"Time"</th>
                 </tr>
             </thead>
             <tbody role="rowgroup">
@@ -88,7 +89,7 @@ fn ActionRow(row: Row, feed: Feed, query: Memo<Query>, go: Go, stop: Memo<Option
         open();
     };
     let on_row = move |_| {
-        // Somebody who marks text does not want to leave it.
+        // A user who selects text does not want to leave it.
         let marked = window().get_selection().ok().flatten().is_some_and(|marked| !marked.is_collapsed());
         if !marked {
             open();
@@ -104,11 +105,11 @@ fn ActionRow(row: Row, feed: Feed, query: Memo<Query>, go: Go, stop: Memo<Option
             </td>
         }
     };
-    let name = {
+    let label = {
         let action = action.clone();
         move || {
-            let Action { outcome, tool, agent_id, .. } = &*action.get();
-            format!("{} {tool}, {agent_id}", outcome.as_str())
+            let Action { decision, tool, agent_id, .. } = &*action.get();
+            format!("{} {}, {}", wording::outcome(decision.outcome), name(tool), name(agent_id))
         }
     };
     let outcome = action.clone();
@@ -117,53 +118,53 @@ fn ActionRow(row: Row, feed: Feed, query: Memo<Query>, go: Go, stop: Memo<Option
             id=link_id(&id.get_value())
             class="row-link"
             href=href
-            aria-label=name
+            aria-label=label
             aria-current=move || is_open.get().then_some("true")
             tabindex=move || if is_stop.get() { "0" } else { "-1" }
             on:click=on_link
             on:focus=move |_| feed.selected.set(Some(id.get_value()))
         >
-            {move || view! { <OutcomeBadge outcome=outcome.get().outcome /> }}
+            {move || view! { <OutcomeBadge outcome=outcome.get().decision.outcome /> }}
         </a>
     };
     view! {
         <tr role="row" class:open=is_open class:selected=is_selected on:click=on_row>
             <td role="cell" class="cell-outcome">{link}</td>
-            {cell("status", "cell-status", |action| {
+            {cell("Status", "cell-status", |action| {
                 let contradicted =
-                    action.contradicted.then(|| view! { " " <span class="badge error">"! contradicted"</span> });
-                view! { <StatusBadge status=action.status /> {contradicted} {answered(action)} }.into_any()
+                    action.standing.contradicted.then(|| view! { " " <span class="badge error">"! contradicted"</span> });
+                view! { <StatusBadge status=action.standing.status reason_code=action.decision.reason_code /> {contradicted} {answered(action)} }.into_any()
             })}
-            {cell("agent", "cell-agent", |action| clipped(&action.agent_id))}
+            {cell("Agent", "cell-agent", |action| clipped(&action.agent_id))}
             {cell(
-                "tool",
+                "Tool",
                 "cell-tool",
                 |action| {
                     let operation = (action.operation != "call").then(|| {
-                        view! { " " <bdi class="muted">{visible(&action.operation)}</bdi> }
+                        view! { " " <bdi class="muted">{name(&action.operation)}</bdi> }
                     });
-                    view! { <span class="clip" title=action.tool.clone()><bdi>{visible(&action.tool)}</bdi>{operation}</span> }.into_any()
+                    view! { <span class="clip" title=name(&action.tool)><bdi>{name(&action.tool)}</bdi>{operation}</span> }.into_any()
                 },
             )}
             {cell(
-                "arguments",
+                "Arguments",
                 "cell-arguments",
-                |action| view! { <code class="clip"><bdi>{arguments(&action.params, &action.key_params)}</bdi></code> }.into_any(),
+                |action| view! { <code class="clip"><Isolated text=arguments(&action.params, &action.decision.key_params) /></code> }.into_any(),
             )}
-            {cell("rule", "cell-rule", rule)}
+            {cell("Rule", "cell-rule", rule)}
             {cell(
-                "risk",
+                "Risk",
                 "cell-risk",
-                |action| view! { <RiskMeter level=action.risk_level score=action.risk_score /> }.into_any(),
+                |action| view! { <RiskMeter level=action.decision.risk_level score=action.decision.risk_score /> }.into_any(),
             )}
-            {cell("duration", "cell-duration", |action| view! { <span class="number">{micros(action.duration_us)}</span> }.into_any())}
+            {cell("Duration", "cell-duration", |action| view! { <span class="number">{micros(action.standing.duration_us)}</span> }.into_any())}
             {cell(
-                "time",
+                "Time",
                 "cell-time",
                 |action| {
                     view! {
-                        <time class="number" datetime=action.created_at.clone() title=action.created_at.clone()>
-                            {time(&action.created_at)}
+                        <time class="number" datetime=action.standing.created_at.clone() title=action.standing.created_at.clone()>
+                            {row_time(&action.standing.created_at)}
                         </time>
                     }
                         .into_any()
@@ -174,24 +175,24 @@ fn ActionRow(row: Row, feed: Feed, query: Memo<Query>, go: Go, stop: Memo<Option
 }
 
 fn clipped(text: &str) -> AnyView {
-    view! { <span class="clip" title=text.to_owned()><bdi>{visible(text)}</bdi></span> }.into_any()
+    view! { <span class="clip" title=name(text)><bdi>{name(text)}</bdi></span> }.into_any()
 }
 
 /// The person whose answer came last.
 fn answered(action: &Action) -> AnyView {
-    let by = action.approvals.last().map(|last| {
-        let verb = if last.approve { "approved by " } else { "rejected by " };
+    let by = action.standing.approvals.last().map(|last| {
+        let verb = if last.approve { "Approved by " } else { "Rejected by " };
         view! { " " <span class="muted clip">{verb} <bdi>{approver(last)}</bdi></span> }
     });
     view! { {by} }.into_any()
 }
 
 fn rule(action: &Action) -> AnyView {
-    match &action.rule {
+    match &action.decision.rule {
         Some(rule) => {
             let title = format!("{}, line {} of {}", rule.id, rule.line, rule.policy);
             view! { <span class="clip" title=title><bdi>{visible(&rule.id)}</bdi></span> }.into_any()
         }
-        None => view! { <span class="muted">{words(action.reason_code.as_str())}</span> }.into_any(),
+        None => view! { <span class="muted">"None"</span> }.into_any(),
     }
 }

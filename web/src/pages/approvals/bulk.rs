@@ -2,7 +2,7 @@
 //! answered.
 //!
 //! INVARIANT: an approval covers only actions that the dialog shows in full. Risky and very long ones are approved one
-//! at a time. A rejection stops what it covers, so it may cover the whole queue.
+//! at a time. A rejection only stops actions, so it may cover the whole queue.
 
 use leptos::prelude::*;
 
@@ -10,10 +10,10 @@ use super::desk::Desk;
 use super::queue::Held;
 use super::sending;
 use super::words::{is_dangerous, is_long};
-use crate::api::types::Action;
-use crate::components::{Dialog, Json, RiskMeter, Toasts};
-use crate::format::{arguments, count, counted, visible};
+use crate::components::{Dialog, Isolated, Json, RiskMeter, Toasts};
+use crate::format::{arguments, count, counted, name};
 use crate::session::Sessions;
+use api::{Action, Permission};
 
 /// How many rejected actions are listed.
 const LISTED: usize = 200;
@@ -31,10 +31,10 @@ pub fn Bar(
     let ticked = move || queue.number_checked();
     let sends = Memo::new(move |_| desk.progress.with(Option::is_some));
     let some = Memo::new(move |_| {
-        (sends.get() || queue.number().is_some_and(|number| number > 0)) && sessions.may("approve")
+        (sends.get() || queue.number().is_some_and(|number| number > 0)) && sessions.may(Permission::Approve)
     });
     let answer = move |approve: bool| {
-        let (word, class) = if approve { ("approve", "") } else { ("reject", "danger") };
+        let (word, class) = if approve { ("Approve", "") } else { ("Reject", "danger") };
         view! {
             <button type="button" class=class disabled=move || ticked() == 0 on:click=move |_| desk.give_all(approve)>
                 {move || format!("{word} {} …", count(ticked() as u64))}
@@ -48,22 +48,22 @@ pub fn Bar(
     let hidden = Memo::new(move |_| desk.rest() > 0);
     let buttons = move || {
         view! {
-            <button type="button" class="quiet" on:click=move |_| queue.check(&desk.shown())>"select shown"</button>
+            <button type="button" class="quiet" on:click=move |_| queue.check(&desk.shown())>"Select shown"</button>
             <button type="button" class="quiet" disabled=move || ticked() == 0 on:click=move |_| queue.check_none()>
-                "select none"
+                "Select none"
             </button>
             {answer(true)}
             {answer(false)}
             <Show when=move || hidden.get()>
                 <button type="button" class="quiet" on:click=reject_all>
-                    {move || format!("reject all {} …", count(queue.number().unwrap_or_default() as u64))}
+                    {move || format!("Reject all {} …", count(queue.number().unwrap_or_default() as u64))}
                 </button>
             </Show>
         }
     };
     view! {
         <Show when=move || some.get()>
-            <div class="row bulk" class:some=move || sends.get() || ticked() != 0 role="group" aria-label="several at once">
+            <div class="row bulk" role="group" aria-label="several at once">
                 <Show when=move || sends.get() fallback=buttons>
                     <ProgressView desk />
                 </Show>
@@ -79,7 +79,7 @@ fn ProgressView(desk: Desk) -> impl IntoView {
     let all = move || progress().map_or(0, |progress| progress.all);
     let answered = move || progress().map_or(0, |progress| progress.answered);
     let sentence = move || {
-        let verb = if progress()?.approve { "approving" } else { "rejecting" };
+        let verb = if progress()?.approve { "Approving" } else { "Rejecting" };
         Some(format!("{verb}: {} of {}", count(answered()), counted(all(), "action")))
     };
     let stop = move |_| {
@@ -92,7 +92,7 @@ fn ProgressView(desk: Desk) -> impl IntoView {
     view! {
         <span>{sentence}</span>
         <progress max=all value=answered aria-label="answers"></progress>
-        <button type="button" class="quiet" on:click=stop>"stop"</button>
+        <button type="button" class="quiet" on:click=stop>"Stop"</button>
     }
 }
 
@@ -168,14 +168,14 @@ fn List(desk: Desk, open: RwSignal<bool>, approve: bool) -> impl IntoView {
             view! {
                 {left_out(risky, "actions of high or critical risk are approved one at a time")}
                 {left_out(long, "their arguments are too long to show here, so they are approved one at a time")}
-                {left_out(others, "your answer would not count, or you have given it already")}
+                {left_out(others, "your answer would not count, or you have answered already")}
             }
         }}
-        <label for="bulk-comment">"comment for all of them (optional)"</label>
+        <label for="bulk-comment">"Comment for all of them (optional)"</label>
         <textarea id="bulk-comment" rows="2" prop:value=move || comment.get() on:input=move |event| comment.set(event_target_value(&event))></textarea>
-        {approve.then(|| view! { <p class="help">"Approvals cannot be taken back: the agents may run these at once."</p> })}
+        {approve.then(|| view! { <p class="help">"You cannot take an approval back: the agents may run these at once."</p> })}
         <Show when=takes_number>
-            <label for="bulk-number">{move || format!("type {} to confirm", number())}</label>
+            <label for="bulk-number">{move || format!("Type {} to confirm", number())}</label>
             <input
                 id="bulk-number"
                 inputmode="numeric"
@@ -185,14 +185,14 @@ fn List(desk: Desk, open: RwSignal<bool>, approve: bool) -> impl IntoView {
             />
         </Show>
         <div class="row">
-            <button type="button" class="quiet" autofocus on:click=move |_| open.set(false)>"cancel"</button>
+            <button type="button" class="quiet" autofocus on:click=move |_| open.set(false)>"Cancel"</button>
             <button
                 type="button"
                 class:danger=!approve
                 disabled=move || number() == 0 || !is_confirmed()
                 on:click=send
             >
-                {move || format!("{} {}", if approve { "approve" } else { "reject" }, counted(number(), "action"))}
+                {move || format!("{} {}", if approve { "Approve" } else { "Reject" }, counted(number(), "action"))}
             </button>
         </div>
     }
@@ -203,7 +203,7 @@ fn List(desk: Desk, open: RwSignal<bool>, approve: bool) -> impl IntoView {
 fn Listed(held: Held, approve: bool) -> impl IntoView {
     let action = held.now();
     let operation = (action.operation != "call")
-        .then(|| view! { " " <span class="muted"><bdi>{visible(&action.operation)}</bdi></span> });
+        .then(|| view! { " " <span class="muted"><bdi>{name(&action.operation)}</bdi></span> });
     let whole = approve.then(|| {
         let context = (action.context.get() != "{}")
             .then(|| view! { <Json text=action.context.get().to_owned() label="context" /> });
@@ -215,13 +215,13 @@ fn Listed(held: Held, approve: bool) -> impl IntoView {
     let line = (!approve).then(|| {
         view! {
             <br />
-            <code><bdi>{arguments(&action.params, &action.key_params)}</bdi></code>
+            <code><Isolated text=arguments(&action.params, &action.decision.key_params) /></code>
         }
     });
     view! {
         <li>
-            <strong><bdi>{visible(&action.tool)}</bdi></strong> {operation} " of " <bdi>{visible(&action.agent_id)}</bdi> " "
-            <RiskMeter level=action.risk_level score=action.risk_score />
+            <strong><bdi>{name(&action.tool)}</bdi></strong> {operation} " of " <bdi>{name(&action.agent_id)}</bdi> " "
+            <RiskMeter level=action.decision.risk_level score=action.decision.risk_score />
             {line}
             {whole}
         </li>

@@ -8,7 +8,7 @@ use super::desk::Desk;
 use super::item::Glance;
 use super::queue::Held;
 use crate::components::{Dialog, Json, RiskMeter};
-use crate::format::visible;
+use crate::format::name;
 
 /// The dialog. The focus is not on the button that approves, so that Enter alone approves nothing.
 #[component]
@@ -21,7 +21,7 @@ pub fn Confirm(
         <Dialog open title="Approve this action?">
             {move || match confirming.get().and_then(|id| desk.queue.find(&id)) {
                 Some(held) => view! { <Question desk held open /> }.into_any(),
-                None => view! { <p>"It does not wait any more."</p> }.into_any(),
+                None => view! { <p>"It is no longer waiting."</p> }.into_any(),
             }}
         </Dialog>
     }
@@ -37,18 +37,18 @@ fn Question(desk: Desk, held: Held, open: RwSignal<bool>) -> impl IntoView {
     };
     view! {
         <p>
-            <strong><bdi>{visible(&action.tool)}</bdi></strong> " of " <bdi>{visible(&action.agent_id)}</bdi> " "
-            <RiskMeter level=action.risk_level score=action.risk_score />
+            <strong><bdi>{name(&action.tool)}</bdi></strong> " of " <bdi>{name(&action.agent_id)}</bdi> " "
+            <RiskMeter level=action.decision.risk_level score=action.decision.risk_score />
         </p>
-        <p>{action.risk_rules.join(", ")}</p>
+        <p>{action.decision.risk_rules.join(", ")}</p>
         <Glance action=Arc::clone(&action) />
         <Json text=action.params.get().to_owned() label="arguments" />
         {(action.context.get() != "{}").then(|| view! { <Json text=action.context.get().to_owned() label="context" /> })}
         {(!comment.trim().is_empty()).then(|| view! { <p>"Your comment: “" <bdi>{comment}</bdi> "”"</p> })}
-        <p class="help">"An approval cannot be taken back: the agent may run this at once."</p>
+        <p class="help">"You cannot take an approval back: the agent may run this at once."</p>
         <div class="row">
-            <button type="button" class="quiet" autofocus on:click=move |_| open.set(false)>"cancel"</button>
-            <button type="button" on:click=approve>"approve"</button>
+            <button type="button" class="quiet" autofocus on:click=move |_| open.set(false)>"Cancel"</button>
+            <button type="button" on:click=approve>"Approve"</button>
         </div>
     }
 }

@@ -1,4 +1,4 @@
-//! Working through the queue: what is selected, what the keys do, and what has to be confirmed.
+//! Working through the queue: the selection, the keys, and the confirmations.
 
 use std::sync::Arc;
 
@@ -8,8 +8,8 @@ use leptos::ev::{KeyboardEvent, keydown};
 use leptos::prelude::*;
 use wasm_bindgen::JsCast as _;
 
+use super::progress::Progress;
 use super::queue::{Held, Queue};
-use super::sending::Progress;
 use super::words::{Left, is_dangerous, is_long, left};
 use crate::components::Toasts;
 use crate::format::now_ms;
@@ -20,7 +20,7 @@ const SHOWN: usize = 50;
 /// Where it is remembered that single keys do nothing.
 const KEYS_OFF: &str = "faramesh-keys-off";
 
-/// What the components of the page share.
+/// The state that the components of the page share.
 #[derive(Clone, Copy)]
 pub struct Desk {
     /// The queue.
@@ -53,7 +53,7 @@ impl Desk {
             // The page may have been left meanwhile.
             let selected = wanted;
             let Some(wanted) = selected.try_get_untracked() else { return };
-            // Somebody who comes for nothing in particular starts at the top.
+            // Without a particular action in the URL, the selection starts at the top.
             match (wanted, queue.items_untracked().first()) {
                 (None, Some(first)) => want.set(Some(first.id.to_string())),
                 (Some(id), _) => focus(selected, &id),
@@ -144,7 +144,7 @@ impl Desk {
         match (here, forward) {
             (Some(place), true) => self.go_to(place + 1),
             (Some(place), false) => self.go_to(place.saturating_sub(1)),
-            // What was selected is gone: what stood after it stands in its place now.
+            // The selected action is gone: the one after it is in its place now.
             (None, true) => self.go_to(self.place.get_value()),
             (None, false) => self.go_to(self.place.get_value().saturating_sub(1)),
         }
@@ -156,10 +156,12 @@ impl Desk {
         let standing = untrack(|| self.queue.standing(&action));
         if !standing.may(approve) {
             self.toasts.failed(standing.why().unwrap_or("your key may not answer; an approver has to"));
-        } else if left(action.expires_at.as_deref(), now_ms()) == Left::Over {
-            self.toasts.failed("too late: the time for an answer is over");
+        } else if left(action.standing.expires_at.as_deref(), now_ms()) == Left::Over {
+            self.toasts.failed("too late: the action has expired");
         } else if self.queue.is_moving(&held.id) {
-            self.toasts.failed("the queue moved at this moment; nothing was sent, look again and repeat it");
+            self.toasts.failed(
+                "the queue moved at this moment; nothing was sent, so check the selection and answer again",
+            );
         } else if approve && (is_dangerous(&action) || is_long(&action)) {
             self.confirming.0.set(Some(Arc::clone(&held.id)));
             self.confirming.1.set(true);
@@ -187,7 +189,7 @@ impl Desk {
     /// Asks whether all that are ticked are to get this answer.
     pub fn give_all(self, approve: bool) {
         if self.progress.with_untracked(Option::is_some) {
-            return self.toasts.failed("the answers before are still being sent");
+            return self.toasts.failed("the previous answers are still being sent");
         }
         self.bulk.0.set(approve);
         self.bulk.1.set(true);
@@ -258,11 +260,11 @@ fn place_of(items: &[Held], id: Option<&str>) -> Option<usize> {
     items.iter().position(|held| Some(&*held.id) == id)
 }
 
-/// What is selected, as the URL says it. The URL follows a moment after the key; the next key must not wait for that,
-/// or it would go to what was selected before.
+/// The selected action, as in the URL. The URL follows a moment after the key; the next key must not wait for that, or
+/// it would apply to the earlier selection.
 fn selection() -> (Memo<Option<String>>, SignalSetter<Option<String>>) {
     let (at, lead) = url::query("id");
-    // What the URL may still say on its way, and where it is led.
+    // The old state that the URL may still have, and the new one.
     let led = RwSignal::new((Vec::<Option<String>>::new(), None::<String>));
     let selected = Memo::new(move |_| {
         let at = at.get();
@@ -295,7 +297,7 @@ fn focus_on(element: &str) {
     focus_if(element, || true);
 }
 
-/// Moves the focus once the page shows what is to have it, if it is still to have it then.
+/// Moves the focus once the page shows its target, if it is still wanted then.
 fn focus_if(element: &str, still: impl FnOnce() -> bool + 'static) {
     let element = element.to_owned();
     request_animation_frame(move || {

@@ -6,14 +6,14 @@ use super::desk::Desk;
 use crate::components::Dialog;
 
 const KEYS: [(&[&str], &str); 8] = [
-    (&["j", "↓"], "next action"),
-    (&["k", "↑"], "action before"),
-    (&["a"], "approve it, or all that are ticked; what is risky asks first, and so do several"),
-    (&["r"], "reject it, or all that are ticked"),
-    (&["x"], "tick it"),
-    (&["c"], "write a comment; Escape leaves it"),
-    (&["Escape"], "untick all"),
-    (&["?"], "this list"),
+    (&["j", "↓"], "Next action"),
+    (&["k", "↑"], "Previous action"),
+    (&["a"], "Approve it, or all that are ticked; risky actions and several at once ask first"),
+    (&["r"], "Reject it, or all that are ticked"),
+    (&["x"], "Tick it"),
+    (&["c"], "Write a comment; Escape leaves it"),
+    (&["Escape"], "Untick all"),
+    (&["?"], "This list"),
 ];
 
 /// The list.
@@ -39,7 +39,7 @@ pub fn Help(
                     prop:checked=move || desk.keys.get()
                     on:change=move |event| desk.use_keys(event_target_checked(&event))
                 />
-                "single keys work on this page"
+                "Single keys work on this page"
             </label>
         </Dialog>
     }

@@ -7,20 +7,21 @@ use leptos::prelude::*;
 use super::desk::Desk;
 use super::queue::Held;
 use super::words::{Left, Standing, approver, is_long, left, needs, person};
-use crate::api::types::Action;
 use crate::components::explanation::rule_path;
-use crate::components::{Json, Link, RiskMeter};
-use crate::format::{arguments, countdown, now_ms, parse_time, relative, time, visible, words};
+use crate::components::{Isolated, Json, Link, RiskMeter};
+use crate::format::{arguments, countdown, name, now_ms, parse_time, relative, time, visible};
+use crate::wording;
+use api::Action;
 
 /// One item. The focus in it selects it.
 #[component]
 pub fn Item(
     /// The page's state.
     desk: Desk,
-    /// What it shows.
+    /// The action that it shows.
     held: Held,
 ) -> impl IntoView {
-    // What was proposed never changes; only the answers do.
+    // The proposal never changes; only the answers do.
     let action = held.now();
     let id = Arc::clone(&held.id);
     let is_selected = {
@@ -36,14 +37,14 @@ pub fn Item(
     let labelled = heading.clone();
     let context = (action.context.get() != "{}").then(|| {
         view! {
-            <details>
-                <summary>"context"</summary>
+            <details open=!is_long(&action)>
+                <summary>"Context"</summary>
                 <Json text=action.context.get().to_owned() label="context" />
             </details>
         }
     });
     let operation = (action.operation != "call")
-        .then(|| view! { " " <span class="muted">{visible(&action.operation)}</span> });
+        .then(|| view! { " " <span class="muted"><bdi>{name(&action.operation)}</bdi></span> });
     view! {
         <li>
             <article
@@ -59,11 +60,11 @@ pub fn Item(
                 <header class="row">
                     <Tick desk held=held.clone() />
                     <h2 id=heading>
-                        <bdi>{visible(&action.tool)}</bdi>
+                        <bdi>{name(&action.tool)}</bdi>
                         {operation}
                     </h2>
-                    <RiskMeter level=action.risk_level score=action.risk_score />
-                    <TimeLeft desk expires_at=action.expires_at.clone() />
+                    <RiskMeter level=action.decision.risk_level score=action.decision.risk_score />
+                    <TimeLeft desk expires_at=action.standing.expires_at.clone() />
                 </header>
                 <div class="columns">
                     <div>
@@ -87,7 +88,7 @@ pub fn Glance(
     action: Arc<Action>,
 ) -> impl IntoView {
     is_long(&action).then(|| {
-        view! { <p class="glance"><code><bdi>{arguments(&action.params, &action.key_params)}</bdi></code></p> }
+        view! { <p class="glance"><code><Isolated text=arguments(&action.params, &action.decision.key_params) /></code></p> }
     })
 }
 
@@ -105,7 +106,7 @@ fn Tick(desk: Desk, held: Held) -> impl IntoView {
                         prop:checked=move || desk.queue.is_checked(&ticked)
                         on:change=move |_| desk.queue.toggle(&id)
                     />
-                    <span class="hidden">"select this one"</span>
+                    <span class="hidden">"Select this one"</span>
                 </label>
             }
         })
@@ -125,10 +126,10 @@ fn TimeLeft(desk: Desk, expires_at: Option<String>) -> impl IntoView {
             title=at
         >
             {move || match left.get() {
-                Left::Always => "does not expire".to_owned(),
+                Left::Always => "Does not expire".to_owned(),
                 Left::Enough(ms) => format!("{} left", countdown(ms)),
                 Left::Soon(ms) => format!("⚠ only {} left", countdown(ms)),
-                Left::Over => "✕ time is over".to_owned(),
+                Left::Over => "✕ Expired".to_owned(),
             }}
         </span>
     }
@@ -137,7 +138,7 @@ fn TimeLeft(desk: Desk, expires_at: Option<String>) -> impl IntoView {
 #[component]
 fn Facts(held: Held) -> impl IntoView {
     let action = held.now();
-    let rule = match &action.rule {
+    let rule = match &action.decision.rule {
         Some(rule) => {
             let to = rule_path(&rule.policy, Some(&rule.id));
             let place = format!("{}:{}", rule.policy, rule.line);
@@ -145,10 +146,11 @@ fn Facts(held: Held) -> impl IntoView {
             view! { <Link to><bdi>{visible(&id)}</bdi></Link> " " <span class="muted">{place}</span> }
                 .into_any()
         }
-        None => view! { "no rule: " {words(action.reason_code.as_str())} }.into_any(),
+        None => view! { {wording::reason(action.decision.reason_code)} }.into_any(),
     };
-    let risk_rules = (!action.risk_rules.is_empty()).then(|| {
+    let risk_rules = (!action.decision.risk_rules.is_empty()).then(|| {
         let chips: Vec<_> = action
+            .decision
             .risk_rules
             .iter()
             .map(|rule| view! { <span class="chip">{rule.clone()}</span> " " })
@@ -156,15 +158,15 @@ fn Facts(held: Held) -> impl IntoView {
         view! { <dt>"Risk rules"</dt> <dd>{chips}</dd> }
     });
     let proposer =
-        action.principal.as_deref().map(|name| view! { " by " <bdi>{visible(&person(name))}</bdi> });
-    let since = parse_time(&action.created_at).map(|at| relative(at - now_ms()));
+        action.standing.principal.as_deref().map(|name| view! { " by " <bdi>{visible(&person(name))}</bdi> });
+    let since = parse_time(&action.standing.created_at).map(|at| relative(at - now_ms()));
     view! {
         <dl class="facts">
             <dt>"Agent"</dt>
-            <dd><bdi>{visible(&action.agent_id)}</bdi></dd>
+            <dd><bdi>{name(&action.agent_id)}</bdi></dd>
             <dt>"Proposed"</dt>
             <dd>
-                <time datetime=action.created_at.clone()>{time(&action.created_at)}</time>
+                <time datetime=action.standing.created_at.clone()>{time(&action.standing.created_at)}</time>
                 " "
                 <span class="muted">{since}</span>
                 {proposer}
@@ -172,21 +174,22 @@ fn Facts(held: Held) -> impl IntoView {
             <dt>"Held by"</dt>
             <dd>{rule}</dd>
             <dt>"Reason"</dt>
-            <dd><bdi>{visible(&action.reason)}</bdi></dd>
+            <dd><bdi>{visible(&action.decision.reason)}</bdi></dd>
             {risk_rules}
             <Needed held />
         </dl>
     }
 }
 
-/// What it takes, and who has answered already.
+/// The requirements, and the people who have answered already.
 #[component]
 fn Needed(held: Held) -> impl IntoView {
     move || {
         let action = held.action.get();
-        let needs = needs(action.approval.as_ref(), &action.approvals);
+        let needs = needs(action.decision.approval.as_ref(), &action.standing.approvals);
         let needs: Vec<_> = needs.into_iter().map(|need| view! { <li>{need.text()}</li> }).collect();
         let answers: Vec<_> = action
+            .standing
             .approvals
             .iter()
             .map(|approval| {
@@ -196,7 +199,7 @@ fn Needed(held: Held) -> impl IntoView {
                     .as_deref()
                     .map(visible)
                     .map(|reason| view! { ": “" <bdi>{reason}</bdi> "”" });
-                let verb = if approval.approve { "✓ approved by " } else { "✕ rejected by " };
+                let verb = if approval.approve { "✓ Approved by " } else { "✕ Rejected by " };
                 view! {
                     <li>
                         {verb} <bdi>{approver(approval)}</bdi> {roles} " "
@@ -224,11 +227,11 @@ fn Answer(desk: Desk, held: Held) -> impl IntoView {
     view! {
         {move || problem.get().map(|problem| view! { <p class="notice error" role="alert">"✕ " {problem}</p> })}
         {move || {
-            (waiting.get().waiting == Some(false))
+            (waiting.get().standing.waiting == Some(false))
                 .then(|| {
                     view! {
                         <p class="notice warning">
-                            "⚠ No caller has waited for this in the last minute. An approval has an effect only if the agent takes it up again."
+                            "⚠ No caller has waited for this in the last minute. An approval has an effect only if the agent resumes it."
                         </p>
                     }
                 })
@@ -249,7 +252,7 @@ fn Form(desk: Desk, held: Held, standing: Standing) -> impl IntoView {
     let rejected = held.clone();
     view! {
         <div class="answer">
-            <label for=field.clone()>"comment (optional)"</label>
+            <label for=field.clone()>"Comment (optional)"</label>
             <textarea
                 id=field
                 rows="1"
@@ -268,7 +271,7 @@ fn Form(desk: Desk, held: Held, standing: Standing) -> impl IntoView {
                                 disabled=move || sending.get()
                                 on:click=move |_| desk.give(&held, true)
                             >
-                                "approve"
+                                "Approve"
                             </button>
                         }
                     })}
@@ -279,7 +282,7 @@ fn Form(desk: Desk, held: Held, standing: Standing) -> impl IntoView {
                     disabled=move || busy.get()
                     on:click=move |_| desk.give(&rejected, false)
                 >
-                    "reject"
+                    "Reject"
                 </button>
             </div>
         </div>

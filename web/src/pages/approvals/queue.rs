@@ -1,7 +1,7 @@
-//! The queue as the page holds it: fetched once, then kept up with what the server says happens, action by action.
+//! The queue as the page holds it: fetched once, then updated with the server's events, action by action.
 //!
-//! INVARIANT: an answer goes to the action that somebody looked at. What is selected is an id and never a place, an id
-//! that leaves the queue takes nothing else in its place by itself, and right after the list has moved under somebody's
+//! INVARIANT: an answer goes to the action that the person looked at. The selection is an id and never a position, an
+//! id that leaves the queue is not replaced by another by itself, and right after the list has moved under a person's
 //! hand an answer is refused.
 
 use engine::order::sort_by;
@@ -12,34 +12,33 @@ use std::sync::Arc;
 
 use engine::lifecycle::Status;
 use leptos::prelude::*;
-use serde_json::json;
 
 use super::words::{Standing, departures, ended, name, needs, order, refusal};
-use crate::api;
-use crate::api::Failure;
-use crate::api::types::{Action, Actions};
 use crate::components::Toasts;
 use crate::format::{counted, now_ms};
 use crate::live::{Event, Live};
 use crate::pending::changes_queue;
+use crate::server;
+use crate::server::Failure;
 use crate::session::Sessions;
 use crate::url::encoded;
+use api::{Action, ActionPage, ApprovalRequest, Permission};
 
 /// Above this, the whole queue is fetched again instead of each action.
 const MANY: usize = 50;
 /// Up to this, it is said of each action that left unseen how it ended.
 const FEW: usize = 50;
-/// How long the list stands still before it takes answers again.
+/// How long the list must be still before it accepts answers again.
 const STILL_MS: f64 = 400.0;
 
-/// An action that waits, and what is being said of it.
+/// A waiting action, and the answer being written.
 #[derive(Clone)]
 pub struct Held {
     /// Its id.
     pub id: Arc<str>,
     /// The action as it is now.
     pub action: ArcRwSignal<Arc<Action>>,
-    /// What somebody is about to say.
+    /// The unsent answer.
     pub comment: ArcRwSignal<String>,
     /// Whether an answer is on its way.
     pub sending: ArcRwSignal<bool>,
@@ -67,7 +66,7 @@ impl Held {
 /// How an answer went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sent {
-    /// It is recorded, and did what it says.
+    /// It is recorded, and took effect.
     Done,
     /// It is not, or it did not.
     Refused,
@@ -132,12 +131,12 @@ impl Queue {
         expect_context()
     }
 
-    /// What waits, once it is known.
+    /// The waiting actions, once they are known.
     pub fn items(self) -> Arc<Vec<Held>> {
         self.items.get().unwrap_or_default()
     }
 
-    /// What waits, without following it.
+    /// The waiting actions, without following them.
     pub fn items_untracked(self) -> Arc<Vec<Held>> {
         self.items.try_get_untracked().flatten().unwrap_or_default()
     }
@@ -198,12 +197,12 @@ impl Queue {
         self.checked.set(BTreeSet::new());
     }
 
-    /// What who is logged in may do with an action.
+    /// The permissions of the session for an action.
     pub fn standing(self, action: &Action) -> Standing {
-        Standing::of(action, self.sessions.may("approve"))
+        Standing::of(action, self.sessions.may(Permission::Approve))
     }
 
-    /// Whether the list has just moved at this action's place, so that somebody may hit another than they meant.
+    /// Whether the list has just moved at this action's position, so that a click may hit another action than intended.
     pub fn is_moving(self, id: &str) -> bool {
         let place = self.items_untracked().iter().position(|held| &*held.id == id).unwrap_or_default();
         let (at, from) = self.moved.get_value();
@@ -226,7 +225,7 @@ impl Queue {
                 }
             }
             then();
-            // What happened while the pages came may be missing from them.
+            // Events during the loading of the pages may be missing from them.
             let again = std::mem::take(&mut heard.borrow_mut().again);
             if again || !heard.borrow().ids.is_empty() {
                 self.catch_up();
@@ -242,11 +241,11 @@ impl Queue {
         let items = self.items_untracked();
         let here = items.iter().find(|held| *held.id == *id);
         let is_known = match here {
-            // What is being fetched may be older than what is heard.
+            // The data being fetched may be older than the events.
             _ if heard.loading => false,
             // The answer that is on its way says itself how it went.
             Some(held) => held.sending.get_untracked(),
-            // What has left does not come back.
+            // An action that has left does not return.
             None => event.kind != "decision",
         };
         if !is_known {
@@ -270,7 +269,7 @@ impl Queue {
         leptos::task::spawn_local(async move {
             let mut left = Vec::new();
             for id in ids {
-                match api::get::<Action>(&format!("/v1/actions/{}", encoded(&id))).await {
+                match server::get::<Action>(&format!("/v1/actions/{}", encoded(&id))).await {
                     Ok(action) => left.extend(self.take_in(action)),
                     Err(failure) => {
                         self.sessions.notice(&failure);
@@ -324,7 +323,7 @@ impl Queue {
     /// Takes an action in as it is now, and gives it back when it has left the queue without this page.
     fn take_in(self, action: Action) -> Option<Action> {
         let here = self.items_untracked().iter().find(|held| *held.id == *action.id).cloned();
-        match (here, action.status == Status::PendingApproval) {
+        match (here, action.standing.status == Status::PendingApproval) {
             (Some(held), true) => held.action.set(Arc::new(action)),
             // The answer that is on its way says itself how it went.
             (Some(held), false) if held.sending.get_untracked() => {}
@@ -381,8 +380,8 @@ impl Queue {
         sent
     }
 
-    /// Sends an answer for one of many, which are all marked as being sent. Whoever sends them says how it went, and
-    /// takes out what does not wait any more with [`Queue::settle`].
+    /// Sends an answer for one of many, which are all marked as being sent. The caller reports the result, and removes
+    /// actions that no longer wait with [`Queue::settle`].
     pub async fn answer_one_of_many(self, held: Held, approve: bool) -> Sent {
         let sent = self.send(&held, approve, true).await;
         let leaves = self.leaving.try_with_value(|leaving| leaving.contains(&held.id));
@@ -397,8 +396,8 @@ impl Queue {
         let comment = held.comment.get_untracked().trim().to_owned();
         let reason = Some(comment).filter(|comment| !comment.is_empty());
         let path = format!("/v1/actions/{}/approval", encoded(&held.id));
-        let body = json!({ "approve": approve, "reason": reason });
-        match api::post::<Action>(self.sessions, &path, &body).await {
+        let body = ApprovalRequest { approve, reason, token: None };
+        match server::post::<Action>(self.sessions, &path, &body).await {
             Ok(action) => self.answered(held, approve, one_of_many, action),
             Err(failure) => self.refused(held, &failure).await,
         }
@@ -406,9 +405,9 @@ impl Queue {
 
     fn answered(self, held: &Held, approve: bool, one_of_many: bool, action: Action) -> Sent {
         let what = name(&action);
-        let is_waited_for = held.now().waiting != Some(false);
-        if action.status == Status::PendingApproval {
-            let missing: Vec<String> = needs(action.approval.as_ref(), &action.approvals)
+        let is_waited_for = held.now().standing.waiting != Some(false);
+        if action.standing.status == Status::PendingApproval {
+            let missing: Vec<String> = needs(action.decision.approval.as_ref(), &action.standing.approvals)
                 .into_iter()
                 .filter(|need| need.have < need.of as usize)
                 .map(|need| need.text())
@@ -423,7 +422,7 @@ impl Queue {
         } else {
             self.remove(&held.id);
         }
-        match (approve, action.status) {
+        match (approve, action.standing.status) {
             (true, Status::Denied) => {
                 self.toasts.failed(format!("{what} does not run: {}", ended(&action)));
                 Sent::Refused
@@ -433,7 +432,7 @@ impl Queue {
                 let how = match (approve, is_waited_for) {
                     (false, _) => "rejected",
                     (true, false) => {
-                        "approved; no caller waits for it, so it runs only if the agent takes it up"
+                        "approved; no caller waits for it, so it runs only if the agent resumes it"
                     }
                     (true, true) => "approved",
                 };
@@ -445,13 +444,14 @@ impl Queue {
 
     async fn refused(self, held: &Held, failure: &Failure) -> Sent {
         let gone = matches!(failure.code.as_str(), "wrong_status" | "not_found");
-        if gone && let Ok(action) = api::get::<Action>(&format!("/v1/actions/{}", encoded(&held.id))).await {
+        if gone && let Ok(action) = server::get::<Action>(&format!("/v1/actions/{}", encoded(&held.id))).await
+        {
             self.remove(&held.id);
             self.toasts.failed(format!("{}: your answer came too late; {}", name(&action), ended(&action)));
         } else {
             held.problem.set(Some(refusal(failure)));
         }
-        // Without a session or a server there is nobody to ask.
+        // Without a session or a server there is nothing to ask.
         let is_cut_off = failure.is_passing() || failure.status == 401;
         if is_cut_off { Sent::Unsent } else { Sent::Refused }
     }
@@ -462,7 +462,8 @@ async fn fetch_all() -> Result<Vec<Action>, Failure> {
     let mut cursor: Option<String> = None;
     loop {
         let from = cursor.map(|cursor| format!("&cursor={}", encoded(&cursor))).unwrap_or_default();
-        let page: Actions = api::get(&format!("/v1/actions?status=pending_approval&limit=500{from}")).await?;
+        let page: ActionPage =
+            server::get(&format!("/v1/actions?status=pending_approval&limit=500{from}")).await?;
         all.extend(page.actions);
         cursor = page.next_cursor;
         if cursor.is_none() {

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use leptos::prelude::*;
 
 use super::desk::Desk;
+use super::progress::Progress;
 use super::queue::{Held, Sent};
 use crate::components::Toasts;
 use crate::format::{count, counted, now_ms};
@@ -14,19 +15,6 @@ use crate::format::{count, counted, now_ms};
 const AT_ONCE: usize = 4;
 /// How often the page shows how far it has come.
 const SHOWN_EVERY_MS: f64 = 250.0;
-
-/// How far the answers for several actions have come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Progress {
-    /// Which answer.
-    pub approve: bool,
-    /// How many get it.
-    pub all: u64,
-    /// How many of them the server has answered.
-    pub answered: u64,
-    /// Whether somebody wants no more to be sent.
-    pub stopped: bool,
-}
 
 /// What the answers for several have in common while they are sent. Leaving the page does not stop them.
 struct Sending {
@@ -38,7 +26,7 @@ struct Sending {
     is_lost: Cell<bool>,
 }
 
-/// Sends an answer for each of them, a few at a time, until somebody stops it or the server cannot be reached.
+/// Sends an answer for each of them, a few at a time, until the user stops it or the server cannot be reached.
 pub fn send(desk: Desk, toasts: Toasts, mut all: Vec<Held>, approve: bool, comment: &str) {
     all.retain(|held| !held.sending.get_untracked());
     // All of them now: drawing the list anew for each takes longer than the answer.

@@ -1,17 +1,20 @@
-//! What the queue says in words: what an action still needs, who may answer, how it ended, and why an answer was refused.
+//! The texts of the queue: the requirements of an action, its possible approvers, its end, and the reasons of refusals.
 //!
-//! Plain functions of what the server sent. What they say is for reading; the server alone counts approvals.
+//! Plain functions of the server's data. The texts are for reading; only the server counts approvals.
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
-use engine::decision::{ApprovalRequirement, ReasonCode};
+use engine::decision::ReasonCode;
 use engine::lifecycle::Status;
+use engine::quorum::ApprovalRequirement;
 use engine::risk::RiskLevel;
+use engine::shown;
 
-use crate::api::Failure;
-use crate::api::types::{Action, Answerable, Approval};
-use crate::format::{counted, parse_time, visible, words};
+use crate::format::{counted, parse_time, visible};
+use crate::server::Failure;
+use crate::wording;
+use api::{Action, Answerable, PersonsAnswer, Via, WhyNot};
 
 /// The most bytes of arguments and context that a person takes in at a glance.
 const GLANCE_BYTES: usize = 4000;
@@ -19,7 +22,7 @@ const GLANCE_BYTES: usize = 4000;
 const SOON_MS: f64 = 300_000.0;
 /// Up to this many, each action that leaves has a note of its own.
 const FEW_NOTES: usize = 3;
-/// What the names of streams begin with whose records were made by a process of its own, far from the server.
+/// The prefix of the names of streams that a wrapper recorded locally.
 const LOCAL: &str = "local-";
 
 /// How much time is left.
@@ -47,10 +50,11 @@ pub fn left(expires_at: Option<&str>, now_ms: f64) -> Left {
 
 /// The order of the queue: what expires first is first, what never expires is last, and among equals the oldest.
 pub fn order(left: &Action, right: &Action) -> Ordering {
-    let due = |action: &Action| action.expires_at.as_deref().and_then(parse_time).unwrap_or(f64::INFINITY);
+    let due =
+        |action: &Action| action.standing.expires_at.as_deref().and_then(parse_time).unwrap_or(f64::INFINITY);
     due(left)
         .total_cmp(&due(right))
-        .then_with(|| left.created_at.cmp(&right.created_at))
+        .then_with(|| left.standing.created_at.cmp(&right.standing.created_at))
         .then_with(|| left.id.cmp(&right.id))
 }
 
@@ -72,22 +76,21 @@ pub enum Standing {
 }
 
 impl Standing {
-    /// What the server says of the action to a person whose key may approve or not. A word that this page does not know
-    /// offers nothing.
+    /// What the server says of the action to a person whose key may approve or not.
     pub fn of(action: &Action, may_approve: bool) -> Self {
         if !may_approve {
             return Standing::MayRead;
         }
-        if action.receipt.stream.starts_with(LOCAL) {
+        if action.standing.receipt.stream.starts_with(LOCAL) {
             return Standing::Elsewhere;
         }
-        match &action.answerable {
+        match &action.standing.answerable {
             Some(Answerable { approve: true, reject: true, .. }) => Standing::MayAnswer,
-            Some(Answerable { reject: true, why_not: Some(why), .. }) if why == "already_approved" => {
+            Some(Answerable { reject: true, why_not: Some(WhyNot::AlreadyApproved), .. }) => {
                 Standing::Approved
             }
             Some(Answerable { reject: true, .. }) => Standing::NotAsked,
-            Some(Answerable { why_not: Some(why), .. }) if why == "self_approval" => Standing::Own,
+            Some(Answerable { why_not: Some(WhyNot::SelfApproval), .. }) => Standing::Own,
             Some(_) | None => Standing::MayRead,
         }
     }
@@ -121,7 +124,7 @@ impl Standing {
 
 /// Whether the action is of high or critical risk.
 pub fn is_dangerous(action: &Action) -> bool {
-    action.risk_level >= RiskLevel::High
+    action.decision.risk_level >= RiskLevel::High
 }
 
 /// Whether the arguments and the context are too long to be taken in at a glance.
@@ -152,14 +155,14 @@ impl Need {
         format!("{} of {} {word}{from}", self.have, self.of)
     }
 
-    /// Whether somebody with these roles would count.
+    /// Whether an approver with these roles would count.
     pub fn counts(&self, roles: &[String]) -> bool {
         self.roles.is_empty() || self.roles.iter().any(|role| roles.contains(role))
     }
 }
 
 /// What an action needs, and how far that is.
-pub fn needs(requirement: Option<&ApprovalRequirement>, approvals: &[Approval]) -> Vec<Need> {
+pub fn needs(requirement: Option<&ApprovalRequirement>, approvals: &[PersonsAnswer]) -> Vec<Need> {
     let quorums = requirement.map(|requirement| requirement.requires.as_slice()).unwrap_or_default();
     quorums
         .iter()
@@ -180,29 +183,31 @@ pub fn needs(requirement: Option<&ApprovalRequirement>, approvals: &[Approval]) 
 
 /// How an action left the queue: `rejected by bob: “not this month”`.
 pub fn ended(action: &Action) -> String {
-    let said = |approval: &Approval| match approval.reason.as_deref().map(str::trim) {
+    let said = |approval: &PersonsAnswer| match approval.reason.as_deref().map(str::trim) {
         Some(reason) if !reason.is_empty() => format!(": “{}”", visible(reason)),
         _ => String::new(),
     };
-    if action.reason_code == ReasonCode::ApprovalExpired {
+    if action.decision.reason_code == ReasonCode::ApprovalExpired {
         return "expired, because nobody answered in time".to_owned();
     }
-    match action.approvals.last() {
-        _ if action.status == Status::Withdrawn => {
+    match action.standing.approvals.last() {
+        _ if action.standing.status == Status::Withdrawn => {
             "withdrawn by the agent, which no longer waits for it".to_owned()
         }
-        _ if action.status == Status::Lapsed => format!("lapsed: {}", visible(&action.reason)),
-        None => words(action.status.as_str()),
+        _ if action.standing.status == Status::Lapsed => {
+            format!("lapsed: {}", visible(&action.decision.reason))
+        }
+        None => wording::status(action.standing.status).to_lowercase(),
         Some(last) if !last.approve => format!("rejected by {}{}", approver(last), said(last)),
         Some(last) => {
             let people: BTreeSet<String> =
-                action.approvals.iter().filter(|approval| approval.approve).map(approver).collect();
+                action.standing.approvals.iter().filter(|approval| approval.approve).map(approver).collect();
             let people: Vec<String> = people.into_iter().collect();
             let people = listed(&people, "and");
-            if action.status == Status::Denied {
+            if action.standing.status == Status::Denied {
                 format!(
                     "approved by {people}, but denied by the policies in force now: {}",
-                    visible(&action.reason)
+                    visible(&action.decision.reason)
                 )
             } else {
                 format!("approved by {people}{}", said(last))
@@ -211,8 +216,8 @@ pub fn ended(action: &Action) -> String {
     }
 }
 
-/// What is said of actions that left the queue at one moment: a note for each, or one for those that ended alike when
-/// there are many.
+/// The notes on actions that left the queue at one moment: one for each, or one for those that ended alike if there are
+/// many.
 pub fn departures(actions: &[Action]) -> Vec<String> {
     if actions.len() <= FEW_NOTES {
         return actions.iter().map(|action| format!("{}: {}", name(action), ended(action))).collect();
@@ -224,7 +229,7 @@ pub fn departures(actions: &[Action]) -> Vec<String> {
     alike.into_iter().map(|(how, number)| format!("{}: {how}", counted(number, "action"))).collect()
 }
 
-/// Why an answer was refused, for who gave it. What is gone for good is told by [`ended`].
+/// Why an answer was refused, for its author. [`ended`] describes actions that are gone for good.
 pub fn refusal(failure: &Failure) -> String {
     match failure.code.as_str() {
         "self_approval" => "you proposed this action, so another person has to answer".to_owned(),
@@ -235,7 +240,7 @@ pub fn refusal(failure: &Failure) -> String {
         "already_approved" => "you have approved this already; it waits for another person".to_owned(),
         "local_action" => "this waits in another process and cannot be answered here".to_owned(),
         "unreachable" => {
-            "the server cannot be reached, so it is not known whether the answer was recorded; look again when the connection is back"
+            "the server cannot be reached, so it is not known whether the answer was recorded; check it when the connection is back"
                 .to_owned()
         }
         _ => format!("not recorded: {}", failure.detail),
@@ -244,15 +249,15 @@ pub fn refusal(failure: &Failure) -> String {
 
 /// The name of an action for people: `process_refund of support-agent-prod`.
 pub fn name(action: &Action) -> String {
-    visible(&format!("{} of {}", action.tool, action.agent_id))
+    format!("{} of {}", shown::name(&action.tool), shown::name(&action.agent_id))
 }
 
 /// Who gave an answer; a claim of a wrapper's own stream says so.
-pub fn approver(approval: &Approval) -> String {
+pub fn approver(approval: &PersonsAnswer) -> String {
     let name = visible(&person(&approval.principal));
-    match (&approval.claimed_by, approval.via.as_deref()) {
+    match (&approval.claimed_by, approval.via) {
         (Some(stream), _) => format!("{name} (claimed by {})", visible(stream)),
-        (None, Some("link")) => format!("{name} (by an approval link)"),
+        (None, Some(Via::Link)) => format!("{name} (by an approval link)"),
         (None, _) => name,
     }
 }

@@ -12,13 +12,13 @@ pub enum How {
     Changed,
     /// It is not there, and what comes later is.
     Missing,
-    /// It stands behind one that belongs behind it.
+    /// It comes after a record that belongs after it.
     Reordered,
-    /// One stands there that belongs further in front.
+    /// An earlier record is in its place.
     Repeated,
     /// It is whole in itself, and does not name the one before it.
     Replaced,
-    /// It is no record.
+    /// It is not a record.
     Unreadable,
     /// It is one of another stream.
     Foreign,
@@ -54,7 +54,7 @@ pub struct Wrong {
     pub how: How,
     /// The same as a sentence.
     pub message: String,
-    /// What stands there, if anything does.
+    /// The record there, if there is one.
     pub body: Option<String>,
 }
 
@@ -87,10 +87,10 @@ impl Check {
         self.hashes
     }
 
-    /// Checks the next record; `rest` is what was fetched behind it.
+    /// Checks the next record; `rest` are the fetched records after it.
     ///
     /// # Errors
-    /// What is wrong with it.
+    /// The fault in it.
     pub fn next(&mut self, body: &str, rest: &[String]) -> Result<(), Wrong> {
         let Err(found) = self.verifier.next(body.as_bytes()) else {
             self.hashes.push(self.verifier.head().record_hash);
@@ -108,7 +108,7 @@ impl Check {
         Err(Wrong { seq: found.seq, how, message: found.message, body: Some(body.to_owned()) })
     }
 
-    /// Compares the end of what was checked with the head that the server names.
+    /// Compares the end of the checked records with the head that the server names.
     ///
     /// # Errors
     /// When they are not the same.

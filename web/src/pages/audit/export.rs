@@ -7,17 +7,17 @@ use leptos::prelude::*;
 use wasm_bindgen::{JsCast as _, JsValue};
 use web_sys::{Blob, BlobPropertyBag, HtmlAnchorElement, Url};
 
+use super::not_fetched::NotFetched;
 use super::source::Source;
-use super::stream::NotFetched;
-use crate::api::Failure;
 use crate::components::CopyButton;
 use crate::format::{count, counted};
+use crate::server::Failure;
 use crate::session::Sessions;
 
 /// How long the browser may take to begin with a download.
 const KEPT_MS: u32 = 60_000;
 
-/// What is exported, or was last.
+/// The current or last export.
 #[derive(Debug, Clone, PartialEq)]
 enum State {
     Idle,
@@ -121,7 +121,7 @@ impl Exports {
     }
 }
 
-/// What is exported, how far it is, and what to do with the file.
+/// The export, its progress, and advice on the file.
 #[component]
 pub fn ExportView(
     /// The exports of this page.
@@ -144,7 +144,7 @@ pub fn ExportView(
                         prop:value=move || progress().0 as f64
                     ></progress>
                     <span class="number">{move || count(progress().0)} " of " {move || counted(progress().1, "record")}</span>
-                    <button type="button" class="quiet small" on:click=move |_| exports.stop()>"cancel"</button>
+                    <button type="button" class="quiet small" on:click=move |_| exports.stop()>"Cancel"</button>
                 </div>
             }
             .into_any();
@@ -162,7 +162,7 @@ pub fn ExportView(
                         <p>"Verify the file offline, wherever " <code>"faramesh"</code> " is:"</p>
                         <p class="row">
                             <code>{command.clone()}</code>
-                            <CopyButton text=command label="copy" />
+                            <CopyButton text=command label="Copy" />
                         </p>
                     </div>
                 }

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::runs::{State, Verified};
 
-/// What a caller was told.
+/// The contents of a receipt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wanted {
     /// The stream.
@@ -17,7 +17,7 @@ pub struct Wanted {
     pub record_hash: RecordHash,
 }
 
-/// What became of it.
+/// The result of its check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Found {
     /// The very record was verified.
@@ -89,7 +89,7 @@ fn of_words(line: &str) -> Option<Wanted> {
     words.next().is_none().then_some(wanted)
 }
 
-/// Looks for a record in what was verified of its stream. `server` is the head that the server names for it.
+/// Looks for a record in the verified part of its stream. `server` is the head that the server names for it.
 pub fn look(wanted: &Wanted, server: Option<&Head>, state: Option<&State>) -> Found {
     let Some(server) = server else { return Found::NoStream };
     if wanted.seq >= server.size {

@@ -1,5 +1,5 @@
-//! Verifying streams in the page: fetching, hashing and chaining, without the page standing still, until it is done or
-//! somebody stops it.
+//! Verifies streams in the page: fetching, hashing and chaining, without blocking the page, until it is done or the
+//! user stops it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,14 +11,14 @@ use wasm_bindgen_futures::JsFuture;
 
 use super::check::{Check, Wrong};
 use super::source::Source;
-use crate::api::Failure;
 use crate::format::now_ms;
+use crate::server::Failure;
 use crate::session::Sessions;
 
 /// How long records are hashed before the browser may draw and react again.
 const AT_ONCE_MS: f64 = 12.0;
 
-/// What is known of a stream.
+/// The known state of a stream.
 #[derive(Debug, Clone)]
 pub enum State {
     /// It is being verified.
@@ -28,7 +28,7 @@ pub enum State {
         /// How many there are.
         total: u64,
     },
-    /// Somebody stopped it.
+    /// The user stopped it.
     Stopped {
         /// How many records were right until then.
         done: u64,
@@ -39,10 +39,10 @@ pub enum State {
     Done(Arc<Verified>),
 }
 
-/// What came of it.
+/// Its result.
 #[derive(Debug)]
 pub struct Verified {
-    /// The head of what is right.
+    /// The head of the valid part.
     pub head: Head,
     /// The hash of every record that is right.
     pub hashes: Vec<RecordHash>,
@@ -67,12 +67,12 @@ impl Runs {
         Runs { states: RwSignal::new(BTreeMap::new()), turns: StoredValue::new(BTreeMap::new()), sessions }
     }
 
-    /// What is known of `stream`.
+    /// The known state of `stream`.
     pub fn state(self, stream: &str) -> Option<State> {
         self.states.with(|states| states.get(stream).cloned())
     }
 
-    /// Looks at what is known of all streams.
+    /// Reads the known state of all streams.
     pub fn with<R>(self, look: impl FnOnce(&BTreeMap<String, State>) -> R) -> R {
         self.states.with(look)
     }

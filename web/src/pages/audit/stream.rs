@@ -8,13 +8,13 @@ use serde::Deserialize;
 
 use super::check::Wrong;
 use super::export::Exports;
+use super::not_fetched::NotFetched;
 use super::runs::{Runs, State, Verified};
-use crate::api::Failure;
 use crate::components::{Hash, Json, Link};
 use crate::format::{count, counted, micros};
 use crate::url::encoded;
 
-/// What a stream is being asked, so that buttons stay as they are while numbers change.
+/// The running operation on a stream, so that buttons stay while numbers change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
     Unknown,
@@ -28,9 +28,9 @@ pub fn StreamView(
     /// Its head, as the server names it now.
     #[prop(into)]
     head: Signal<Head>,
-    /// What is verified on this page.
+    /// The verifications on this page.
     runs: Runs,
-    /// What is exported from it.
+    /// The exports on this page.
     exports: Exports,
 ) -> impl IntoView {
     let name = head.with_untracked(|head| head.stream.clone());
@@ -46,9 +46,9 @@ pub fn StreamView(
         Phase::Unknown | Phase::Ended => runs.start(head.get_untracked()),
     };
     let verify_label = move || match phase.get() {
-        Phase::Unknown => "verify",
-        Phase::Running => "cancel",
-        Phase::Ended => "verify again",
+        Phase::Unknown => "Verify",
+        Phase::Running => "Cancel",
+        Phase::Ended => "Verify again",
     };
     let export_label = format!("export {name}");
     view! {
@@ -68,13 +68,13 @@ pub fn StreamView(
                     disabled=move || exports.is_running()
                     on:click=move |_| exports.start(vec![head.get_untracked()])
                 >
-                    "export"
+                    "Export"
                 </button>
             </div>
             <dl class="facts">
-                <dt>"records"</dt>
+                <dt>"Records"</dt>
                 <dd class="number">{move || head.with(|head| count(head.size))}</dd>
-                <dt>"head"</dt>
+                <dt>"Head"</dt>
                 <dd>{move || head.with(|head| view! { <Hash value=head.record_hash.to_string() /> })}</dd>
             </dl>
             {move || match phase.get() {
@@ -116,7 +116,7 @@ fn Ended(state: Signal<Option<State>>, head: Signal<Head>) -> impl IntoView {
         }
         Some(State::Stopped { done }) => view! {
             <p class="notice" role="status">
-                "stopped: the first " {counted(done, "record")} " are whole and linked, and the rest was not looked at"
+                "Stopped: the first " {counted(done, "record")} " are whole and linked; the rest was not checked"
             </p>
         }
         .into_any(),
@@ -125,28 +125,6 @@ fn Ended(state: Signal<Option<State>>, head: Signal<Head>) -> impl IntoView {
             Some(wrong) => view! { <Broken wrong=wrong.clone() /> }.into_any(),
         },
     }
-    }
-}
-
-/// Why records were not fetched. Nothing asks for them again by itself.
-#[component]
-pub fn NotFetched(
-    /// What went wrong.
-    failure: Failure,
-    /// What can be done.
-    again: &'static str,
-) -> impl IntoView {
-    let help = failure.is_passing().then_some(again);
-    view! {
-        <div class="notice error" role="alert">
-            <p>
-                <strong>"✕ the records were not fetched: "</strong>
-                {failure.detail}
-                " "
-                <code class="muted">{failure.code}</code>
-            </p>
-            {help.map(|help| view! { <p class="help">{help}</p> })}
-        </div>
     }
 }
 
@@ -177,7 +155,7 @@ fn Whole(verified: Arc<Verified>, head: Signal<Head>) -> impl IntoView {
                 (newer() > 0)
                     .then(|| {
                         view! {
-                            <p class="help">{counted(newer(), "record")} " came since; verify again to include them"</p>
+                            <p class="help">{counted(newer(), "record")} " written since; verify again to include them"</p>
                         }
                     })
             }}
@@ -213,14 +191,14 @@ fn Broken(wrong: Wrong) -> impl IntoView {
                     let to = format!("/actions?id={}", encoded(&id));
                     view! {
                         <p>
-                            "what stands there names the action "
+                            "The record names the action "
                             <Link to>
                                 <code>{id}</code>
                             </Link>
                         </p>
                     }
                 })}
-            {body.map(|body| view! { <Json text=body label="what stands there" /> })}
+            {body.map(|body| view! { <Json text=body label="the record in its place" /> })}
         </div>
     }
 }

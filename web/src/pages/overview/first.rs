@@ -10,12 +10,12 @@ pub fn FirstAction() -> impl IntoView {
     let server = window().location().origin().unwrap_or_default();
     let (curl, python) = (curl(&server), python(&server));
     view! {
-        <p>"Send one from a terminal; it is decided and recorded, and nothing runs by it:"</p>
+        <p>"Send one from a terminal. It is decided and recorded; nothing runs:"</p>
         <pre class="json" tabindex="0" role="group" aria-label="with curl">{curl.clone()}</pre>
-        <CopyButton text=curl label="copy" />
+        <CopyButton text=curl label="Copy" />
         <p>"Or from Python:"</p>
         <pre class="json" tabindex="0" role="group" aria-label="with Python">{python.clone()}</pre>
-        <CopyButton text=python label="copy" />
+        <CopyButton text=python label="Copy" />
     }
 }
 

@@ -1,21 +1,22 @@
 //! From statistics to the numbers of each picture and the sentence that says the same. Plain functions; nothing is
 //! drawn here.
 
-use engine::decision::Outcome;
+use engine::decision::{Outcome, ReasonCode};
 use engine::risk::RiskLevel;
 
-use crate::api::types::{Outcomes, Stats};
 use crate::components::chart::data::{Data, Group, Series, share};
-use crate::format::{clock, count, counted, day, parse_time, span, words};
+use crate::format::{clock, count, counted, day, parse_time, span};
 use crate::url::encoded;
+use crate::wording;
+use api::{Outcomes, Stats};
 
 const HOUR_MS: f64 = 3_600_000.0;
 /// About how many labels the axis of time has.
 const LABELS: usize = 6;
 const OUTCOMES: [Series; 3] = [
-    Series { class: "execute", name: "EXECUTE" },
-    Series { class: "abstain", name: "ABSTAIN" },
-    Series { class: "halt", name: "HALT" },
+    Series { class: "execute", name: "Allowed" },
+    Series { class: "abstain", name: "Needs approval" },
+    Series { class: "halt", name: "Denied" },
 ];
 const ACTIONS: [Series; 1] = [Series { class: "single", name: "actions" }];
 const ANSWERS: [Series; 1] = [Series { class: "single", name: "answers" }];
@@ -72,7 +73,7 @@ impl Range {
         }
     }
 
-    /// What is asked of the server. Parts begin at round times, and the last one is the one that runs.
+    /// The request to the server. Parts begin at round times, and the last one is the current one.
     pub fn path(self, now_ms: f64) -> String {
         let (parts, part_ms) = self.parts();
         let until = (now_ms / part_ms).floor() * part_ms + part_ms;
@@ -97,7 +98,7 @@ fn totals(stats: &Stats) -> [(Outcome, u64); 3] {
 /// A number on top of the page.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tile {
-    /// What is counted.
+    /// The counted quantity.
     pub name: String,
     /// How many.
     pub number: u64,
@@ -111,12 +112,12 @@ pub struct Tile {
 pub fn tiles(stats: &Stats) -> Vec<Tile> {
     let since = encoded(&stats.since);
     let tile = |name: &str, number, share, href| Tile { name: name.to_owned(), number, share, href };
-    let mut tiles = vec![tile("actions", stats.total, None, format!("/actions?since={since}"))];
+    let mut tiles = vec![tile("Actions", stats.total, None, format!("/actions?since={since}"))];
     for (outcome, number) in totals(stats) {
-        let href = format!("/actions?outcome={}&since={since}", outcome.as_str());
-        tiles.push(tile(outcome.as_str(), number, Some(share(number, stats.total)), href));
+        let href = format!("/actions?first_outcome={}&since={since}", outcome.as_str());
+        tiles.push(tile(wording::outcome(outcome), number, Some(share(number, stats.total)), href));
     }
-    tiles.push(tile("still waiting", stats.approvals.pending, None, "/approvals".to_owned()));
+    tiles.push(tile("Waiting now", stats.approvals.pending, None, "/approvals".to_owned()));
     tiles
 }
 
@@ -149,13 +150,18 @@ pub fn say_times(stats: &Stats) -> String {
     let parts: Vec<String> = totals(stats)
         .into_iter()
         .map(|(outcome, number)| {
-            format!("{} {} ({})", count(number), outcome.as_str(), share(number, stats.total))
+            format!(
+                "{} {} ({})",
+                count(number),
+                wording::outcome(outcome).to_lowercase(),
+                share(number, stats.total)
+            )
         })
         .collect();
     let data = times(stats);
     let busiest = data.groups.iter().max_by_key(|group| group.total());
     let busiest = busiest
-        .map(|group| format!(" Most came {}: {}.", group.label, count(group.total())))
+        .map(|group| format!(" The busiest time was {}: {}.", group.label, count(group.total())))
         .unwrap_or_default();
     format!("{}: {}.{busiest}", counted(stats.total, "action"), parts.join(", "))
 }
@@ -213,22 +219,25 @@ pub fn rules(stats: &Stats) -> Data {
     let groups = stats
         .rules
         .iter()
-        .map(|rule| {
-            let reason = words(rule.reason_code.as_str());
-            match (&rule.policy, &rule.id) {
-                (Some(policy), Some(id)) => Group {
-                    label: format!("{id} ({policy}, {reason})"),
-                    href: Some(format!("/policies/{}?rule={}", encoded(policy), encoded(id))),
-                    tick: None,
-                    values: vec![rule.count],
+        .map(|rule| match (&rule.policy, &rule.id) {
+            (Some(policy), Some(id)) => Group {
+                label: format!("{id} ({policy})"),
+                href: Some(format!("/policies/{}?rule={}", encoded(policy), encoded(id))),
+                tick: None,
+                values: vec![rule.count],
+            },
+            _ => Group {
+                label: match rule.reason_code {
+                    ReasonCode::DefaultDeny => "no rule".to_owned(),
+                    code => format!("no rule ({})", wording::reason(code).to_lowercase()),
                 },
-                _ => Group {
-                    label: format!("no rule ({reason})"),
-                    href: Some(format!("/actions?outcome=HALT&since={since}")),
-                    tick: None,
-                    values: vec![rule.count],
-                },
-            }
+                href: Some(format!(
+                    "/actions?first_outcome=HALT&reason_code={}&since={since}",
+                    rule.reason_code.as_str()
+                )),
+                tick: None,
+                values: vec![rule.count],
+            },
         })
         .collect();
     Data { what: "rule", series: ACTIONS.to_vec(), groups }
@@ -275,9 +284,9 @@ fn round(ms: f64) -> String {
 pub fn say_waits(stats: &Stats) -> String {
     let approvals = &stats.approvals;
     let waiting = match approvals.pending {
-        0 => "None waits any more.".to_owned(),
-        1 => "1 still waits.".to_owned(),
-        number => format!("{} still wait.", count(number)),
+        0 => "None is waiting now.".to_owned(),
+        1 => "1 is waiting now.".to_owned(),
+        number => format!("{} are waiting now.", count(number)),
     };
     match (approvals.median_ms, approvals.p90_ms) {
         (Some(median), Some(p90)) => format!(
@@ -286,7 +295,7 @@ pub fn say_waits(stats: &Stats) -> String {
             span(median as f64),
             span(p90 as f64)
         ),
-        _ => format!("Nobody has answered yet. {waiting}"),
+        _ => format!("No answers yet. {waiting}"),
     }
 }
 

@@ -1,6 +1,6 @@
-//! What changed from one version of the policies to the next, file by file.
+//! The changes from one version of the policies to the next, file by file.
 
-use crate::api::types::{PolicyChange, PolicyText};
+use api::{FileChange, NamedText};
 use engine::order::sort_by;
 
 /// How a file changed.
@@ -44,7 +44,7 @@ pub struct Change {
 }
 
 /// The files that changed, by name.
-pub fn files(change: &PolicyChange) -> Vec<Change> {
+pub fn files(change: &FileChange) -> Vec<Change> {
     let of = |kind, names: &[String]| {
         names.iter().map(move |name| Change { name: name.clone(), kind }).collect::<Vec<_>>()
     };
@@ -56,6 +56,6 @@ pub fn files(change: &PolicyChange) -> Vec<Change> {
 }
 
 /// The text of a file; nothing where there is none.
-pub fn text_of(texts: &[PolicyText], name: &str) -> String {
+pub fn text_of(texts: &[NamedText], name: &str) -> String {
     texts.iter().find(|file| file.name == name).map(|file| file.text.clone()).unwrap_or_default()
 }

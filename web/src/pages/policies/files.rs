@@ -1,16 +1,18 @@
-//! The files in force, and what was found in them.
+//! The files in force, and the findings about them.
 
 use engine::diagnostic::Severity;
+use engine::policy::Mode;
 use leptos::prelude::*;
 use leptos_router::hooks::use_navigate;
 
 use super::remove::Removing;
-use crate::api::types::{PolicySet, PolicySummary};
 use crate::components::Column::{Buttons, Number, Text};
 use crate::components::{DiagnosticList, Empty, Hash, Link, Table};
 use crate::format::{count, counted};
 use crate::session::Sessions;
 use crate::url::encoded;
+use api::{Permission, PolicyList};
+use engine::abi::LoadedFile;
 
 /// Where a file is edited.
 pub fn editor_of(file: &str) -> String {
@@ -21,11 +23,13 @@ pub fn editor_of(file: &str) -> String {
 #[component]
 pub fn Files(
     /// All of them.
-    set: PolicySet,
+    set: PolicyList,
     /// What asks before one is deleted.
     removing: Removing,
 ) -> impl IntoView {
-    let PolicySet { policy_hash, policy_version, summaries, diagnostics, .. } = set;
+    let PolicyList { policy_hash, policy_version, details, .. } = set;
+    let (summaries, diagnostics) =
+        details.map(|details| (details.summaries, details.diagnostics)).unwrap_or_default();
     let navigate = use_navigate();
     let found = Signal::stored(diagnostics.clone());
     let choose = Callback::new(move |finding: engine::diagnostic::Diagnostic| {
@@ -34,8 +38,8 @@ pub fn Files(
     let has_findings = !diagnostics.is_empty();
     let table = if summaries.is_empty() {
         view! {
-            <Empty title="no policy is in force">
-                <p>"Every action is halted until there is one."</p>
+            <Empty title="No policy is in force">
+                <p>"Every action is denied until there is one."</p>
             </Empty>
         }
         .into_any()
@@ -53,7 +57,7 @@ pub fn Files(
             <Table
                 label="policies in force"
                 class="policies"
-                columns=[Text("file"), Text("mode"), Text("agents"), Number("rules"), Text("findings"), Text("hash"), Buttons("delete")]
+                columns=[Text("File"), Text("Mode"), Text("Agents"), Number("Rules"), Text("Findings"), Text("Hash"), Buttons("Delete")]
             >
                 {rows}
             </Table>
@@ -64,7 +68,7 @@ pub fn Files(
         <section class="card" aria-labelledby="in-force">
             <div class="head">
                 <h2 id="in-force">"In force"</h2>
-                <span class="muted">"version " {policy_version}</span>
+                <span class="muted">"Version " {policy_version}</span>
                 <Hash value=policy_hash />
             </div>
             {table}
@@ -78,12 +82,12 @@ pub fn Files(
 }
 
 #[component]
-fn File(summary: PolicySummary, errors: u64, warnings: u64, removing: Removing) -> impl IntoView {
+fn File(summary: LoadedFile, errors: u64, warnings: u64, removing: Removing) -> impl IntoView {
     let sessions = Sessions::here();
     let for_removal = StoredValue::new(summary.clone());
-    let PolicySummary { agents, description, file, hash, mode, name, rules } = summary;
+    let LoadedFile { agents, description, file, hash, mode, name, rules } = summary;
     let agents = match agents.as_slice() {
-        [] => view! { <span>"all agents"</span> }.into_any(),
+        [] => view! { <span>"All agents"</span> }.into_any(),
         some => some
             .iter()
             .map(|glob| view! { <code class="glob">{glob.clone()}</code> })
@@ -106,13 +110,13 @@ fn File(summary: PolicySummary, errors: u64, warnings: u64, removing: Removing) 
                 {description.map(|text| view! { <p class="help"><bdi>{text}</bdi></p> })}
             </th>
             <td>
-                <Mode mode />
+                <ModeBadge mode />
             </td>
             <td>{agents}</td>
-            <td class="number end">{count(rules)}</td>
+            <td class="number end">{count(rules as u64)}</td>
             <td>
                 {badge(errors, "error")} {badge(warnings, "warning")}
-                {(errors == 0 && warnings == 0).then(|| view! { <span class="muted">"none"</span> })}
+                {(errors == 0 && warnings == 0).then(|| view! { <span class="muted">"None"</span> })}
             </td>
             <td>
                 <Hash value=hash />
@@ -120,15 +124,15 @@ fn File(summary: PolicySummary, errors: u64, warnings: u64, removing: Removing) 
             <td>
                 {move || {
                     let label = delete_label.clone();
-                    sessions.may("edit_policies")
+                    sessions.may(Permission::EditPolicies)
                         .then(|| view! {
                             <button
                                 type="button"
-                                class="quiet small"
+                                class="link danger"
                                 aria-label=label
                                 on:click=move |_| removing.ask(for_removal.get_value())
                             >
-                                "delete"
+                                "Delete"
                             </button>
                         })
                 }}
@@ -138,12 +142,12 @@ fn File(summary: PolicySummary, errors: u64, warnings: u64, removing: Removing) 
 }
 
 #[component]
-fn Mode(mode: String) -> impl IntoView {
-    let is_shadow = mode == "shadow";
+fn ModeBadge(mode: Mode) -> impl IntoView {
+    let is_shadow = mode == Mode::Shadow;
     view! {
         <span class="badge" class:info=is_shadow>
             <span aria-hidden="true">{if is_shadow { "◌ " } else { "● " }}</span>
-            {mode}
+            {mode.as_str()}
         </span>
     }
 }

@@ -1,33 +1,29 @@
-//! Who changed what when: every version of the policies, newest first, each as a diff against the version before.
+//! The history of changes: every version of the policies, newest first, each as a diff against its predecessor.
 
 use leptos::prelude::*;
 
 use super::changes::{self, Change, Kind};
-use crate::api::types::{PolicyText, PolicyVersion};
-use crate::api::{self, Failure};
 use crate::components::{Diff, Empty, Hash, Resource};
 use crate::format::{counted, now_ms, parse_time, relative, time};
 use crate::live::Live;
+use crate::server::{self, Failure};
 use crate::url;
+use api::{NamedText, PolicyHistory, PolicyTexts, PolicyVersion};
 
 /// How many versions are shown at first, and how many more each time.
 const PAGE: usize = 20;
 /// The most that the server gives.
 const MOST: usize = 500;
-/// Who changed a file in the folder itself.
+/// The author of a change in the folder itself.
 const SYSTEM: &str = "system";
-
-#[derive(serde::Deserialize)]
-struct Answer {
-    history: Vec<PolicyVersion>,
-}
 
 /// The newest versions.
 ///
 /// # Errors
 /// When the server does not answer, or with a problem.
 pub async fn versions(limit: usize) -> Result<Vec<PolicyVersion>, Failure> {
-    let Answer { history } = api::get(&format!("/v1/policies/history?limit={}", limit.min(MOST))).await?;
+    let PolicyHistory { history } =
+        server::get(&format!("/v1/policies/history?limit={}", limit.min(MOST))).await?;
     Ok(history)
 }
 
@@ -40,7 +36,7 @@ pub fn History() -> impl IntoView {
     let load = move || {
         let (shown, wanted) = (shown.get_untracked(), open.get_untracked());
         history.load(async move {
-            // One more than is shown: what the last one was made from, and whether there are more.
+            // One more than is shown: the predecessor of the last one, which also tells whether there are more.
             let found = versions(shown + 1).await?;
             let has = |wanted: &String| found.iter().any(|version| version.policy_version == *wanted);
             if found.len() > shown && wanted.is_some_and(|wanted| !has(&wanted)) {
@@ -80,7 +76,7 @@ pub fn History() -> impl IntoView {
             <h2 id="history">"History"</h2>
             {history.view(|_| ())}
             <Show when=is_empty>
-                <Empty title="no policy was ever in force">
+                <Empty title="No policy was ever in force">
                     <p>"The first version is made when the server reads its policy folder."</p>
                 </Empty>
             </Show>
@@ -90,7 +86,7 @@ pub fn History() -> impl IntoView {
                 </For>
             </ol>
             <Show when=has_more>
-                <button type="button" class="quiet" on:click=move |_| more()>"show older versions"</button>
+                <button type="button" class="quiet" on:click=move |_| more()>"Show older versions"</button>
             </Show>
         </section>
     }
@@ -114,11 +110,14 @@ fn Version(
     let at = version.at.clone();
     let ago = parse_time(&at).map(|ms| relative(ms - now_ms()));
     let who = match version.principal.as_deref() {
-        Some(SYSTEM) => view! { <span class="muted">"read from the folder"</span> }.into_any(),
+        Some(SYSTEM) => view! { <span class="muted">"Read from the folder"</span> }.into_any(),
         Some(name) => view! { <span>"by " <bdi><strong>{name.to_owned()}</strong></bdi></span> }.into_any(),
-        None => view! { <span class="muted">"by whom is not known"</span> }.into_any(),
+        None => view! { <span class="muted">"by an unknown person"</span> }.into_any(),
     };
-    let summary: Vec<_> = files.iter().map(chip).collect();
+    let summary = match files.as_slice() {
+        [] => view! { <span class="muted">"No file changed"</span> }.into_any(),
+        files => files.iter().map(chip).collect_view().into_any(),
+    };
     let details = StoredValue::new((version, before, files));
     view! {
         <li class="version">
@@ -130,7 +129,7 @@ fn Version(
                     on:click=toggle
                 >
                     <span aria-hidden="true">{move || if is_open.get() { "▾ " } else { "▸ " }}</span>
-                    "version "
+                    "Version "
                     {number}
                 </button>
                 <time datetime=at.clone() title=at.clone()>{time(&at)}</time>
@@ -164,7 +163,7 @@ fn chip(change: &Change) -> impl IntoView + use<> {
 }
 
 /// The texts of a version and of the one before it.
-type Texts = (Vec<PolicyText>, Vec<PolicyText>);
+type Texts = (Vec<NamedText>, Vec<NamedText>);
 
 #[component]
 fn Details(version: PolicyVersion, before: Option<PolicyVersion>, files: Vec<Change>) -> impl IntoView {
@@ -182,16 +181,16 @@ fn Details(version: PolicyVersion, before: Option<PolicyVersion>, files: Vec<Cha
     });
     view! {
         <dl class="facts">
-            <dt>"policies"</dt>
+            <dt>"Policies"</dt>
             <dd>{counted(size, "file")} ", " <Hash value=set_hash /></dd>
-            <dt>"record"</dt>
+            <dt>"Record"</dt>
             <dd>{receipt.seq} " of " <bdi>{receipt.stream}</bdi> ", " <Hash value=hash /></dd>
         </dl>
         {files
             .is_empty()
             .then(|| view! {
                 <p class="muted">
-                    {if is_first { "it has no files" } else { "the same files as in the version before" }}
+                    {if is_first { "No files." } else { "No file changed: the server read the folder again." }}
                 </p>
             })}
         {texts
@@ -214,14 +213,11 @@ fn Details(version: PolicyVersion, before: Option<PolicyVersion>, files: Vec<Cha
     }
 }
 
-async fn texts_of(version: &PolicyVersion) -> Result<Vec<PolicyText>, Failure> {
-    #[derive(serde::Deserialize)]
-    struct Files {
-        files: Vec<PolicyText>,
-    }
+async fn texts_of(version: &PolicyVersion) -> Result<Vec<NamedText>, Failure> {
     if version.files.is_empty() {
         return Ok(Vec::new());
     }
-    let Files { files } = api::get(&format!("/v1/policies/by-hash/{}", version.policy_hash)).await?;
+    let PolicyTexts { files, .. } =
+        server::get(&format!("/v1/policies/by-hash/{}", version.policy_hash)).await?;
     Ok(files)
 }

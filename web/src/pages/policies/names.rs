@@ -5,7 +5,7 @@ use engine::policy::is_policy_file;
 /// The most characters of a name.
 const MAX_NAME: usize = 105;
 
-/// The name of a file for what somebody typed: with an ending, where none was given.
+/// The file name for the typed text: with an ending, if none was given.
 pub fn completed(typed: &str) -> String {
     let typed = typed.trim();
     if typed.is_empty() || typed.ends_with(".yaml") || typed.ends_with(".yml") {

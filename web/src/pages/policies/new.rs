@@ -5,18 +5,18 @@ use leptos_router::hooks::use_navigate;
 
 use super::files::editor_of;
 use super::names;
-use crate::api::types::PolicySet;
 use crate::components::{Dialog, Resource};
+use api::PolicyList;
 
 /// The button and its dialog.
 #[component]
 pub fn NewPolicy(
     /// The files that are there.
-    set: Resource<PolicySet>,
+    set: Resource<PolicyList>,
 ) -> impl IntoView {
     let open = RwSignal::new(false);
     view! {
-        <button type="button" on:click=move |_| open.set(true)>"new policy"</button>
+        <button type="button" on:click=move |_| open.set(true)>"New policy"</button>
         <Dialog open title="New policy">
             <NameForm set />
         </Dialog>
@@ -24,7 +24,7 @@ pub fn NewPolicy(
 }
 
 #[component]
-fn NameForm(set: Resource<PolicySet>) -> impl IntoView {
+fn NameForm(set: Resource<PolicyList>) -> impl IntoView {
     let typed = RwSignal::new(String::new());
     // Nothing is said of a name that is not there yet.
     let tried = RwSignal::new(false);
@@ -64,7 +64,7 @@ fn NameForm(set: Resource<PolicySet>) -> impl IntoView {
                     Some(problem) => view! { <p class="notice error">"✕ " {problem}</p> }.into_any(),
                     None => view! {
                         <p class="help">
-                            "The editor opens with nothing in it. The file is made, and in force, when it is saved there."
+                            "The editor opens with a template. The file is created, and takes effect, when you save it there."
                         </p>
                     }
                     .into_any(),
@@ -72,8 +72,8 @@ fn NameForm(set: Resource<PolicySet>) -> impl IntoView {
             </div>
             <button type="submit">
                 {move || match name.get() {
-                    name if name.is_empty() => "open the editor".to_owned(),
-                    name => format!("open the editor for {name}"),
+                    name if name.is_empty() => "Open the editor".to_owned(),
+                    name => format!("Open the editor for {name}"),
                 }}
             </button>
         </form>

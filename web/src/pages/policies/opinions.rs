@@ -1,13 +1,15 @@
-//! What files in shadow mode said of recorded decisions, beside what was decided.
+//! The opinions of files in shadow mode on recorded decisions, next to the decisions.
 
 use engine::order::sort_by;
 use std::collections::BTreeMap;
 
+use api::{RecentDecision, RecentDecisions};
 use engine::decision::{Outcome, RuleRef, ShadowOpinion};
+use engine::hash::PolicyHash;
 use serde::Deserialize;
-use serde_json::value::RawValue;
 
-use crate::api::Failure;
+use crate::server::Failure;
+use crate::wording::outcome;
 
 /// A recorded decision, as far as it matters here.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,30 +18,18 @@ pub struct Judged {
     pub id: String,
     /// When.
     pub at: String,
-    /// Who proposed it.
+    /// The agent that proposed it.
     pub agent_id: String,
     /// The tool.
     pub tool: String,
-    /// What was decided.
+    /// The decision.
     pub outcome: Outcome,
     /// The rule that decided.
     pub rule: Option<RuleRef>,
     /// The policies that decided.
-    pub policy_hash: String,
+    pub policy_hash: PolicyHash,
     /// What files in shadow mode said.
     pub shadow: Vec<ShadowOpinion>,
-}
-
-#[derive(Deserialize)]
-struct Answer<'a> {
-    #[serde(borrow)]
-    decisions: Vec<Item<'a>>,
-}
-
-#[derive(Deserialize)]
-struct Item<'a> {
-    #[serde(borrow)]
-    record: &'a RawValue,
 }
 
 #[derive(Deserialize)]
@@ -60,7 +50,7 @@ struct Named {
 struct Decided {
     outcome: Outcome,
     rule: Option<RuleRef>,
-    policy_hash: String,
+    policy_hash: PolicyHash,
     #[serde(default)]
     shadow: Vec<ShadowOpinion>,
 }
@@ -69,12 +59,12 @@ struct Decided {
 /// opinions either, and is left out.
 ///
 /// # Errors
-/// When it is no such answer.
+/// If it is not such an answer.
 pub fn judged(answer: &str) -> Result<Vec<Judged>, Failure> {
-    let Answer { decisions } = serde_json::from_str(answer).map_err(|error| {
+    let RecentDecisions { decisions } = serde_json::from_str(answer).map_err(|error| {
         Failure::here("unreadable_answer", format!("the server's answer is no list of decisions: {error}"))
     })?;
-    let one = |item: Item<'_>| {
+    let one = |item: RecentDecision| {
         let Record { action_id, at, action, decision } = serde_json::from_str(item.record.get()).ok()?;
         let (Named { agent_id, tool }, decided) = (action?, decision?);
         let Decided { outcome, rule, policy_hash, shadow } = decided;
@@ -91,11 +81,11 @@ pub type Matrix = BTreeMap<(Outcome, Option<Outcome>), u64>;
 pub struct Behind {
     /// The rule; none where only the risk section spoke.
     pub rule: Option<RuleRef>,
-    /// What it said.
+    /// Its opinion.
     pub outcome: Outcome,
     /// How often.
     pub count: u64,
-    /// How often that was not what was decided.
+    /// How often it differed from the decision.
     pub differing: u64,
 }
 
@@ -104,13 +94,13 @@ pub struct Behind {
 pub struct Difference {
     /// The decision.
     pub judged: Judged,
-    /// What the file said.
+    /// The file's opinion.
     pub would: Outcome,
     /// The rule behind that.
     pub rule: Option<RuleRef>,
 }
 
-/// What one file said of many decisions.
+/// The opinions of one file on many decisions.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Opinions {
     /// How many decisions it was asked about.
@@ -123,7 +113,7 @@ pub struct Opinions {
     pub differing: Vec<Difference>,
 }
 
-/// What `file` said of these decisions.
+/// The opinions of `file` on these decisions.
 pub fn of_file<'a>(file: &str, decisions: impl Iterator<Item = &'a Judged>) -> Opinions {
     let mut all = Opinions::default();
     let mut rules: BTreeMap<(Option<String>, Outcome), Behind> = BTreeMap::new();
@@ -147,7 +137,7 @@ pub fn of_file<'a>(file: &str, decisions: impl Iterator<Item = &'a Judged>) -> O
 }
 
 impl Opinions {
-    /// `3 of 120 decisions differ: 2 EXECUTE → HALT, 1 EXECUTE → ABSTAIN`
+    /// `3 of 120 decisions differ: 2 Allowed → Denied, 1 Allowed → Needs approval`
     pub fn sentence(&self) -> String {
         let differing = self.differing.len();
         let noun = if self.asked == 1 { "decision" } else { "decisions" };
@@ -161,14 +151,14 @@ impl Opinions {
         sort_by(&mut moves, |(one, ..), (other, ..)| other.cmp(one));
         let moves: Vec<_> = moves
             .into_iter()
-            .map(|(count, real, would)| format!("{count} {} → {}", real.as_str(), would.as_str()))
+            .map(|(count, real, would)| format!("{count} {} → {}", outcome(real), outcome(would)))
             .collect();
         let verb = if differing == 1 { "differs" } else { "differ" };
         let head = format!("{differing} of {} {noun} {verb}", self.asked);
         if moves.is_empty() { head } else { format!("{head}: {}", moves.join(", ")) }
     }
 
-    /// How often the file is stricter than what was decided, so that enforcing it would have changed the outcome.
+    /// How often the file is stricter than the decision, so that enforcing it would have changed the outcome.
     pub fn stricter(&self) -> u64 {
         let stricter = |((real, would), count): (&(Outcome, Option<Outcome>), &u64)| {
             would.is_some_and(|would| would > *real).then_some(*count)

@@ -1,19 +1,20 @@
 //! Deleting a policy: asked once, and only the very file that is shown.
 
+use engine::policy::Mode;
 use leptos::prelude::*;
 
-use crate::api;
-use crate::api::types::PolicySummary;
 use crate::components::{DiagnosticList, Dialog, FailureView, Toasts};
 use crate::format::counted;
+use crate::server;
 use crate::session::Sessions;
 use crate::url::encoded;
+use engine::abi::LoadedFile;
 
-/// The file that somebody may want to delete, and whether they are being asked.
+/// The file that the user may want to delete, and whether the confirmation is open.
 #[derive(Clone, Copy)]
 pub struct Removing {
     open: RwSignal<bool>,
-    file: RwSignal<Option<PolicySummary>>,
+    file: RwSignal<Option<LoadedFile>>,
 }
 
 impl Removing {
@@ -23,7 +24,7 @@ impl Removing {
     }
 
     /// Asks about this file.
-    pub fn ask(self, file: PolicySummary) {
+    pub fn ask(self, file: LoadedFile) {
         self.file.set(Some(file));
         self.open.set(true);
     }
@@ -53,24 +54,24 @@ pub fn Remove(
 }
 
 #[component]
-fn Ask(file: PolicySummary, open: RwSignal<bool>, reload: Callback<()>) -> impl IntoView {
+fn Ask(file: LoadedFile, open: RwSignal<bool>, reload: Callback<()>) -> impl IntoView {
     let (sessions, toasts) = (Sessions::here(), Toasts::here());
-    let failure = RwSignal::new(None::<api::Failure>);
+    let failure = RwSignal::new(None::<server::Failure>);
     let asking = RwSignal::new(false);
-    let PolicySummary { file: name, hash, mode, rules, agents, .. } = file;
+    let LoadedFile { file: name, hash, mode, rules, agents, .. } = file;
     let whose = if agents.is_empty() { "all agents".to_owned() } else { agents.join(", ") };
-    let effect = if mode == "shadow" {
+    let effect = if mode == Mode::Shadow {
         "It is in shadow mode, so no outcome changes."
     } else {
-        "Its rules stop to apply at once. What only they allowed is halted; what only they restricted is not restricted any more."
+        "Its rules stop applying at once. Actions that only they allowed are denied; actions that only they restricted are no longer restricted."
     };
     let title = name.clone();
     let delete = move |_| {
         asking.set(true);
-        let (name, hash) = (name.clone(), hash.clone());
+        let name = name.clone();
         leptos::task::spawn_local(async move {
             let answer =
-                api::delete(sessions, &format!("/v1/policies/{}", encoded(&name)), Some(&hash)).await;
+                server::delete(sessions, &format!("/v1/policies/{}", encoded(&name)), Some(hash)).await;
             _ = asking.try_set(false);
             match answer {
                 Ok(()) => {
@@ -84,7 +85,7 @@ fn Ask(file: PolicySummary, open: RwSignal<bool>, reload: Callback<()>) -> impl 
     };
     view! {
         <p>
-            "Delete " <strong>{title}</strong> " with " {counted(rules, "rule")} " for " {whose} "?"
+            "Delete " <strong>{title}</strong> " with " {counted(rules as u64, "rule")} " for " {whose} "?"
         </p>
         <p>{effect} " The history keeps its text."</p>
         {move || {
@@ -100,7 +101,7 @@ fn Ask(file: PolicySummary, open: RwSignal<bool>, reload: Callback<()>) -> impl 
                             .then(|| {
                                 view! {
                                     <p class="help">
-                                        "somebody changed or deleted it meanwhile; close this and look at it again"
+                                        "Someone changed or deleted it meanwhile. Close this and check the file again."
                                     </p>
                                 }
                             })}
@@ -108,8 +109,8 @@ fn Ask(file: PolicySummary, open: RwSignal<bool>, reload: Callback<()>) -> impl 
                 })
         }}
         <div class="row">
-            <button type="button" class="danger" disabled=move || asking.get() on:click=delete>"delete"</button>
-            <button type="button" class="quiet" on:click=move |_| open.set(false)>"keep it"</button>
+            <button type="button" class="danger" disabled=move || asking.get() on:click=delete>"Delete"</button>
+            <button type="button" class="quiet" on:click=move |_| open.set(false)>"Keep it"</button>
         </div>
     }
 }

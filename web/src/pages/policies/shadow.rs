@@ -1,17 +1,19 @@
-//! Files in shadow mode: what each would have done to the newest decisions, beside what happened.
+//! Files in shadow mode: the effect that each would have had on the newest decisions.
 
 use engine::decision::Outcome;
+use engine::hash::{FileHash, PolicyHash};
+use engine::policy::Mode;
 use leptos::prelude::*;
 
 use super::files::editor_of;
 use super::history::versions;
 use super::opinions::{self, Behind, Difference, Judged, Opinions};
-use crate::api;
-use crate::api::types::{PolicySet, PolicyVersion};
 use crate::components::Column::{Number, Text};
 use crate::components::{Link, Matrix, OutcomeBadge, Resource, Table};
-use crate::format::{count, counted, time};
+use crate::format::{count, counted, name, row_time};
+use crate::server;
 use crate::url::{self, encoded};
+use api::{PolicyList, PolicyVersion};
 
 /// How many decisions may be looked at.
 const AMOUNTS: [&str; 3] = ["100", "500", "1000"];
@@ -21,7 +23,7 @@ const PAGE: usize = 20;
 /// Enough of the history to know under which text of a file a decision was made.
 const VERSIONS: usize = 500;
 
-/// What was decided, and under which policies.
+/// The decisions, and the policies they were made under.
 #[derive(Debug, Clone)]
 struct Recorded {
     decisions: Vec<Judged>,
@@ -30,7 +32,7 @@ struct Recorded {
 
 impl Recorded {
     /// Whether `file` had this hash among the policies of `policy_hash`.
-    fn had(&self, policy_hash: &str, file: &str, hash: &str) -> bool {
+    fn had(&self, policy_hash: PolicyHash, file: &str, hash: FileHash) -> bool {
         let set = self.history.iter().find(|version| version.policy_hash == policy_hash);
         set.is_some_and(|set| set.files.iter().any(|other| other.name == file && other.hash == hash))
     }
@@ -40,12 +42,14 @@ impl Recorded {
 #[component]
 pub fn Shadow(
     /// The policies in force.
-    set: Resource<PolicySet>,
+    set: Resource<PolicyList>,
 ) -> impl IntoView {
     let files = Memo::new(move |_| {
         set.with(|set| {
-            let shadow = set?.summaries.iter().filter(|file| file.mode == "shadow");
-            Some(shadow.map(|file| (file.file.clone(), file.hash.clone())).collect::<Vec<_>>())
+            let summaries =
+                set?.details.as_ref().map(|details| details.summaries.as_slice()).unwrap_or_default();
+            let shadow = summaries.iter().filter(|file| file.mode == Mode::Shadow);
+            Some(shadow.map(|file| (file.file.clone(), file.hash)).collect::<Vec<_>>())
         })
     });
     move || {
@@ -57,7 +61,7 @@ pub fn Shadow(
                     view! {
                         <p class="muted">
                             "No file is in shadow mode. With " <code>"mode: shadow"</code>
-                            " a policy is tried on live traffic: its opinion is recorded beside each decision and changes nothing."
+                            " a policy is tried on live traffic: its opinion is recorded with each decision and changes nothing."
                         </p>
                     }
                         .into_any()
@@ -70,7 +74,7 @@ pub fn Shadow(
 }
 
 #[component]
-fn Judgements(files: Vec<(String, String)>) -> impl IntoView {
+fn Judgements(files: Vec<(String, FileHash)>) -> impl IntoView {
     let (amount, set_amount) = url::query("decisions");
     let amount = Memo::new(move |_| {
         let wanted = amount.get();
@@ -81,17 +85,17 @@ fn Judgements(files: Vec<(String, String)>) -> impl IntoView {
     let load = move |amount: &'static str| {
         recorded.load(async move {
             let history = versions(VERSIONS).await?;
-            let answer = api::get_text(&format!("/v1/decisions?limit={amount}")).await?;
+            let answer = server::get_text(&format!("/v1/decisions?limit={amount}")).await?;
             Ok(Recorded { decisions: opinions::judged(&answer)?, history })
         });
     };
     Effect::new(move |_| load(amount.get()));
     view! {
         <p>
-            "What each would have said of the newest decisions, beside what was decided. An enforced file can only tighten: where it is stricter, the outcome would have changed; where it is looser, only if no other file had said anything."
+            "The opinion of each file on the newest decisions, compared with the outcome. An enforced file can only tighten: where it is stricter, the outcome would have changed; where it is looser, only if no other file had an opinion."
         </p>
         <div class="row">
-            <label for="shadow-amount">"of the newest"</label>
+            <label for="shadow-amount">"Newest"</label>
             <select
                 id="shadow-amount"
                 on:change=move |event| {
@@ -110,9 +114,9 @@ fn Judgements(files: Vec<(String, String)>) -> impl IntoView {
                     prop:checked=move || earlier.get()
                     on:change=move |event| earlier.set(event_target_checked(&event))
                 />
-                "also those under earlier texts of the file"
+                "Also those under earlier texts of the file"
             </label>
-            <button type="button" class="quiet" on:click=move |_| load(amount.get_untracked())>"look again"</button>
+            <button type="button" class="quiet" on:click=move |_| load(amount.get_untracked())>"Load again"</button>
         </div>
         {recorded
             .view(move |recorded| {
@@ -120,7 +124,7 @@ fn Judgements(files: Vec<(String, String)>) -> impl IntoView {
                     .iter()
                     .map(|(file, hash)| {
                         let earlier = earlier.get();
-                        let counts = |judged: &&Judged| earlier || recorded.had(&judged.policy_hash, file, hash);
+                        let counts = |judged: &&Judged| earlier || recorded.had(judged.policy_hash, file, *hash);
                         let opinions = opinions::of_file(file, recorded.decisions.iter().filter(counts));
                         view! { <FileOpinions file=file.clone() opinions /> }
                     })
@@ -140,7 +144,7 @@ fn FileOpinions(file: String, opinions: Opinions) -> impl IntoView {
     if opinions.asked == 0 {
         return view! {
             {title}
-            <p class="muted">"It was asked about none of these decisions: it speaks of other agents, or none was made since it is as it is."</p>
+            <p class="muted">"It has an opinion on none of these decisions: it applies to other agents, or no action was decided since its last change."</p>
         }
         .into_any();
     }
@@ -161,7 +165,7 @@ fn FileOpinions(file: String, opinions: Opinions) -> impl IntoView {
                 .then(|| view! {
                     <Table
                         label="rules behind it"
-                        columns=[Text("rule behind it"), Text("says"), Number("decisions"), Number("that differ")]
+                        columns=[Text("Rule behind it"), Text("Says"), Number("Decisions"), Number("That differ")]
                     >
                         {rules}
                     </Table>
@@ -178,7 +182,7 @@ fn rule(file: &str, behind: &Behind) -> impl IntoView + use<> {
             let text = format!("{} (line {})", rule.id, rule.line);
             view! { <Link to=editor_of(file)>{text}</Link> }.into_any()
         }
-        None => view! { <span class="muted">"no rule: its risk section"</span> }.into_any(),
+        None => view! { <span class="muted">"No rule: its risk section"</span> }.into_any(),
     };
     view! {
         <tr>
@@ -204,7 +208,7 @@ fn matrix(opinions: Opinions) -> impl IntoView {
         view! { <td class=class>{count(number)} <span class="word">{word}</span></td> }.into_any()
     };
     let columns = Outcome::ALL.map(Some).into_iter().chain([None]).collect();
-    view! { <Matrix label="what was decided, and what it said" corner="decided ↓ it said →" columns cell /> }
+    view! { <Matrix label="what was decided, and what it said" corner="Decided ↓ It says →" columns cell /> }
 }
 
 #[component]
@@ -219,13 +223,13 @@ fn Differences(differing: Vec<Difference>) -> impl IntoView {
         <Table
             label="where it differs"
             class="judged"
-            columns=[Text("time"), Text("action"), Text("agent"), Text("decided"), Text("it said"), Text("its rule")]
+            columns=[Text("Time"), Text("Action"), Text("Agent"), Text("Decided"), Text("It says"), Text("Its rule")]
         >
             {rows}
         </Table>
         <Show when=move || shown.get() < all>
             <button type="button" class="quiet" on:click=move |_| shown.update(|shown| *shown += PAGE)>
-                {move || format!("show more of {}", count(all as u64))}
+                {move || format!("Show more of {}", count(all as u64))}
             </button>
         </Show>
     }
@@ -237,15 +241,15 @@ fn difference(difference: &Difference) -> impl IntoView + use<> {
     view! {
         <tr>
             <td class="number">
-                <time datetime=at.clone() title=at.clone()>{time(&at)}</time>
+                <time datetime=at.clone() title=at.clone()>{row_time(&at)}</time>
             </td>
             <td>
                 <Link to=format!("/actions?id={}", encoded(&id))>
-                    <bdi>{tool}</bdi>
+                    <bdi>{name(&tool)}</bdi>
                 </Link>
             </td>
             <td>
-                <bdi>{agent_id}</bdi>
+                <bdi>{name(&agent_id)}</bdi>
             </td>
             <td>
                 <OutcomeBadge outcome />

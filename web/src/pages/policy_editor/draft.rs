@@ -1,5 +1,6 @@
-//! What somebody wrote and has not saved: it stays in the browser's tab while they look at another page.
+//! The unsaved text: it stays in the browser's tab while the user looks at another page.
 
+use engine::hash::FileHash;
 use gloo::storage::{SessionStorage, Storage as _};
 use serde::{Deserialize, Serialize};
 
@@ -7,7 +8,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Draft {
     /// The digest of the file that it was begun with; none for a new one.
-    pub hash: Option<String>,
+    pub hash: Option<FileHash>,
     /// The text.
     pub text: String,
     /// The samples as a file, if they were changed and can be written.
@@ -17,11 +18,11 @@ pub struct Draft {
 impl Draft {
     /// Keeps it for the file `name`.
     pub fn keep(&self, name: &str) {
-        // Where nothing may be stored, what is not saved is lost, as in any other page.
+        // If nothing may be stored, unsaved text is lost, as in any other page.
         _ = SessionStorage::set(key(name), self);
     }
 
-    /// Takes out what was kept for the file `name`.
+    /// Removes and returns the stored draft for the file `name`.
     pub fn take(name: &str) -> Option<Self> {
         let draft = SessionStorage::get(key(name)).ok();
         SessionStorage::delete(key(name));

@@ -1,67 +1,23 @@
-//! What the editor gets from the server, and brings back to it.
+//! The exchange with the server: the data that the editor loads, and the changes that it saves.
 
-use engine::lifecycle::Status;
+use api::{PolicyList, PolicyTests, PolicyTexts, RecentDecision, RecentDecisions};
+use engine::hash::FileHash;
 use leptos::prelude::*;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::draft::Draft;
 use super::workbench::{Left, Recorded, Workbench};
-use crate::api::{self, Failure};
 use crate::components::Toasts;
 use crate::format::parse_time;
 use crate::live::Live;
+use crate::server::{self, Failure};
 use crate::simulation::Row;
 use crate::simulation::samples;
 use crate::url::encoded;
 
 /// How many recorded decisions policies are tried on.
 const RECORDED: u32 = 500;
-
-#[derive(Deserialize)]
-struct InForce {
-    policy_hash: String,
-    files: Vec<FileName>,
-}
-
-#[derive(Deserialize)]
-struct FileName {
-    name: String,
-    hash: String,
-}
-
-#[derive(Deserialize)]
-struct Sources {
-    files: Vec<Source>,
-}
-
-#[derive(Deserialize)]
-struct Source {
-    name: String,
-    text: String,
-}
-
-/// The file of samples beside a policy.
-#[derive(Debug, Clone, Deserialize)]
-pub struct TestsFile {
-    /// Its text.
-    pub text: String,
-    /// The digest of it.
-    pub hash: String,
-}
-
-#[derive(Deserialize)]
-struct Decisions {
-    decisions: Vec<DecisionView>,
-}
-
-#[derive(Deserialize)]
-struct DecisionView {
-    record: Box<RawValue>,
-    status: Option<Status>,
-    replayable: bool,
-    why: Option<String>,
-}
 
 #[derive(Deserialize)]
 struct Record {
@@ -71,7 +27,7 @@ struct Record {
     record_hash: String,
 }
 
-/// What was fetched, and what of it is still being edited.
+/// The fetched data, and the parts of it that are still being edited.
 #[derive(Clone, Copy)]
 pub struct Loading {
     bench: Workbench,
@@ -79,9 +35,11 @@ pub struct Loading {
     there: RwSignal<bool>,
     failure: RwSignal<Option<Failure>>,
     /// The digest of the edited file as it was fetched; none for a file that does not exist.
-    pub hash: RwSignal<Option<String>>,
+    pub hash: RwSignal<Option<FileHash>>,
+    /// The text with that digest, where it is known: what both sides of a conflict began with.
+    pub begun_with: RwSignal<Option<String>>,
     /// The same of the file of samples.
-    pub samples_hash: RwSignal<Option<String>>,
+    pub samples_hash: RwSignal<Option<FileHash>>,
     /// The text of the file of samples as it was fetched.
     pub samples_text: RwSignal<Option<String>>,
     /// Why the samples cannot be shown as a table.
@@ -91,7 +49,7 @@ pub struct Loading {
     /// Goes up with every wish to save.
     pub wishes: RwSignal<u64>,
     /// The file as somebody else has saved it meanwhile: text and digest.
-    pub theirs: RwSignal<Option<(Option<String>, Option<String>)>>,
+    pub theirs: RwSignal<Option<(Option<String>, Option<FileHash>)>>,
 }
 
 impl Loading {
@@ -103,6 +61,7 @@ impl Loading {
             there: RwSignal::new(false),
             failure: RwSignal::new(None),
             hash: RwSignal::new(None),
+            begun_with: RwSignal::new(None),
             samples_hash: RwSignal::new(None),
             samples_text: RwSignal::new(None),
             samples_problem: RwSignal::new(None),
@@ -141,7 +100,7 @@ impl Loading {
         self.failure.get()
     }
 
-    /// Somebody pressed the keys for saving.
+    /// The user pressed the keys for saving.
     pub fn ask_to_save(self) {
         self.wishes.update(|wishes| *wishes += 1);
     }
@@ -156,11 +115,15 @@ impl Loading {
         match self.bench.name.try_with_value(|name| Draft::take(name)).flatten() {
             None => {
                 _ = self.hash.try_set(hash);
-                _ = self.bench.text.try_set(text.unwrap_or_default());
+                _ = self.begun_with.try_set(text.clone());
+                let begun = text.or_else(|| self.bench.name.try_with_value(|name| template(name)));
+                _ = self.bench.text.try_set(begun.unwrap_or_default());
             }
             Some(draft) => {
                 // Somebody else may have saved the file since it was begun.
-                if draft.hash != hash {
+                if draft.hash == hash {
+                    _ = self.begun_with.try_set(text);
+                } else {
                     _ = self.theirs.try_set(Some((text, hash)));
                 }
                 _ = self.hash.try_set(draft.hash);
@@ -168,7 +131,7 @@ impl Loading {
                 if let Some(Ok((samples, _))) = draft.samples.map(|text| samples::read("samples", &text)) {
                     _ = self.bench.samples.try_set(samples);
                 }
-                self.toasts.say("what you had not saved is here again");
+                self.toasts.say("Your unsaved changes are back");
             }
         }
         _ = self.there.try_set(true);
@@ -176,11 +139,11 @@ impl Loading {
     }
 
     /// Fetches the files in force, and gives the edited one: text and digest.
-    async fn fetch_policies(self) -> Result<(Option<String>, Option<String>), Failure> {
-        let InForce { policy_hash, files } = api::get("/v1/policies").await?;
+    async fn fetch_policies(self) -> Result<(Option<String>, Option<FileHash>), Failure> {
+        let PolicyList { policy_hash, files, .. } = server::get("/v1/policies").await?;
         let sources = match files.is_empty() {
             true => Vec::new(),
-            false => api::get::<Sources>(&format!("/v1/policies/by-hash/{policy_hash}")).await?.files,
+            false => server::get::<PolicyTexts>(&format!("/v1/policies/by-hash/{policy_hash}")).await?.files,
         };
         let Some(name) = self.bench.name.try_get_value() else { return Ok((None, None)) };
         let text = sources.iter().find(|source| source.name == name).map(|source| source.text.clone());
@@ -192,7 +155,7 @@ impl Loading {
         Ok((text, hash))
     }
 
-    /// The path of the samples, as long as somebody edits the file.
+    /// The path of the samples, while the file is being edited.
     pub fn samples_path(self) -> Option<String> {
         let name = self.bench.name.try_with_value(|name| encoded(name))?;
         Some(format!("/v1/policies/{name}/tests"))
@@ -200,8 +163,8 @@ impl Loading {
 
     async fn fetch_samples(self) -> Result<(), Failure> {
         let Some(path) = self.samples_path() else { return Ok(()) };
-        match api::get::<TestsFile>(&path).await {
-            Ok(file) => self.take_samples(Some(file)),
+        match server::get::<PolicyTests>(&path).await {
+            Ok(file) => self.take_samples(Some((file.text, file.hash))),
             // There are none yet, of a policy that may not be there either.
             Err(failure) if failure.status == 404 => self.take_samples(None),
             Err(failure) => return Err(failure),
@@ -209,9 +172,9 @@ impl Loading {
         Ok(())
     }
 
-    /// Shows these samples.
-    pub fn take_samples(self, file: Option<TestsFile>) {
-        let (text, hash) = file.map(|file| (file.text, file.hash)).unzip();
+    /// Shows these samples: the text of their file, and its digest.
+    pub fn take_samples(self, file: Option<(String, FileHash)>) {
+        let (text, hash) = file.unzip();
         let (list, problem) = match &text {
             None => ((Vec::new(), None), None),
             Some(text) => match samples::read("samples", text) {
@@ -229,7 +192,7 @@ impl Loading {
     }
 
     async fn fetch_decisions(self) -> Result<(), Failure> {
-        let Decisions { decisions } = api::get(&format!("/v1/decisions?limit={RECORDED}")).await?;
+        let RecentDecisions { decisions } = server::get(&format!("/v1/decisions?limit={RECORDED}")).await?;
         let (mut rows, mut left) = (Vec::new(), Left::new());
         for decision in decisions {
             match row(&decision) {
@@ -252,7 +215,7 @@ impl Loading {
         Ok(())
     }
 
-    /// The policies in force have changed: a text that nobody has touched follows, any other is told.
+    /// The policies in force have changed: an untouched text follows, for any other there is a note.
     async fn follow(self) -> Result<(), Failure> {
         let base = self.bench.base_untracked().unwrap_or_default();
         let untouched = self.bench.text.try_with_untracked(|text| *text == base) == Some(true);
@@ -262,6 +225,7 @@ impl Loading {
         }
         if untouched {
             _ = self.hash.try_set(hash);
+            _ = self.begun_with.try_set(text.clone());
             _ = self.bench.text.try_set(text.unwrap_or_default());
         } else {
             _ = self.theirs.try_set(Some((text, hash)));
@@ -279,19 +243,29 @@ impl Loading {
         Ok(())
     }
 
-    /// What was saved is in force now.
+    /// The saved text is in force now.
     ///
     /// # Errors
     /// When the server cannot be asked.
-    pub async fn saved(self, hash: Option<String>) -> Result<(), Failure> {
+    pub async fn saved(self, hash: Option<FileHash>) -> Result<(), Failure> {
         _ = self.hash.try_set(hash);
         _ = self.theirs.try_set(None);
-        self.fetch_policies().await.map(drop)
+        let (text, _) = self.fetch_policies().await?;
+        _ = self.begun_with.try_set(text);
+        Ok(())
     }
 }
 
+/// The text that a new policy begins with.
+pub fn template(file: &str) -> String {
+    let name = file.trim_end_matches(".yaml").trim_end_matches(".yml");
+    format!(
+        "name: {name}\nrules:\n  - id: ask-a-person\n    match: {{ tool: example_tool }}\n    require_approval: true\n"
+    )
+}
+
 /// Where a record stands, as far as it can be read.
-fn place(decision: &DecisionView) -> String {
+fn place(decision: &RecentDecision) -> String {
     #[derive(Deserialize)]
     struct Place {
         stream: String,
@@ -303,7 +277,7 @@ fn place(decision: &DecisionView) -> String {
     )
 }
 
-fn row(decision: &DecisionView) -> Result<Recorded, String> {
+fn row(decision: &RecentDecision) -> Result<Recorded, String> {
     if !decision.replayable {
         return Err(decision.why.clone().unwrap_or_else(|| "the server gives no reason".to_owned()));
     }

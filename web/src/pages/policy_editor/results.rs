@@ -1,4 +1,4 @@
-//! What would become of the recorded actions: counted, as a matrix, and one by one with the changes on top.
+//! The decisions on the recorded actions: counted, as a matrix, and one by one with the changes on top.
 
 use std::sync::Arc;
 
@@ -7,13 +7,14 @@ use leptos::prelude::*;
 
 use super::workbench::{Results, Workbench};
 use crate::components::Column::{Buttons, Text};
-use crate::components::{Link, Matrix, OutcomeBadge, Table};
+use crate::components::{Isolated, Link, Matrix, OutcomeBadge, Table};
 use crate::format;
 use crate::simulation::samples::Sample;
 use crate::simulation::{Origin, Outlook, Row, Summary};
+use crate::wording;
 
-/// How many rows are shown before somebody asks for more.
-const AT_FIRST: usize = 50;
+/// How many rows are shown at first, and how many more each time.
+const PAGE: usize = 50;
 /// How many records are named that cannot be tried, for each reason.
 const NAMED: usize = 20;
 
@@ -24,11 +25,12 @@ pub fn RecordedResults(
     bench: Workbench,
 ) -> impl IntoView {
     let results = bench.results;
-    let all = RwSignal::new(false);
+    let most = RwSignal::new(PAGE);
+    let unchanged = RwSignal::new(false);
     // What nothing changes of stays in the page as it is, open or closed.
     let summary = Memo::new(move |_| results.with(|results| results.summary.clone()));
     view! {
-        <section class="card" aria-labelledby="recorded-heading">
+        <section class="card" class:stale=move || !bench.valid.get() aria-labelledby="recorded-heading">
             <div class="head">
                 <h2 id="recorded-heading">"Recorded actions"</h2>
                 <span class="muted" data-simulation-ms=move || format!("{:.2}", results.with(|results| results.took_ms))>
@@ -41,7 +43,7 @@ pub fn RecordedResults(
                     .then(|| {
                         view! {
                             <p class="notice warning">
-                                "the text has errors; what is shown here is of the last text without"
+                                "The text has errors; the results below are those of the last text without errors."
                             </p>
                         }
                     })
@@ -49,7 +51,7 @@ pub fn RecordedResults(
             {move || summary.with(matrix)}
             {move || chosen(bench, |origin| matches!(origin, Origin::Recorded(_)))}
             {move || details(bench, summary)}
-            {move || rows(bench, all)}
+            {move || rows(bench, most, unchanged)}
         </section>
     }
 }
@@ -58,10 +60,11 @@ fn took(results: &Results) -> String {
     format!("{} tried in {:.1} ms", format::counted(results.rows.len() as u64, "action"), results.took_ms)
 }
 
-fn headline(results: &Results) -> String {
+/// The effect on the recorded actions in one sentence.
+pub fn headline(results: &Results) -> String {
     let summary = &results.summary;
     match (summary.tried, summary.changed) {
-        (0, _) => "nothing has been recorded yet that could be tried".to_owned(),
+        (0, _) => "no recorded actions to try yet".to_owned(),
         (tried, 0) => format!("none of {} changes", format::counted(tried, "recorded action")),
         (tried, changed) => {
             let verb = if changed == 1 { "changes" } else { "change" };
@@ -98,24 +101,25 @@ fn matrix(summary: &Summary) -> Option<AnyView> {
         view! {
             <Matrix
                 label="outcomes in force and under the edited text"
-                corner="in force"
+                corner="In force"
                 columns=Outcome::ALL.map(Some).to_vec()
                 cell
-                caption="from the policy in force (rows) to the edited text (columns), with the sums of the amounts"
+                caption="From the policy in force (rows) to the edited text (columns), with the sums of the amounts"
             />
         }
         .into_any()
     })
 }
 
-/// Whom it concerns, and what it cannot say.
+/// The agents concerned, and the limits of the comparison.
 fn details(bench: Workbench, summary: Memo<Summary>) -> impl IntoView {
     let summary = summary.get();
-    let agents: Vec<_> = summary.agents.iter().map(|(agent, count)| format!("{agent} ({count})")).collect();
+    let agents: Vec<_> =
+        summary.agents.iter().map(|(agent, count)| format!("{} ({count})", format::name(agent))).collect();
     let pending = summary.pending.clone();
     let left = bench.left.get();
     view! {
-        {(!agents.is_empty()).then(|| view! { <p>"Agents affected: " {agents.join(", ")}</p> })}
+        {(!agents.is_empty()).then(|| view! { <p>"Agents affected: " <Isolated text=agents.join(", ") /></p> })}
         {(!pending.is_empty())
             .then(|| {
                 let word = format::counted(pending.len() as u64, "pending approval");
@@ -133,7 +137,7 @@ fn details(bench: Workbench, summary: Memo<Summary>) -> impl IntoView {
                     .collect_view();
                 view! {
                     <details class="notice warning">
-                        <summary>{word} " would not be held any more"</summary>
+                        <summary>{word} " would no longer be held"</summary>
                         <ul>{links}</ul>
                     </details>
                 }
@@ -157,7 +161,7 @@ fn details(bench: Workbench, summary: Memo<Summary>) -> impl IntoView {
                     .collect_view();
                 view! {
                     <details>
-                        <summary class="help">{count} " cannot be tried again"</summary>
+                        <summary class="help">{count} " cannot be tried"</summary>
                         <ul>{reasons}</ul>
                     </details>
                 }
@@ -165,43 +169,53 @@ fn details(bench: Workbench, summary: Memo<Summary>) -> impl IntoView {
     }
 }
 
-fn rows(bench: Workbench, all: RwSignal<bool>) -> impl IntoView {
+/// The actions whose outcome changes. Those that stay as they are wait behind a button: they are no effect.
+fn rows(bench: Workbench, most: RwSignal<usize>, unchanged: RwSignal<bool>) -> impl IntoView {
     let Results { rows, outlooks, .. } = bench.results.get();
     let recorded = (0..rows.len())
         .filter(|index| rows.get(*index).is_some_and(|row| matches!(row.origin, Origin::Recorded(_))));
     let changed = |index: &usize| outlooks.get(*index).is_some_and(Outlook::changed);
     let (mut order, same): (Vec<usize>, Vec<usize>) = recorded.partition(changed);
-    order.extend(same);
-    let total = order.len();
-    if !all.get() {
-        order.truncate(AT_FIRST);
+    let folded = if unchanged.get() { 0 } else { same.len() };
+    if folded == 0 {
+        order.extend(same);
     }
+    let total = order.len();
+    order.truncate(most.get());
     let hidden = total - order.len();
     let shown =
         order.into_iter().filter_map(|index| Some((rows.get(index)?.clone(), outlooks.get(index)?.clone())));
     let shown: Vec<_> = shown.map(|(row, outlook)| one(bench, row, outlook)).collect();
-    (total > 0).then(|| {
+    let fold = (folded > 0).then(|| {
+        view! {
+            <button type="button" class="quiet small" on:click=move |_| unchanged.set(true)>
+                "Show " {format::counted(folded as u64, "unchanged action")}
+            </button>
+        }
+    });
+    let table = (total > 0).then(|| {
         view! {
             <Table
                 label="recorded actions"
                 class="outlooks"
-                columns=[
-                    Text("in force"), Text("edited text"), Text("rule"), Text("tool and arguments"), Text("agent"), Text("time"),
-                    Buttons("keep"),
-                ]
+                columns=[Text("In force"), Text("Edited text"), Text("Rule"), Text("Action"), Buttons("Keep")]
             >
                 {shown}
             </Table>
             {(hidden > 0)
                 .then(|| {
                     view! {
-                        <button type="button" class="quiet small" on:click=move |_| all.set(true)>
-                            "show " {format::count(hidden as u64)} " more"
+                        <button type="button" class="quiet small" on:click=move |_| most.update(|most| *most += PAGE)>
+                            "Show more of " {format::count(hidden as u64)}
                         </button>
                     }
                 })}
         }
-    })
+    });
+    view! {
+        {table}
+        {fold}
+    }
 }
 
 fn one(bench: Workbench, row: Row, outlook: Outlook) -> impl IntoView {
@@ -226,13 +240,18 @@ fn one(bench: Workbench, row: Row, outlook: Outlook) -> impl IntoView {
             <td><OutcomeBadge outcome=outlook.before.outcome /></td>
             <td><OutcomeBadge outcome=outlook.after.outcome /></td>
             <td>{deciding(bench, row.origin.clone(), &outlook)}</td>
-            <td class="wide"><code>{row.tool}</code> " " <span dir="auto">{row.arguments}</span></td>
-            <td class="agent">{row.agent_id}</td>
-            <td class="number">
-                <Link to=format!("/actions?id={}", row.title)>{row.at.as_deref().map(format::time)}</Link>
+            <td class="wide">
+                <code><bdi>{format::name(&row.tool)}</bdi></code>
+                " "
+                <Isolated text=row.arguments />
+                <div class="help">
+                    <bdi>{format::name(&row.agent_id)}</bdi>
+                    ", "
+                    <Link to=format!("/actions?id={}", row.title)>{row.at.as_deref().map(format::row_time)}</Link>
+                </div>
             </td>
             <td>
-                <button type="button" class="quiet small" on:click=keep>"keep as sample"</button>
+                <button type="button" class="quiet small" on:click=keep>"Keep as sample"</button>
             </td>
         </tr>
     }
@@ -244,7 +263,7 @@ pub fn deciding(bench: Workbench, origin: Origin, outlook: &Outlook) -> AnyView 
     let word = match &after.rule {
         Some(rule) if bench.name.with_value(|name| *name == rule.policy) => rule.id.clone(),
         Some(rule) => format!("{}: {}", rule.policy, rule.id),
-        None => format::words(after.reason_code.as_str()),
+        None => wording::reason(after.reason_code).to_owned(),
     };
     view! {
         <button type="button" class="link" on:click=move |_| bench.choose(&origin)>{word}</button>
@@ -252,7 +271,7 @@ pub fn deciding(bench: Workbench, origin: Origin, outlook: &Outlook) -> AnyView 
     .into_any()
 }
 
-/// Why the chosen row gets what it gets.
+/// The explanation of the chosen row.
 pub fn chosen(bench: Workbench, is_here: fn(&Origin) -> bool) -> Option<AnyView> {
     let (row, outlook) = bench.outlook(&bench.chosen.get().filter(is_here)?)?;
     let side = |name: &'static str, decision: Decision| {
@@ -264,7 +283,7 @@ pub fn chosen(bench: Workbench, is_here: fn(&Origin) -> bool) -> Option<AnyView>
             <dd>
                 <OutcomeBadge outcome=decision.outcome />
                 " "
-                {rule.unwrap_or_else(|| format::words(decision.reason_code.as_str()))}
+                {rule.unwrap_or_else(|| wording::reason(decision.reason_code).to_owned())}
                 ", "
                 {risk}
                 <div dir="auto">{decision.reason}</div>
@@ -279,10 +298,10 @@ pub fn chosen(bench: Workbench, is_here: fn(&Origin) -> bool) -> Option<AnyView>
         view! {
             <div class="notice chosen" role="status">
                 <div class="head">
-                    <span dir="auto"><code>{row.tool}</code> " " {row.arguments}</span>
+                    <span><code><bdi>{format::name(&row.tool)}</bdi></code> " " <Isolated text=row.arguments /></span>
                     <button type="button" class="quiet small" aria-label="close" on:click=close>"✕"</button>
                 </div>
-                <dl class="facts">{side("in force", outlook.before)} {side("edited text", outlook.after)}</dl>
+                <dl class="facts">{side("In force", outlook.before)} {side("Edited text", outlook.after)}</dl>
             </div>
         }
         .into_any(),

@@ -1,34 +1,35 @@
-//! Saving: what stands in its way, what it changes, and what to do when somebody else was faster.
+//! Saving: its obstacles, the changes it makes, and the choice when another person was faster.
 
 use leptos::prelude::*;
-use serde::Deserialize;
 
 use super::draft::Draft;
-use super::load::{Loading, TestsFile};
-use super::results::changes;
+use super::load::Loading;
+use super::merge::merge;
+use super::results::{changes, headline};
+use super::samples_table::verdict;
 use super::share::ShareButton;
-use super::workbench::Workbench;
-use crate::api::{self, Failure, Tagged};
-use crate::components::{Dialog, Diff, FailureView, OutcomeBadge, Toasts};
-use crate::format;
+use super::workbench::{Results, Workbench};
+use crate::components::{Dialog, Diff, FailureView, Isolated, OutcomeBadge, Resource, Toasts};
+use crate::format::{self, time};
+use crate::pages::policies::history::versions as versions_of;
+use crate::server::{self, Failure};
 use crate::session::Sessions;
-use crate::simulation::samples;
+use crate::simulation::{Summary, samples};
 use crate::url::encoded;
+use api::{ChangedPolicy, FileChange, PolicyTests, PolicyVersion};
 
 /// How many changes are listed before saving.
 const LISTED: usize = 100;
 
-#[derive(Deserialize)]
-struct Saved {
-    hash: Option<String>,
-}
+/// How many versions are searched for the change of another person.
+const LOOKED_BACK: usize = 20;
 
-/// What can be done with the text, and why not.
+/// The possible actions on the text, and the reasons against them.
 #[component]
 pub fn SaveBar(
     /// The editor.
     bench: Workbench,
-    /// What was fetched.
+    /// The fetched data.
     loading: Loading,
     /// Whether it can only be read.
     #[prop(into)]
@@ -61,15 +62,15 @@ pub fn SaveBar(
     let hindrance = Memo::new(move |_| {
         let changed = text_changed.get();
         if read_only.get() {
-            Some("your key may read policies and not change them")
+            Some("Your key can read policies but not change them")
         } else if !changed && !samples_changed.get() {
-            Some("nothing has changed")
+            Some("No changes")
         } else if changed && !bench.valid.get() {
-            Some("a policy with errors cannot be saved")
+            Some("A policy with errors cannot be saved")
         } else if samples_changed.get() && printed.with(Result::is_err) {
-            Some("a sample cannot be read")
+            Some("A sample cannot be read")
         } else if loading.theirs.get().is_some() {
-            Some("somebody else has changed this file; compare first")
+            Some("Someone else changed this file; compare first")
         } else {
             None
         }
@@ -91,7 +92,7 @@ pub fn SaveBar(
             )
             .await
             {
-                Ok(()) => toasts.say("saved; it is in force"),
+                Ok(()) => toasts.say("Saved; it is in force"),
                 Err(Stopped::Late) => {
                     if let Err(error) = loading.fetch_theirs().await {
                         _ = failure.try_set(Some(error));
@@ -107,8 +108,13 @@ pub fn SaveBar(
         hindrance.get_untracked(),
         bench.results.with_untracked(|results| results.summary.changed),
     ) {
-        (Some(why), _) => toasts.failed(format!("not saved: {why}")),
-        (None, changed) if changed > 0 && text_changed.get_untracked() => asking.set(true),
+        (Some(why), _) => toasts.failed(format!("Not saved: {}", why.to_lowercase())),
+        (None, changed)
+            if text_changed.get_untracked()
+                && (changed > 0 || untrack(|| bench.samples_count().failing > 0)) =>
+        {
+            asking.set(true);
+        }
         (None, _) => save(),
     };
     Effect::new(move |seen: Option<u64>| {
@@ -118,7 +124,7 @@ pub fn SaveBar(
         }
         wishes
     });
-    // Nobody loses what they wrote by closing a tab.
+    // Closing a tab must not lose unsaved text.
     let unsaved = window_event_listener(leptos::ev::beforeunload, move |event| {
         if text_changed.get_untracked() || samples_changed.get_untracked() {
             event.prevent_default();
@@ -140,16 +146,16 @@ pub fn SaveBar(
     let revert = move |_| {
         bench.text.set(bench.base_untracked().unwrap_or_default());
         let file = loading.samples_text.get_untracked().zip(loading.samples_hash.get_untracked());
-        loading.take_samples(file.map(|(text, hash)| TestsFile { text, hash }));
+        loading.take_samples(file);
     };
 
     view! {
         <div class="row save-bar">
             <button type="button" disabled=move || hindrance.get().is_some() || saving.get() on:click=move |_| wish()>
-                {move || if saving.get() { "saving …" } else { "save" }}
+                {move || if saving.get() { "Saving …" } else { "Save" }}
             </button>
             <span class="help" role="status">
-                {move || hindrance.get().unwrap_or("not saved yet")}
+                {move || hindrance.get().unwrap_or("Not saved yet")}
             </span>
             <button
                 type="button"
@@ -157,9 +163,10 @@ pub fn SaveBar(
                 disabled=move || !text_changed.get() && !samples_changed.get()
                 on:click=revert
             >
-                "undo all changes"
+                "Undo all changes"
             </button>
             <ShareButton bench />
+            <Effect bench />
         </div>
         {move || failure.get().map(|failure| view! { <FailureView failure /> })}
         {move || {
@@ -169,7 +176,7 @@ pub fn SaveBar(
                 .map(|why| {
                     view! {
                         <p class="notice error" role="alert">
-                            "✕ the file of samples cannot be read, so it is left as it is: " {why}
+                            "✕ The samples file cannot be read, so it stays as it is: " {why}
                         </p>
                     }
                 })
@@ -177,7 +184,7 @@ pub fn SaveBar(
         {move || {
             (samples_changed.get() && loading.samples_text.get().is_some_and(|text| text.contains('#')))
                 .then(|| {
-                    view! { <p class="notice warning">"saving the samples writes their file anew, without its comments"</p> }
+                    view! { <p class="notice warning">"Saving the samples rewrites their file without its comments."</p> }
                 })
         }}
         {move || {
@@ -187,19 +194,23 @@ pub fn SaveBar(
                 .map(|_| {
                     view! {
                         <p class="notice warning" role="alert">
-                            "Somebody else has changed this file since you began. "
+                            "Someone else changed this file since you began. "
                             <button type="button" class="small" on:click=move |_| comparing.set(true)>
-                                "compare"
+                                "Compare"
                             </button>
                         </p>
                     }
                 })
         }}
-        <Dialog open=asking title="Some recorded outcomes would change">
+        <Dialog open=asking title="Save this change?">
             {move || {
+                let failing = untrack(|| bench.samples_count());
+                let warnings = bench.diagnostics.with_untracked(|list| list.len() as u64);
+                let (old, new) = (bench.base_untracked().unwrap_or_default(), bench.text.get_untracked());
                 let list = bench.results.with_untracked(changes);
                 let more = list.len().saturating_sub(LISTED);
-                let words = bench.results.with_untracked(|results| results.summary.transitions());
+                let words = bench.results.with_untracked(headline);
+                let sums = bench.results.with_untracked(|results| results.summary.sums());
                 let items = list
                     .into_iter()
                     .take(LISTED)
@@ -210,20 +221,26 @@ pub fn SaveBar(
                                 " → "
                                 <OutcomeBadge outcome=outlook.after.outcome />
                                 " "
-                                <code>{row.tool}</code>
+                                <code><bdi>{format::name(&row.tool)}</bdi></code>
                                 " "
-                                <span dir="auto">{row.arguments}</span>
+                                <Isolated text=row.arguments />
                             </li>
                         }
                     })
                     .collect_view();
                 view! {
-                    <p>{words}</p>
+                    {(failing.failing > 0).then(|| view! { <p class="notice error">{verdict(failing)}</p> })}
+                    {(warnings > 0)
+                        .then(|| view! { <p class="notice warning">"⚠ " {format::counted(warnings, "warning")}</p> })}
+                    <p><strong>{words}</strong></p>
+                    {(!sums.is_empty()).then(|| view! { <p>{sums}</p> })}
                     <ul class="change-list" tabindex="0" aria-label="changes">{items}</ul>
                     {(more > 0).then(|| view! { <p class="help">"and " {format::count(more as u64)} " more"</p> })}
+                    <h3>"The text"</h3>
+                    <Diff old new />
                     <div class="row">
-                        <button type="button" on:click=move |_| save()>"save all the same"</button>
-                        <button type="button" class="quiet" on:click=move |_| asking.set(false)>"go on editing"</button>
+                        <button type="button" class="quiet" on:click=move |_| asking.set(false)>"Keep editing"</button>
+                        <button type="button" on:click=move |_| save()>"Save and activate"</button>
                     </div>
                 }
             }}
@@ -234,46 +251,116 @@ pub fn SaveBar(
     }
 }
 
+/// The effect of the edit in one line, in view at every width.
+#[component]
+fn Effect(bench: Workbench) -> impl IntoView {
+    let warnings = move || bench.diagnostics.with(|list| list.len() as u64);
+    view! {
+        <span class="effect" class:stale=move || !bench.valid.get() aria-label="effect">
+            {move || bench.results.with(effect)}
+            {move || {
+                let count = bench.samples_count();
+                (count.failing > 0)
+                    .then(|| view! { " · " <span class="verdict error">{format!("{} failing", format::counted(count.failing as u64, "sample"))}</span> })
+            }}
+            {move || {
+                let word = if bench.valid.get() { "warning" } else { "finding" };
+                (warnings() > 0).then(|| view! { " · " {format::counted(warnings(), word)} })
+            }}
+        </span>
+    }
+}
+
+fn effect(results: &Results) -> String {
+    let Summary { tried, changed, .. } = results.summary;
+    let verb = if changed == 1 { "changes" } else { "change" };
+    let numbers = format!("{} of {} recorded outcomes {verb}", format::count(changed), format::count(tried));
+    match changed {
+        0 => numbers,
+        _ => format!("{numbers}: {}", results.summary.transitions()),
+    }
+}
+
 /// Both versions, and what one can do.
 fn conflict(bench: Workbench, loading: Loading, comparing: RwSignal<bool>) -> impl IntoView {
     let Some((theirs, hash)) = loading.theirs.get() else {
         return view! { <p>"There is no other version."</p> }.into_any();
     };
     let gone = theirs.is_none();
-    let text = theirs.clone().unwrap_or_default();
-    let take = {
-        let (text, hash) = (text.clone(), hash.clone());
-        move |_| {
+    let text = theirs.unwrap_or_default();
+    let mine = bench.text.get_untracked();
+    let merged = loading.begun_with.get_untracked().and_then(|base| merge(&base, &mine, &text));
+    // The next save says that it knows their version, and replaces it with this text.
+    let go_on_with = {
+        let theirs = text.clone();
+        move |new: String| {
             loading.hash.set(hash.clone());
-            bench.text.set(text.clone());
+            loading.begun_with.set(Some(theirs.clone()));
             loading.theirs.set(None);
+            bench.text.set(new);
             comparing.set(false);
         }
     };
-    let keep = move |_| {
-        // The next save says that it knows their version, and replaces it.
-        loading.hash.set(hash.clone());
-        loading.theirs.set(None);
-        comparing.set(false);
-    };
-    let mine = bench.text.get_untracked();
+    let (keep, take, both) = (go_on_with.clone(), go_on_with.clone(), go_on_with);
+    let (kept, taken) = (mine.clone(), text.clone());
+    let can_merge = merged.is_some();
     view! {
+        <WhoChanged bench />
         <p>
-            {if gone { "The file was deleted by somebody else." } else { "From their version (−) to yours (+):" }}
+            {if gone { "The file was deleted." } else { "From their version (−) to yours (+):" }}
         </p>
         <Diff old=text new=mine />
+        <p>
+            {if can_merge {
+                "Both edits fit together: they change different lines."
+            } else {
+                "Both edits change the same lines, so one of them has to give way."
+            }}
+        </p>
         <div class="row">
-            <button type="button" on:click=keep>"keep mine"</button>
-            <button type="button" class="quiet" on:click=take>"take theirs"</button>
-            <button type="button" class="quiet" on:click=move |_| comparing.set(false)>"decide later"</button>
+            {merged
+                .map(|merged| {
+                    view! { <button type="button" on:click=move |_| both(merged.clone())>"Merge both"</button> }
+                })}
+            <button type="button" class:quiet=can_merge on:click=move |_| keep(kept.clone())>"Keep mine"</button>
+            <button type="button" class="quiet" on:click=move |_| take(taken.clone())>"Take theirs"</button>
+            <button type="button" class="quiet" on:click=move |_| comparing.set(false)>"Decide later"</button>
         </div>
-        <p class="help">"Nothing is saved by this: “keep mine” lets you save over their version."</p>
+        <p class="help">"This saves nothing yet: save afterwards."</p>
     }
     .into_any()
 }
 
+/// Who saved the other version, and when.
+#[component]
+fn WhoChanged(bench: Workbench) -> impl IntoView {
+    let versions = Resource::<Vec<PolicyVersion>>::new();
+    versions.load(versions_of(LOOKED_BACK));
+    move || {
+        let name = bench.name.get_value();
+        let last = versions
+            .with(|versions| versions?.iter().find(|version| touches(&version.change, &name)).cloned())?;
+        let at = time(&last.at);
+        Some(match last.principal.as_deref() {
+            None | Some("system") => {
+                view! { <p>"The file in the policy folder changed at " {at} "."</p> }.into_any()
+            }
+            Some(name) => {
+                let name = name.to_owned();
+                view! { <p><bdi><strong>{name}</strong></bdi> " changed this file at " {at} "."</p> }
+                    .into_any()
+            }
+        })
+    }
+}
+
+/// Whether a version changed this file.
+fn touches(change: &FileChange, file: &str) -> bool {
+    [&change.added, &change.changed, &change.removed].into_iter().flatten().any(|name| name == file)
+}
+
 enum Stopped {
-    /// Somebody else has changed the file.
+    /// Another person has changed the file.
     Late,
     Failed(Failure),
 }
@@ -287,28 +374,27 @@ async fn save_all(
 ) -> Result<(), Stopped> {
     let stopped =
         |failure: Failure| if failure.status == 412 { Stopped::Late } else { Stopped::Failed(failure) };
-    // The samples are saved even when somebody leaves the page before the policy is.
+    // The samples are saved even if the user leaves the page before the policy is.
     let samples = samples.zip(loading.samples_path());
     let samples_before = loading.samples_hash.get_untracked();
     if text_changed {
         let text = bench.text.get_untracked();
         let path = format!("/v1/policies/{}", bench.name.with_value(|name| encoded(name)));
         let before = loading.hash.get_untracked();
-        let Tagged { value: Saved { hash }, .. } =
-            api::put_text(sessions, &path, before.as_deref(), &text).await.map_err(stopped)?;
+        let ChangedPolicy { hash, .. } =
+            server::put_text(sessions, &path, before, &text).await.map_err(stopped)?;
         loading.saved(hash).await.map_err(Stopped::Failed)?;
     }
     if let Some((text, path)) = samples {
         let before = samples_before;
-        let saved: Tagged<Saved> = api::put_text(sessions, &path, before.as_deref(), &text).await.map_err(|failure| {
+        let saved: PolicyTests = server::put_text(sessions, &path, before, &text).await.map_err(|failure| {
             let detail = match failure.status {
                 412 => "the policy was saved; its samples were changed by somebody else, load the page again to see them".to_owned(),
                 _ => format!("the samples were not saved: {}", failure.detail),
             };
             Stopped::Failed(Failure { detail, ..failure })
         })?;
-        let hash = saved.value.hash.or(saved.etag).unwrap_or_default();
-        loading.take_samples(Some(TestsFile { text, hash }));
+        loading.take_samples(Some((text, saved.hash)));
     }
     Ok(())
 }

@@ -16,7 +16,7 @@ use crate::simulation::samples;
 use crate::url;
 
 const VERSION: &str = "v1.";
-/// More than this is no policy, whatever it was packed from.
+/// A larger text is not a policy, whatever it was compressed from.
 const MOST_BYTES: u32 = 4 << 20;
 
 // The browser has DEFLATE, so the page need not bring it along.
@@ -26,7 +26,7 @@ extern "C" {
     fn inflate(bytes: &[u8], most: u32) -> Promise;
 }
 
-/// What is shared.
+/// The content of the link.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shared {
     /// The name of the file.
@@ -86,7 +86,7 @@ pub fn ShareButton(
             }
         });
     };
-    view! { <button type="button" class="quiet" on:click=share>"share"</button> }
+    view! { <button type="button" class="quiet" on:click=share>"Share"</button> }
 }
 
 async fn link(bench: Workbench) -> Result<String, String> {

@@ -1,5 +1,5 @@
-//! What the editor's parts share: the text, what it is compared with, the actions it is tried on, and everything that
-//! follows from them. Only the first three are written to; the rest is derived.
+//! The state that the editor's parts share: the text, its comparison, the actions it is tried on, and everything
+//! derived from them. Only the first three are written to; the rest is derived.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use crate::simulation::{Compiled, Origin, Outlook, Row, Summary, amounts_in, out
 
 /// Above this many bytes a text is compiled when the typing pauses and not at each key.
 const LARGE_TEXT: usize = 100_000;
-/// What a pause is.
+/// The length of a pause in typing.
 const PAUSE_MS: u32 = 250;
 
 /// A recorded action that can be tried, with the bytes it came as.
@@ -36,14 +36,25 @@ pub type Left = BTreeMap<String, Vec<String>>;
 pub struct Results {
     /// The rows: samples first, then recorded actions, newest first.
     pub rows: Arc<Vec<Row>>,
-    /// What each gets.
+    /// The decision on each.
     pub outlooks: Arc<Vec<Outlook>>,
-    /// What becomes of the recorded ones.
+    /// The changes of the recorded ones.
     pub summary: Summary,
     /// The rules of the edited file and what reaches them.
     pub marks: Arc<Vec<RuleMark>>,
     /// From the text to all of it, in milliseconds.
     pub took_ms: f64,
+}
+
+/// How many samples there are, and how they stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SamplesCount {
+    /// All of them.
+    pub all: usize,
+    /// Those that do not get the expected answer.
+    pub failing: usize,
+    /// Those that nothing was written in yet.
+    pub blank: usize,
 }
 
 /// The state of the editor.
@@ -61,15 +72,15 @@ pub struct Workbench {
     pub recorded: RwSignal<Vec<Recorded>>,
     /// Recorded decisions that cannot be tried.
     pub left: RwSignal<Left>,
-    /// What is wrong with the text as it is.
+    /// The findings about the current text.
     pub diagnostics: Memo<Arc<Vec<Diagnostic>>>,
-    /// Whether the text could come into force.
+    /// Whether the text could be activated.
     pub valid: Memo<bool>,
-    /// What every row would get. While the text has errors it is that of the last text without.
+    /// The decision on every row. While the text has errors it is that of the last text without.
     pub results: Memo<Results>,
     /// Lines to light up.
     pub lit: RwSignal<Option<(u32, u32)>>,
-    /// The row that somebody wants to know more of.
+    /// The row whose explanation is shown.
     pub chosen: RwSignal<Option<Origin>>,
     /// A place to go to.
     pub place: RwSignal<Option<(usize, usize)>>,
@@ -115,7 +126,7 @@ impl Workbench {
                 let (compiled, compiling_ms) = (&compiled.0, compiled.1);
                 let (rows, before) = (rows.get(), decided_before.get());
                 let Some(set) = compiled.set.as_ref().filter(|_| compiled.is_valid()) else {
-                    // What stood here for the last text without errors goes on standing here.
+                    // The results of the last text without errors stay.
                     let fits = last.filter(|last| Arc::ptr_eq(&last.rows, &rows));
                     return fits.cloned().unwrap_or_default();
                 };
@@ -172,7 +183,7 @@ impl Workbench {
         self.lit.set(Some((line, last)));
     }
 
-    /// Shows why a row gets what it gets, and lights up the rule behind it where it is in this file.
+    /// Explains the decision on a row, and highlights its rule if it is in this file.
     pub fn choose(self, origin: &Origin) {
         self.chosen.set(Some(origin.clone()));
         let after = self.outlook(origin).map(|(_, outlook)| outlook.after);
@@ -182,12 +193,27 @@ impl Workbench {
         }
     }
 
-    /// A row and what it gets.
+    /// A row and its decision.
     pub fn outlook(self, origin: &Origin) -> Option<(Row, Outlook)> {
         self.results.with(|results| {
             let index = results.rows.iter().position(|row| row.origin == *origin)?;
             Some((results.rows.get(index)?.clone(), results.outlooks.get(index)?.clone()))
         })
+    }
+
+    /// How the samples stand.
+    pub fn samples_count(self) -> SamplesCount {
+        let numbers = self.samples.with(|samples| {
+            samples.iter().map(|sample| (sample.number, sample.is_blank())).collect::<Vec<_>>()
+        });
+        let fails = |number: u64| {
+            self.outlook(&Origin::Sample(number)).is_none_or(|(_, outlook)| !outlook.differences.is_empty())
+        };
+        SamplesCount {
+            all: numbers.len(),
+            failing: numbers.iter().filter(|(number, blank)| !blank && fails(*number)).count(),
+            blank: numbers.iter().filter(|(_, blank)| *blank).count(),
+        }
     }
 
     /// A number that no sample has.
@@ -198,7 +224,7 @@ impl Workbench {
     }
 }
 
-/// What follows from other things and is worth keeping, but not worth comparing.
+/// A derived value that is worth keeping, but not worth comparing.
 fn always<T: Send + Sync + 'static>(compute: impl Fn() -> T + Send + Sync + 'static) -> Memo<T> {
     Memo::new_with_compare(move |_| compute(), |_, _| true)
 }

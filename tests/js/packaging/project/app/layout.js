@@ -1,4 +1,4 @@
-// The one page of the Next project; its routes are what is tried.
+// The only page of the Next project; its routes are under test.
 export default function Layout({ children }) {
   return (
     <html lang="en">
