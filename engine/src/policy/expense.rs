@@ -18,7 +18,7 @@ const ORDINARY: &str = "The quick brown fox jumps over the lazy dog, see note 12
 /// A warning and the file that it is about, by its place in `policies`. At most one: the first rule that is too much
 /// together with the patterns of those before it.
 pub(super) fn find(policies: &[Policy]) -> Option<(usize, Finding)> {
-    // What rules before one take over all parameters: those of any tool, and those of each tool that they name.
+    // The steps of all rules so far over all parameters: of rules for any tool, and of rules for each named tool.
     let (mut of_any, mut of_tool) = (0_u64, BTreeMap::<&str, u64>::new());
     for (index, policy) in policies.iter().enumerate().filter(|(_, policy)| policy.mode == Mode::Enforce) {
         let rules = policy.rules.iter().map(|rule| (rule.span, &rule.matcher));

@@ -441,7 +441,6 @@ fn name(title: &str, description: &str) -> Json {
     text(title, description).with("minLength", 1)
 }
 
-/// A text, or a list of texts that is not empty.
 /// A text to look for, or a list of them: none of them empty.
 fn parts(title: &str, description: &str) -> Json {
     described(title, description)
@@ -451,6 +450,7 @@ fn parts(title: &str, description: &str) -> Json {
         .with("items", Json::object([("type", "string")]).with("minLength", 1))
 }
 
+/// A text, or a list of texts that is not empty.
 fn texts(title: &str, description: &str) -> Json {
     described(title, description)
         .with("type", Json::list(["string", "array"]))

@@ -423,7 +423,7 @@ pub struct PolicySet {
     /// Why what is in the folder is not in force, where that is so.
     #[serde(default)]
     pub trouble: Option<Trouble>,
-    /// What of the folder is not in force yet, where the server waits for an edit to be finished.
+    /// The edit of the folder that is not in force yet, while the server waits for it to be finished.
     #[serde(default)]
     pub pending: Option<PendingEdit>,
 }

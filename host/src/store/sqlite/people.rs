@@ -36,7 +36,7 @@ pub(super) fn are_answers(counted: &[Approver], answers: &[ApprovalRow], propose
     })
 }
 
-/// What a name has in common with others that people take for the same.
+/// The name without the differences that people overlook: case, and white space around it.
 fn person(name: &str) -> String {
     name.trim().to_uppercase().to_lowercase()
 }
